@@ -1,0 +1,42 @@
+# Everything a developer or a CI machine runs. Needs make and python3.11 or newer (found by itself, or PYTHON=...);
+# every target sets up what it needs in .venv first.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo check format test test-slow clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+demo: $(VENV)/.run  ## compile the examples, run them, SIGKILL them in the middle, and see them go on
+	@$(BIN)/python tools/demo.py
+
+check: $(VENV)/.dev  ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev  ## rewrite what lint and formatting can rewrite
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(VENV)/.dev  ## all tests but the slow ones
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(VENV)/.dev  ## the tests that take minutes
+	$(BIN)/pytest -m slow
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The stamps say what .venv holds: .run is enough to run slct, .dev adds what tests and checks need.
+$(VENV)/.run: pyproject.toml tools/venv.sh
+	@PYTHON="$(PYTHON)" sh tools/venv.sh $(VENV) .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml tools/venv.sh
+	@PYTHON="$(PYTHON)" sh tools/venv.sh $(VENV) '.[test,dev]'
+	@touch $@ $(VENV)/.run

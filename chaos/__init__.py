@@ -1,0 +1,1 @@
+"""Real kills: a runtime and its workers under load, ended by SIGKILL at random moments, and exact counts afterwards."""

@@ -1,0 +1,445 @@
+"""Clients: start processes, send to them, wait for them, look at them.
+
+`Client("localhost:9090")` talks to a runtime over the network; `Client.embedded("orders.db", defs)` runs one in this OS
+process on a SQLite file, with a worker beside it. The API is the same, and so is what it promises: a call that returns
+is durable. `SyncClient` is the same without `await`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar
+
+from slct_runtime.wire.api import (
+    ApiError,
+    ErrorCode,
+    ListRequest,
+    ProcessDescription,
+    ProcessInfo,
+    ProcessOutcome,
+    RuntimeApi,
+    SendRequest,
+    StartRequest,
+    WatchEvent,
+)
+from slct_runtime.wire.work import DefinitionRecord
+
+from ._channels import Channel
+from ._codec import Codec
+from ._definitions import Definitions
+from ._errors import (
+    AlreadyExists,
+    ClientError,
+    InvalidValue,
+    LimitExceeded,
+    NotFound,
+    NotRunning,
+    ProcessCancelled,
+    ProcessFailed,
+    Unavailable,
+)
+from ._process import Process, definition_name
+from ._resolver import Resolver
+
+T = TypeVar("T")
+
+_ERRORS: dict[ErrorCode, type[ClientError]] = {
+    ErrorCode.NOT_FOUND: NotFound,
+    ErrorCode.ALREADY_EXISTS: AlreadyExists,
+    ErrorCode.FAILED_PRECONDITION: NotRunning,
+    ErrorCode.INVALID_ARGUMENT: InvalidValue,
+    ErrorCode.RESOURCE_EXHAUSTED: LimitExceeded,
+    ErrorCode.UNAVAILABLE: Unavailable,
+}
+
+
+def raise_client_error(error: ApiError) -> NoReturn:
+    """The refusal as the public exception that says the same."""
+    if error.code is ErrorCode.DEADLINE_EXCEEDED:
+        raise TimeoutError(error.message) from None
+    raise _ERRORS.get(error.code, ClientError)(error.message, error.help, error.facts) from None
+
+
+async def _asked(request: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await request
+    except ApiError as error:
+        raise_client_error(error)
+
+
+class ProcessRef:
+    """One process, seen from outside. Made by `client.start(...)` and `client.get(id)`."""
+
+    def __init__(self, client: Client, process_id: str) -> None:
+        self._client = client
+        self.id = process_id
+
+    async def send(self, channel: str | Channel[Any], value: Any, *, key: str | None = None, wait: bool = False) -> None:
+        """Send a value; returns when it is durable, or with `wait` when a goroutine has received it.
+
+        A repeated `key` is acknowledged and delivered once (rule 15).
+
+        Raises:
+          NotFound: no such process or channel. NotRunning: it has ended, or the channel is closed.
+          InvalidValue: the value does not fit the channel's type. LimitExceeded: the channel is full.
+        """
+        payload = self._client.codec.encode(value)
+        await self._send(channel, payload, key, wait)
+
+    async def send_json(self, channel: str, value: Any, *, key: str | None = None, wait: bool = False) -> None:
+        """Send plain JSON; the runtime converts it to the channel's declared type."""
+        await self._send(channel, json.dumps(value), key, wait)
+
+    async def _send(self, channel: str | Channel[Any], payload: str, key: str | None, wait: bool) -> None:
+        name = channel.channel_id if isinstance(channel, Channel) else channel
+        await _asked(self._client.api.send(SendRequest(self.id, name, payload, key, wait)))
+
+    async def result(self, timeout: float | timedelta | None = None) -> Any:
+        """Wait for its end and give its result.
+
+        Raises:
+          ProcessFailed: it failed; `__cause__` is its own exception. ProcessCancelled: it was cancelled or terminated.
+          TimeoutError: it has not ended after `timeout` (seconds, or a timedelta).
+        """
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        timeout_ms = None if seconds is None else max(0, round(seconds * 1000))
+        return self._value(await _asked(self._client.api.result(self.id, timeout_ms)))
+
+    def _value(self, outcome: ProcessOutcome) -> Any:
+        match outcome.status:
+            case "completed":
+                return None if outcome.result is None else self._client.codec.decode(outcome.result)
+            case "cancelled" | "terminated":
+                raise ProcessCancelled(self.id, outcome.status)
+            case _:
+                cause = None if outcome.error is None else self._client.codec.decode(outcome.error)
+                reason = f"{type(cause).__name__}: {cause}" if isinstance(cause, BaseException) else outcome.status
+                raise ProcessFailed(self.id, reason) from (cause if isinstance(cause, BaseException) else None)
+
+    async def describe(self) -> ProcessDescription:
+        """Status, goroutines with function, state, file:line and locals, channels, effects: as stored."""
+        return await _asked(self._client.api.describe(self.id))
+
+    async def watch(self, from_offset: int = 0) -> AsyncIterator[WatchEvent]:
+        """What happens to it, from now on, until it ends; its output from `from_offset` on."""
+        try:
+            async for event in self._client.api.watch(self.id, from_offset):
+                yield event
+        except ApiError as error:
+            raise_client_error(error)
+
+    async def cancel(self) -> None:
+        """Raise `Cancelled` in its goroutines; they may clean up."""
+        await _asked(self._client.api.cancel(self.id))
+
+    async def terminate(self) -> None:
+        """End it at once; no code of it runs any more."""
+        await _asked(self._client.api.terminate(self.id))
+
+    async def retry(self) -> None:
+        """Take a faulted process up again from its last committed state."""
+        await _asked(self._client.api.retry(self.id))
+
+    async def close(self, channel: str | Channel[Any]) -> None:
+        """Close one of its channels."""
+        name = channel.channel_id if isinstance(channel, Channel) else channel
+        await _asked(self._client.api.close_channel(self.id, name))
+
+    def __repr__(self) -> str:
+        return f"<process {self.id!r}>"
+
+
+class Client:
+    """A door to a runtime. Use it as `async with`, or call `aclose()`."""
+
+    def __init__(self, target: str | RuntimeApi, definitions: Definitions | None = None) -> None:
+        self._target = target
+        self._api: RuntimeApi | None = None if isinstance(target, str) else target
+        self._embedded: _Embedded | None = None
+        self.codec = definitions.codec if definitions is not None else Codec(Resolver(()))
+
+    @classmethod
+    def embedded(cls, path: str, definitions: Definitions, *, version: str = "1") -> Client:
+        """A runtime and a worker in this OS process, on a SQLite file (or `memory:`). Opened by `async with`."""
+        definitions.require_compiled()
+        client = cls("", definitions)
+        client._embedded = _Embedded(path, definitions, version)
+        return client
+
+    @property
+    def api(self) -> RuntimeApi:
+        if self._api is None:
+            if self._embedded is not None:
+                raise RuntimeError("this client is not open\n  help: use `async with Client.embedded(...) as client`")
+            from ._transport import GrpcTransport
+
+            assert isinstance(self._target, str)
+            self._api = GrpcTransport(self._target)
+        return self._api
+
+    async def __aenter__(self) -> Self:
+        if self._embedded is not None and self._api is None:
+            self._api = await self._embedded.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let go of the runtime; an embedded one stores what is under way and stops."""
+        api, self._api = self._api, None
+        if self._embedded is not None:
+            await self._embedded.close()
+        elif api is not None and isinstance(self._target, str):
+            await api.aclose()
+
+    async def start(
+        self,
+        definition: str | type[Process],
+        /,
+        *args: Any,
+        id: str | None = None,
+        labels: dict[str, str] | None = None,
+        version: str | None = None,
+        **kwargs: Any,
+    ) -> ProcessRef:
+        """Start a process; the same id again gives the same process (rule 15).
+
+        Raises:
+          NotFound: no such definition. AlreadyExists: that id was started with other arguments. InvalidValue: the
+          arguments do not fit.
+        """
+        arguments = self.codec.encode([list(args), kwargs])
+        return await self._start(_name_of(definition), arguments, id, labels, version)
+
+    async def start_json(
+        self,
+        definition: str,
+        positional: list[Any],
+        keywords: dict[str, Any],
+        *,
+        id: str | None = None,
+        labels: dict[str, str] | None = None,
+        version: str | None = None,
+    ) -> ProcessRef:
+        """Start with plain JSON arguments; the runtime converts them to the declared types."""
+        return await self._start(definition, json.dumps([positional, keywords]), id, labels, version)
+
+    async def _start(
+        self, definition: str, arguments: str, process_id: str | None, labels: dict[str, str] | None, version: str | None
+    ) -> ProcessRef:
+        request = StartRequest(definition, arguments, process_id, version, labels or {})
+        started = await _asked(self.api.start(request))
+        return ProcessRef(self, started.process_id)
+
+    def get(self, process_id: str) -> ProcessRef:
+        """A process by its id; nothing is asked yet."""
+        return ProcessRef(self, process_id)
+
+    async def list(
+        self,
+        *,
+        definition: str | type[Process] | None = None,
+        status: str | None = None,
+        version: str | None = None,
+        labels: dict[str, str] | None = None,
+        page_size: int = 100,
+    ) -> AsyncIterator[ProcessInfo]:
+        """All processes that match, ordered by id."""
+        name = None if definition is None else _name_of(definition)
+        after = ""
+        while True:
+            page = await _asked(self.api.list(ListRequest(name, status, version, labels or {}, after, page_size)))
+            for info in page:
+                yield info
+            if len(page) < page_size:
+                return
+            after = page[-1].process_id
+
+    async def definitions(self) -> tuple[DefinitionRecord, ...]:
+        """What is deployed."""
+        return await _asked(self.api.definitions())
+
+
+class _Embedded:
+    """A runtime and a worker in this event loop."""
+
+    def __init__(self, path: str, definitions: Definitions, version: str) -> None:
+        self._path = path
+        self._definitions = definitions
+        self._version = version
+        self._runtime: RuntimeApi | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._worker: Any = None
+
+    async def open(self) -> RuntimeApi:
+        from slct_runtime.runtime import Runtime
+
+        from ._worker import Worker
+
+        self._runtime = await Runtime.open(self._path)
+        self._worker = Worker(self._runtime, self._definitions, version=self._version)
+        self._serving = asyncio.create_task(self._worker.run(), name="slct-embedded-worker")
+        connected = asyncio.create_task(self._worker.connected.wait())
+        await asyncio.wait({connected, self._serving}, return_when=asyncio.FIRST_COMPLETED)
+        connected.cancel()
+        if self._serving.done():
+            await self.close()
+            self._serving.result()
+        return self._runtime
+
+    async def close(self) -> None:
+        runtime, self._runtime = self._runtime, None
+        if runtime is None:
+            return
+        assert self._serving is not None
+        self._serving.cancel()  # effects that run are attempted again when the file is opened next
+        await asyncio.gather(self._serving, return_exceptions=True)
+        await runtime.aclose()
+
+
+def _name_of(definition: str | type[Process]) -> str:
+    return definition if isinstance(definition, str) else definition_name(definition)
+
+
+class SyncProcessRef:
+    """`ProcessRef` without `await`."""
+
+    def __init__(self, client: SyncClient, ref: ProcessRef) -> None:
+        self._client = client
+        self._ref = ref
+        self.id = ref.id
+
+    def send(self, channel: str | Channel[Any], value: Any, *, key: str | None = None, wait: bool = False) -> None:
+        """See `ProcessRef.send`."""
+        self._client.wait(self._ref.send(channel, value, key=key, wait=wait))
+
+    def result(self, timeout: float | timedelta | None = None) -> Any:
+        """See `ProcessRef.result`."""
+        return self._client.wait(self._ref.result(timeout))
+
+    def describe(self) -> ProcessDescription:
+        """See `ProcessRef.describe`."""
+        return self._client.wait(self._ref.describe())
+
+    def watch(self, from_offset: int = 0) -> Iterator[WatchEvent]:
+        """See `ProcessRef.watch`."""
+        return self._client.iterate(self._ref.watch(from_offset))
+
+    def cancel(self) -> None:
+        """See `ProcessRef.cancel`."""
+        self._client.wait(self._ref.cancel())
+
+    def terminate(self) -> None:
+        """See `ProcessRef.terminate`."""
+        self._client.wait(self._ref.terminate())
+
+    def retry(self) -> None:
+        """See `ProcessRef.retry`."""
+        self._client.wait(self._ref.retry())
+
+    def close(self, channel: str | Channel[Any]) -> None:
+        """See `ProcessRef.close`."""
+        self._client.wait(self._ref.close(channel))
+
+    def __repr__(self) -> str:
+        return repr(self._ref)
+
+
+class SyncClient:
+    """`Client` without `await`: it runs an event loop in a thread of its own. Use it as `with`, or call `close()`."""
+
+    def __init__(self, target: str | RuntimeApi, definitions: Definitions | None = None) -> None:
+        self._client = Client(target, definitions)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def embedded(cls, path: str, definitions: Definitions, *, version: str = "1") -> SyncClient:
+        """See `Client.embedded`."""
+        made = cls("")
+        made._client = Client.embedded(path, definitions, version=version)
+        return made
+
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._loop.run_forever, name="slct-client", daemon=True)
+            self._thread.start()
+            try:
+                self.wait(self._client.__aenter__())
+            except BaseException:
+                self.close()
+                raise
+        return self._loop
+
+    def close(self) -> None:
+        """Let go of the runtime and end the thread."""
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+        self.wait(self._client.aclose())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+        self._loop = self._thread = None
+
+    def wait(self, request: Coroutine[Any, Any, T]) -> T:
+        """Run one request of the asynchronous client to its end."""
+        return asyncio.run_coroutine_threadsafe(request, self._open()).result()
+
+    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        """Run an asynchronous iterator of the client, item by item."""
+        while True:
+            try:
+                item = self.wait(_next(items))
+            except StopAsyncIteration:
+                return
+            yield item
+
+    def start(
+        self,
+        definition: str | type[Process],
+        /,
+        *args: Any,
+        id: str | None = None,
+        labels: dict[str, str] | None = None,
+        version: str | None = None,
+        **kwargs: Any,
+    ) -> SyncProcessRef:
+        """See `Client.start`."""
+        started = self._client.start(definition, *args, id=id, labels=labels, version=version, **kwargs)
+        return SyncProcessRef(self, self.wait(started))
+
+    def get(self, process_id: str) -> SyncProcessRef:
+        """See `Client.get`."""
+        return SyncProcessRef(self, self._client.get(process_id))
+
+    def list(self, **where: Any) -> Iterator[ProcessInfo]:
+        """See `Client.list`."""
+        return self.iterate(self._client.list(**where))
+
+    def definitions(self) -> tuple[DefinitionRecord, ...]:
+        """See `Client.definitions`."""
+        return self.wait(self._client.definitions())
+
+
+async def _next(items: AsyncIterator[T]) -> T:
+    return await items.__anext__()

@@ -1,0 +1,53 @@
+"""The transition that is running, as durable code reaches it: `go`, `close`, `now`, ...
+
+One transition runs at a time in one thread; what it asks for is collected here and carried out when it commits.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from slct_runtime.wire.work import ChannelFact
+
+    from ._channels import Channel
+    from ._frame import Frame
+    from ._handles import Handle
+
+
+class TransitionContext(Protocol):
+    """What durable code may ask of the running transition."""
+
+    process_id: str
+    now_ms: int
+
+    def go(self, frame: Frame) -> Handle: ...
+    def close(self, channel_id: str) -> None: ...
+    def make_channel(self, capacity: int) -> Channel[Any]: ...
+    def channel_fact(self, channel_id: str) -> ChannelFact: ...
+    def is_done(self, goroutine_id: int) -> bool: ...
+    def cancel(self, goroutine_id: int) -> None: ...
+    def emit(self, value: Any) -> None: ...
+
+
+_local = threading.local()
+
+
+def current() -> TransitionContext:
+    """The running transition.
+
+    Raises:
+      RuntimeError: called outside durable code.
+    """
+    context: TransitionContext | None = getattr(_local, "context", None)
+    if context is None:
+        raise RuntimeError("this can only be used inside a durable function while it runs\n  help: call it from a Process method")
+    return context
+
+
+def enter(context: TransitionContext | None) -> TransitionContext | None:
+    """Make this the running transition; returns what was before, to be given back."""
+    before: TransitionContext | None = getattr(_local, "context", None)
+    _local.context = context
+    return before

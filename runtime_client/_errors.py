@@ -1,0 +1,145 @@
+"""Every exception of the public surface.
+
+    SlctError
+    |-- ProcessError            raised inside processes; leaving a goroutine it fails the process (rule 6)
+    |   |-- ChannelClosed           you sent to, or closed, a closed channel; or received from a drained one
+    |   |-- CallFailed              an effect ended in an error; `__cause__` is that error
+    |   |   `-- EffectUnknown       an at-most-once effect was started and its outcome is not known
+    |   `-- ProcessFailed           another process failed; `__cause__` is its error
+    |       `-- ProcessCancelled    another process was cancelled or terminated
+    |-- CodecError              a value cannot be saved, or a document cannot be read
+    |-- DefinitionError         a class cannot be a definition; misuse, raised when it is declared or deployed
+    `-- ClientError             a request was refused; nothing was changed
+        |-- NotFound                no such process, definition or channel
+        |-- AlreadyExists           that id or key was used with other arguments
+        |-- NotRunning              the process has ended, or the channel is closed
+        |-- InvalidValue            a value does not fit the declared type; `.path` says where
+        |-- LimitExceeded           a named limit; try again later or send less
+        `-- Unavailable             the runtime cannot be reached, or its store cannot be written; try again
+
+    Cancelled (BaseException)   raised at a suspension point of a cancelled process or goroutine
+
+Messages are lower case, give both facts and a `help:` where there is a cure; the facts are attributes too.
+"""
+
+from __future__ import annotations
+
+
+class SlctError(Exception):
+    """Root of all errors of slct."""
+
+
+class ProcessError(SlctError):
+    """Errors of the durable API, and what authors derive from it: leaving a goroutine, it fails the process."""
+
+
+class ChannelClosed(ProcessError):
+    """The channel is closed. `channel` is its name."""
+
+    def __init__(self, channel: str = "", what: str = "") -> None:
+        super().__init__(channel, what)
+        self.channel = channel
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"channel {self.channel!r} is closed" + (f": {self.what}" if self.what else "")
+
+
+class CallFailed(ProcessError):
+    """An effect failed for good. `function` is what was called, `attempts` how often; `__cause__` is its error."""
+
+    def __init__(self, function: str = "", reason: str = "") -> None:
+        super().__init__(function, reason)
+        self.function = function
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"call({self.function}) failed: {self.reason}"
+
+
+class EffectUnknown(CallFailed):
+    """An at-most-once effect was started, and whether it happened is not known (rule 19)."""
+
+    def __str__(self) -> str:
+        return f"call({self.function}) was started once and its outcome is not known"
+
+
+class ProcessFailed(ProcessError):
+    """Another process failed. `process_id` names it; `__cause__` is its own exception (detail D19)."""
+
+    def __init__(self, process_id: str = "", reason: str = "") -> None:
+        super().__init__(process_id, reason)
+        self.process_id = process_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"process {self.process_id!r} failed: {self.reason}"
+
+
+class ProcessCancelled(ProcessFailed):
+    """Another process was cancelled or terminated."""
+
+    def __str__(self) -> str:
+        return f"process {self.process_id!r} was {self.reason or 'cancelled'}"
+
+
+class CodecError(SlctError):
+    """A value cannot be saved, or a document cannot be read.
+
+    `path` leads to the offending value: attribute names, keys and indexes from the root.
+    """
+
+    def __init__(self, message: str, path: tuple[str | int, ...] = (), help: str = "") -> None:
+        super().__init__(message, path, help)
+        self.message = message
+        self.path = path
+        self.help = help
+
+    def __str__(self) -> str:
+        where = "".join(f"[{p}]" if isinstance(p, int) else (f".{p}" if i else p) for i, p in enumerate(self.path))
+        return self.message + (f" (at {where})" if where else "") + (f"\n  help: {self.help}" if self.help else "")
+
+
+class DefinitionError(SlctError, TypeError):
+    """A class or function cannot be a definition as it is written."""
+
+
+class Cancelled(BaseException):
+    """Raised once at a suspension point of what is being cancelled (detail D5). Clean up in `finally`, and let it go."""
+
+
+class ClientError(SlctError):
+    """A request was refused; nothing was changed. `help` says what to do instead, `facts` are the values named."""
+
+    def __init__(self, message: str, help: str = "", facts: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+        self.facts = dict(facts or {})
+
+    def __str__(self) -> str:
+        return self.message + (f"\n  help: {self.help}" if self.help else "")
+
+
+class NotFound(ClientError):
+    """No process, definition or channel of that name."""
+
+
+class AlreadyExists(ClientError):
+    """The id or key is taken by a request with other arguments."""
+
+
+class NotRunning(ClientError):
+    """The process has ended, or the channel is closed."""
+
+
+class InvalidValue(ClientError):
+    """A value does not fit its declared type; the message gives the path of the offending field."""
+
+
+class LimitExceeded(ClientError):
+    """A named limit was reached; the message names it, its size and its setting."""
+
+
+class Unavailable(ClientError):
+    """The runtime cannot be reached, or cannot write its store; the request may be repeated."""

@@ -1,0 +1,141 @@
+"""Frames: saved activations of durable functions, and the five words a compiled state speaks.
+
+A compiled function is a subclass of `Frame` with a table of its states, and one plain method per state. A state runs to
+its end and returns what comes next:
+
+    f.goto(self.Main_While)            continue with that state, in this transition
+    f.suspend(awaited, then=self.X)    wait for an operation, or run another frame; X begins with `f.resume()`
+    f.finish(value)                    the function returns
+
+`f.resume()` gives the value of what was awaited, or raises its error there, inside the region of the state that calls it
+(compiler.md, rule 4). `f.let(name=value)` assigns a slot inside an expression and gives the value.
+
+The locals that live across suspensions are the instance's own attributes, one per slot; nothing else is ever put there.
+Names that `Frame` itself uses are in `RESERVED`: the compiler renames an author's local of such a name by appending `_`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One row of a function's static state table.
+
+    line: where it begins in the author's file.
+    live: the slots that are read later; others are dropped when the goroutine parks here. None keeps all.
+    on_error: the state that takes an exception leaving this one, None if it leaves the function; the exception
+      is first put into the slot `caught`.
+    handling: the slot of the exception being handled while this state runs: bare `raise`, `sys.exc_info()` and
+      `__context__` see it (compiler.md, rule 7). Nothing is being handled if the slot is unset or None.
+    """
+
+    line: int
+    live: tuple[str, ...] | None = None
+    on_error: str | None = None
+    caught: str | None = None
+    handling: str | None = None
+
+
+class Instruction(Enum):
+    """What a state method returns: what the driver does next."""
+
+    GOTO = "goto"
+    SUSPEND = "suspend"
+    FINISH = "finish"
+
+
+class FrameStatus(Enum):
+    """Where a frame is in its life; started once, ever."""
+
+    NEW = "new"
+    STARTED = "started"
+
+
+class Frame:
+    """An activation of a durable function that can be saved at every suspension.
+
+    Calling a durable function makes one that has not started; `await` runs it in this goroutine, `go()` in a new one.
+    """
+
+    FUNCTION: ClassVar[str] = ""
+    """Qualified name as the author wrote it: `Order.main`."""
+    SOURCE: ClassVar[str] = ""
+    """The author's file, relative to the source root: `orders.py`."""
+    STATES: ClassVar[dict[str, State]] = {}
+    """All states; the first is the entry."""
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "frame_awaited",
+        "frame_outcome",
+        "frame_receiver",
+        "frame_state",
+        "frame_status",
+    )
+
+    def __init__(self, receiver: Any = None, /, **slots: Any) -> None:
+        self.frame_receiver = receiver  # the `self` of a method; None for a module-level function
+        self.frame_state = next(iter(type(self).STATES), "")
+        self.frame_status = FrameStatus.NEW
+        self.frame_awaited: Any = None  # what `suspend` waits for, or what `finish` returns
+        self.frame_outcome: Outcome | None = None  # what `resume` gives
+        self.__dict__.update(slots)
+
+    def goto(self, state: Callable[..., Any], /) -> Instruction:
+        """Continue with another state of this function, in the same transition."""
+        self.frame_state = state.__name__
+        return Instruction.GOTO
+
+    def suspend(self, awaited: Any, /, *, then: Callable[..., Any]) -> Instruction:
+        """Wait for `awaited` (an operation, a handle or a frame) and go on with `then`."""
+        self.frame_awaited = awaited
+        self.frame_state = then.__name__
+        return Instruction.SUSPEND
+
+    def finish(self, value: Any = None, /) -> Instruction:
+        """Return from the function."""
+        self.frame_awaited = value
+        return Instruction.FINISH
+
+    def resume(self) -> Any:
+        """The value of what was awaited; raises if it ended in an error. Called once, first thing in a resumed state."""
+        outcome, self.frame_outcome = self.frame_outcome, None
+        assert outcome is not None, f"{type(self).__name__}.{self.frame_state} resumed without an outcome"
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def let(self, /, **slot: Any) -> Any:
+        """Assign slots inside an expression; gives the last value."""
+        self.__dict__.update(slot)
+        return next(reversed(slot.values()))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name.startswith("frame_"):
+            raise AttributeError(name)
+        shown = name.rstrip("_") if name.rstrip("_") in RESERVED else name
+        raise UnboundLocalError(f"cannot access local variable {shown!r} where it is not associated with a value")
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        raise TypeError(f"{self!r} is compiled and can only be awaited by compiled code")
+
+    def __repr__(self) -> str:
+        return f"<frame {type(self).FUNCTION or type(self).__name__} at {self.frame_state}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How something awaited ended: a value, or an exception."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+RESERVED = frozenset(name for name in dir(Frame) if not name.startswith("__"))
+"""Names that no slot may have."""

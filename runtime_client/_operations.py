@@ -1,0 +1,131 @@
+"""What durable code may await: plain values that say what to wait for.
+
+Nothing happens when one is made; it is carried out when it is awaited. An operation is a value: it may be stored, passed
+and saved before it is awaited (detail D9). Uncompiled code reaches the driver through `__await__`, which hands the
+operation itself up the coroutine chain; compiled code returns it from a state with `f.suspend(...)`.
+
+Source: authoring.md, "Suspension points"; docs/semantics.md, rules 8 to 13 and 18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from ._channels import Channel
+
+Deadline: TypeAlias = timedelta | datetime | float | int
+"""When to wake: a duration (`timedelta`, or seconds), or an aware `datetime`."""
+
+
+class Operation:
+    """Root of everything that may be awaited, except frames and handles."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return (yield self)
+
+
+@dataclass(frozen=True, slots=True)
+class Recv(Operation):
+    channel: Channel[Any] | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Send(Operation):
+    channel: Channel[Any] | str | None
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class After(Operation):
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often an effect is attempted (detail D20).
+
+    `first` and `longest` are delays in seconds (or timedeltas); each delay is the last one times `factor`, give or take `jitter`.
+    `max_attempts` None: for ever. `non_retryable`: exception types that end it at once.
+    """
+
+    max_attempts: int | None = 10
+    first: float | timedelta = 0.5
+    factor: float = 2.0
+    longest: float | timedelta = 60.0
+    jitter: float = 0.1
+    non_retryable: tuple[type[BaseException], ...] = ()
+
+    @classmethod
+    def never(cls) -> Retry:
+        """One attempt."""
+        return cls(max_attempts=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Operation):
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    retry: Retry = field(default_factory=Retry)
+    timeout: float | timedelta | None = None
+    key: str | None = None
+    at_most_once: bool = False
+    queue: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Operation):
+    goroutine_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Operation):
+    process_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Default(Operation):
+    """The case taken when no other is ready. Only inside a select."""
+
+
+@dataclass(frozen=True, slots=True)
+class Select(Operation):
+    """Cases in the order written; `names` are their indexes or names."""
+
+    names: tuple[int | str, ...]
+    cases: tuple[Operation, ...]
+
+
+class Selected(tuple[Any, Any]):
+    """What a `select` evaluates to: the pair `(case, value)`, with `.ok` beside it (detail D9).
+
+    `.ok` is False where a receive fired because its channel is closed and drained.
+    """
+
+    ok: bool
+    __match_args__ = ("case", "value")
+
+    def __new__(cls, case: int | str, value: Any, ok: bool = True) -> Selected:
+        self = super().__new__(cls, (case, value))
+        self.ok = ok
+        return self
+
+    @property
+    def case(self) -> Any:
+        return self[0]
+
+    @property
+    def value(self) -> Any:
+        return self[1]
+
+    def __repr__(self) -> str:
+        return f"Selected(case={self[0]!r}, value={self[1]!r}, ok={self.ok!r})"
+
+    def __getnewargs__(self) -> tuple[Any, Any, bool]:  # type: ignore[override]
+        return (self[0], self[1], self.ok)

@@ -1,0 +1,194 @@
+"""Workers: they take transitions and effects from a runtime, run them, and answer.
+
+A transition is run where it arrives, to its end: it suspends nowhere. Effects run beside it, as tasks and threads. The
+worker cannot tell a runtime in its own OS process from one behind a network. It keeps the processes that it ran last
+decoded, as long as the runtime does not tell it to forget them; a new connection starts with an empty memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from typing import assert_never
+
+from slct_runtime.wire.api import ApiError, ErrorCode, RuntimeApi, WorkerSession
+from slct_runtime.wire.work import (
+    CancelEffectRun,
+    Draining,
+    EffectAnswer,
+    ForgetProcess,
+    FromWorker,
+    Register,
+    RunEffect,
+    RunTransition,
+    ToWorker,
+)
+
+from ._definitions import Definitions
+from ._effects import run_effect
+from ._transition import LiveProcess, run_transition
+
+_log = logging.getLogger("slct.worker")
+
+TRANSITION_CREDITS = 64
+"""Transitions that one worker may have in hand: enough to fill a batch, few enough to share with other workers."""
+EFFECT_CREDITS = 100
+"""Effects that one worker runs at a time."""
+RECONNECT_DELAY_S_MAX = 2.0
+DRAIN_S = 30.0
+"""How long a stopping worker waits for the effects that it runs; the rest goes back to the runtime."""
+
+
+class Worker:
+    """Serves definitions to a runtime until it is stopped.
+
+    `target` is an address such as `localhost:9090`, or a runtime in this OS process. `run()` reconnects when the
+    connection breaks; `stop()` takes nothing new, finishes what runs, and returns.
+    """
+
+    def __init__(
+        self,
+        target: str | RuntimeApi,
+        definitions: Definitions,
+        *,
+        version: str = "1",
+        worker_id: str | None = None,
+        effect_credits: int = EFFECT_CREDITS,
+    ) -> None:
+        definitions.require_compiled()
+        self.definitions = definitions
+        self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self._target = target
+        self._registration = Register(
+            self.worker_id, definitions.records(version), TRANSITION_CREDITS, effect_credits
+        )
+        self._stopping = asyncio.Event()
+        self.connected = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until `stop()`.
+
+        Raises:
+          ApiError: the runtime refused the registration (not for an unreachable runtime: that is tried again).
+        """
+        runtime, is_ours = self._connect()
+        delay_s = 0.05
+        try:
+            while not self._stopping.is_set():
+                try:
+                    session = await runtime.serve(self._registration)
+                except ApiError as error:
+                    if error.code is not ErrorCode.UNAVAILABLE:
+                        raise
+                    _log.warning("%s; trying again in %.1f s", error, delay_s)
+                    await self._pause(delay_s)
+                    delay_s = min(delay_s * 2, RECONNECT_DELAY_S_MAX)
+                    continue
+                delay_s = 0.05
+                self.connected.set()
+                await _Serving(self.definitions, session, self._stopping).run()
+                self.connected.clear()
+        finally:
+            if is_ours:
+                await runtime.aclose()
+
+    def _connect(self) -> tuple[RuntimeApi, bool]:
+        if not isinstance(self._target, str):
+            return self._target, False
+        from ._transport import GrpcTransport
+
+        return GrpcTransport(self._target), True
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            pass
+
+    def stop(self) -> None:
+        """Take nothing new, finish what runs, and let `run()` return."""
+        self._stopping.set()
+
+
+class _Serving:
+    """One session: from registration to its end."""
+
+    def __init__(self, definitions: Definitions, session: WorkerSession, stopping: asyncio.Event) -> None:
+        self._definitions = definitions
+        self._session = session
+        self._stopping = stopping
+        self._held: dict[str, LiveProcess] = {}
+        self._effects: dict[int, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        taking = asyncio.create_task(self._take(), name="slct-worker-take")
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not taking.done():
+                await self._drain()
+        finally:
+            for task in [taking, stopping, *self._effects.values()]:
+                task.cancel()
+            await asyncio.gather(taking, stopping, *self._effects.values(), return_exceptions=True)
+            await self._session.close()
+
+    async def _drain(self) -> None:
+        """Let the effects that run come to their ends, within a set time."""
+        await self._answer([Draining()])
+        if self._effects:
+            await asyncio.wait(self._effects.values(), timeout=DRAIN_S)
+
+    async def _take(self) -> None:
+        try:
+            while batch := await self._session.take():
+                answers: list[FromWorker] = []
+                for order in batch:
+                    self._carry_out(order, answers)
+                if answers:
+                    await self._session.answer(answers)
+        except ApiError as error:
+            _log.warning("connection to the runtime was lost: %s", error)
+
+    def _carry_out(self, order: ToWorker, answers: list[FromWorker]) -> None:
+        match order:
+            case RunTransition():
+                answers.append(self._transition(order))
+            case RunEffect():
+                task = asyncio.create_task(self._effect(order), name=f"slct-effect-{order.dispatch_id}")
+                self._effects[order.dispatch_id] = task
+                task.add_done_callback(lambda _: self._effects.pop(order.dispatch_id, None))
+            case CancelEffectRun(dispatch_id):
+                if (running := self._effects.pop(dispatch_id, None)) is not None:
+                    running.cancel()
+            case ForgetProcess(process_id):
+                self._held.pop(process_id, None)
+            case _:
+                assert_never(order)
+
+    def _transition(self, order: RunTransition) -> FromWorker:
+        held = self._held.pop(order.process_id, None) if order.document is None else None
+        answer, live = run_transition(self._definitions, order, held)
+        if live is not None:
+            self._held[order.process_id] = live
+        else:
+            self._held.pop(order.process_id, None)
+        return answer
+
+    async def _effect(self, order: RunEffect) -> None:
+        answer: EffectAnswer = await run_effect(self._definitions, order)
+        await self._answer([answer])
+
+    async def _answer(self, answers: list[FromWorker]) -> None:
+        try:
+            await self._session.answer(answers)
+        except ApiError as error:
+            _log.warning("an answer was lost with the connection: %s", error)
+
+
+async def manage_defs(target: str, version: str, definitions: Definitions) -> None:
+    """Register these definitions as `version` and serve them until cancelled."""
+    await Worker(target, definitions, version=version).run()

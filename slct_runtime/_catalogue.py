@@ -1,0 +1,190 @@
+"""Deployed definitions as the runtime knows them: names, versions, channels and the types of what comes from outside.
+
+Knows manifests (JSON), no author's class. Everything that enters from outside is checked here, before it is accepted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .store.base import DefinitionRow
+from .wire.api import ApiError, ErrorCode
+from .wire.conform import DoesNotFit, conform
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One version of one definition. `manifest` is the parsed text of its record."""
+
+    name: str
+    version: str
+    manifest: Mapping[str, Any]
+    deployed_ms: int
+
+    @property
+    def capacities(self) -> dict[str, int]:
+        """Declared channels and how many values each buffers."""
+        return {name: int(channel.get("capacity", 0)) for name, channel in self.manifest.get("channels", {}).items()}
+
+    @property
+    def open_channels(self) -> bool:
+        return bool(self.manifest.get("open_channels", False))
+
+    @property
+    def fail_on_fault(self) -> bool:
+        return self.manifest.get("on_fault") == "fail"
+
+    def conform_message(self, channel: str, payload: str) -> str:
+        """The payload as the channel's declared type has it.
+
+        Raises:
+          ApiError: NOT_FOUND for a channel that is not declared, INVALID_ARGUMENT for a value that does not fit.
+        """
+        channels = self.manifest.get("channels", {})
+        if channel not in channels:
+            if self.open_channels:
+                return payload
+            raise _no_channel(self.name, channel, channels)
+        return _conform_text(payload, channels[channel].get("type"), channel)
+
+    def conform_arguments(self, arguments: str) -> str:
+        """`[positional, keywords]` as the parameters of `main` have them.
+
+        Raises:
+          ApiError: INVALID_ARGUMENT for an argument too many, too few, unknown, or of another type.
+        """
+        parameters = self.manifest.get("parameters")
+        if parameters is None:
+            return arguments
+        positional, keywords = _parse_arguments(arguments)
+        return _Binding(self.name, list(parameters)).bind(positional, keywords)
+
+
+class _Binding:
+    """Python's rules for arguments, by the manifest's list of parameters."""
+
+    def __init__(self, definition: str, parameters: list[dict[str, Any]]) -> None:
+        self.definition = definition
+        self.by_position = [p for p in parameters if p["kind"] in ("positional_only", "positional_or_keyword")]
+        self.by_name = {p["name"]: p for p in parameters if p["kind"] in ("positional_or_keyword", "keyword_only")}
+        self.rest = next((p for p in parameters if p["kind"] == "var_positional"), None)
+        self.rest_keywords = next((p for p in parameters if p["kind"] == "var_keyword"), None)
+        self.required = [p for p in parameters if p.get("required")]
+
+    def bind(self, positional: list[Any], keywords: dict[str, Any]) -> str:
+        if len(positional) > len(self.by_position) and self.rest is None:
+            raise self.refused(f"takes {len(self.by_position)} positional arguments, got {len(positional)}")
+        given = [p["name"] for p in self.by_position[: len(positional)]]
+        for name in keywords:
+            if name in given and name in self.by_name:
+                raise self.refused(f"got argument {name!r} twice")
+            if name not in self.by_name and self.rest_keywords is None:
+                raise self.refused(f"has no parameter {name!r}", f"its parameters are {', '.join(self.by_name) or 'none'}")
+        missing = [p["name"] for p in self.required if p["name"] not in given and p["name"] not in keywords]
+        if missing:
+            raise self.refused(f"is missing {', '.join(repr(name) for name in missing)}")
+        return json.dumps([self._positional(positional), self._keywords(keywords)], separators=(",", ":"))
+
+    def _positional(self, values: list[Any]) -> list[Any]:
+        out = []
+        for index, value in enumerate(values):
+            parameter = self.by_position[index] if index < len(self.by_position) else self.rest
+            assert parameter is not None, "checked by bind"
+            out.append(_conform(value, parameter.get("type"), parameter["name"]))
+        return out
+
+    def _keywords(self, values: dict[str, Any]) -> dict[str, Any]:
+        out = {}
+        for name, value in values.items():
+            parameter = self.by_name.get(name) or self.rest_keywords
+            assert parameter is not None, "checked by bind"
+            out[name] = _conform(value, parameter.get("type"), name)
+        return out
+
+    def refused(self, what: str, help: str = "") -> ApiError:
+        return ApiError(ErrorCode.INVALID_ARGUMENT, f"definition {self.definition!r} {what}", help, {"definition": self.definition})
+
+
+class Catalogue:
+    """All deployed definitions. The version deployed last is the one that new processes run on."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, dict[str, Deployed]] = {}
+
+    def add(self, rows: Iterable[DefinitionRow]) -> None:
+        for row in sorted(rows, key=lambda r: (r.deployed_ms, r.name, r.version)):
+            versions = self._versions.setdefault(row.name, {})
+            versions.pop(row.version, None)  # deployed again: it is the newest now
+            versions[row.version] = Deployed(row.name, row.version, json.loads(row.manifest), row.deployed_ms)
+
+    def find(self, name: str, version: str | None) -> Deployed:
+        """That version, or the newest if None.
+
+        Raises:
+          ApiError: NOT_FOUND, with the names or versions that exist.
+        """
+        versions = self._versions.get(name)
+        if not versions:
+            known = ", ".join(sorted(self._versions)) or "none yet"
+            raise ApiError(
+                ErrorCode.NOT_FOUND,
+                f"no definition {name!r} is deployed",
+                f"deployed definitions: {known}" + ("" if self._versions else "; start a worker with `slct worker build/`"),
+                {"definition": name},
+            )
+        if version is None:
+            return next(reversed(versions.values()))
+        if version not in versions:
+            raise ApiError(
+                ErrorCode.NOT_FOUND,
+                f"definition {name!r} has no version {version!r}",
+                f"its versions are {', '.join(versions)}",
+                {"definition": name, "version": version},
+            )
+        return versions[version]
+
+    def holds(self, name: str, version: str, manifest: str) -> bool:
+        held = self._versions.get(name, {}).get(version)
+        return held is not None and held.manifest == json.loads(manifest)
+
+
+def _no_channel(definition: str, channel: str, channels: Iterable[str]) -> ApiError:
+    names = ", ".join(sorted(channels)) or "none"
+    return ApiError(
+        ErrorCode.NOT_FOUND,
+        f"definition {definition!r} declares no channel {channel!r}",
+        f"its channels are: {names}",
+        {"definition": definition, "channel": channel},
+    )
+
+
+def _conform(value: Any, description: Any, path: str) -> Any:
+    if description is None:
+        return value
+    try:
+        return conform(value, description, path)
+    except DoesNotFit as error:
+        raise ApiError(ErrorCode.INVALID_ARGUMENT, str(error), "", {"path": error.path}) from error
+
+
+def _conform_text(payload: str, description: Any, path: str) -> str:
+    return json.dumps(_conform(parse(payload, path), description, path), separators=(",", ":"))
+
+
+def parse(payload: str, path: str) -> Any:
+    """Payload text to JSON value; INVALID_ARGUMENT if it is none."""
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(ErrorCode.INVALID_ARGUMENT, f"{path}: not JSON: {error}") from error
+
+
+def _parse_arguments(arguments: str) -> tuple[list[Any], dict[str, Any]]:
+    match parse(arguments, "arguments"):
+        case [list() as positional, dict() as keywords]:
+            return positional, keywords
+        case _:
+            raise ApiError(ErrorCode.INVALID_ARGUMENT, "arguments must be a list of positional and a dict of keyword arguments")

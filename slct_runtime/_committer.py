@@ -1,0 +1,117 @@
+"""Group commit: everything that became ready since the last flush goes to the store as one transaction.
+
+While one commit is in flight the next batch fills, so the disk's own speed sets the size of a batch. Nothing is released
+before the store has said that it is durable (rule 26). A refused commit loses its processes from memory: nothing of them
+has left, so going back to the disk is always right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from ._resident import Release, Resident
+from .store.base import Conflict, ProcessCommit, Store, StoreError
+from .wire.api import ApiError, ErrorCode
+
+_log = logging.getLogger("slct.runtime")
+
+
+class Committer:
+    """Writes what residents have pending. `lost` is told which residents went down with a refused commit, and why."""
+
+    def __init__(self, store: Store, batch_processes_max: int, lost: Callable[[Resident, ApiError], None]) -> None:
+        self._store = store
+        self._batch_processes_max = batch_processes_max
+        self._lost = lost
+        self._dirty: dict[str, Resident] = {}
+        self._wake = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="slct-writer")
+        self._task = asyncio.create_task(self._run(), name="slct-committer")
+        self.failure: ApiError | None = None  # why the last commit was refused; None once one has succeeded
+
+    def mark(self, resident: Resident) -> None:
+        """The resident has something to store."""
+        self._dirty[resident.process_id] = resident
+        self._settled.clear()
+        self._wake.set()
+
+    async def settle(self) -> None:
+        """Wait until everything marked so far, and what follows from it, is stored or refused."""
+        await self._settled.wait()
+
+    async def stop(self) -> None:
+        await self.settle()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._writer.shutdown(wait=True)
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            # One turn of the loop for workers in this process: a message and its transition then share the commit.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            batch = self._take()
+            if batch:
+                await self._flush(batch)
+            if not self._dirty:
+                self._wake.clear()
+                self._settled.set()
+
+    def _take(self) -> list[tuple[Resident, ProcessCommit, list[Release]]]:
+        batch = []
+        for process_id in list(self._dirty)[: self._batch_processes_max]:
+            resident = self._dirty.pop(process_id)
+            if resident.is_lost or resident.pending.is_empty:
+                continue
+            resident.in_commit = True
+            batch.append((resident, *resident.take()))
+        return batch
+
+    async def _flush(self, batch: list[tuple[Resident, ProcessCommit, list[Release]]]) -> None:
+        loop = asyncio.get_running_loop()
+        commits = [commit for _, commit, _ in batch]
+        try:
+            conflicts = await loop.run_in_executor(self._writer, self._store.commit, commits)
+        except StoreError as error:
+            self.failure = ApiError(ErrorCode.UNAVAILABLE, f"nothing was changed: {error}", getattr(error, "help", ""))
+            _log.error("%s", error)
+            for resident, _, releases in batch:
+                self._refuse(resident, releases, self.failure)
+            return
+        self.failure = None
+        fenced = {conflict.process_id: conflict for conflict in conflicts}
+        for resident, _, releases in batch:
+            conflict = fenced.get(resident.process_id)
+            if conflict is not None:
+                self._refuse(resident, releases, _fenced(conflict))
+            else:
+                self._release(resident, releases)
+
+    def _release(self, resident: Resident, releases: list[Release]) -> None:
+        resident.in_commit = False
+        for release in releases:
+            release.durable()
+
+    def _refuse(self, resident: Resident, releases: list[Release], error: ApiError) -> None:
+        """Nothing of it was stored: whoever waits is told, here and in what came after."""
+        resident.in_commit = False
+        later, resident.is_lost = resident.pending, True
+        for release in [*releases, *later.releases, *later.row_releases]:
+            if release.lost is not None:
+                release.lost(error)
+        self._lost(resident, error)
+
+
+def _fenced(conflict: Conflict) -> ApiError:
+    return ApiError(
+        ErrorCode.UNAVAILABLE,
+        f"process {conflict.process_id!r} is at seq {conflict.held_seq}, the write started from seq {conflict.given_seq}",
+        "another runtime changed it; send the request again",
+        {"process_id": conflict.process_id, "held": str(conflict.held_seq), "given": str(conflict.given_seq)},
+    )

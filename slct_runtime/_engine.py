@@ -1,0 +1,684 @@
+"""The shell around the core: processes in memory, their events, and what the core asks for.
+
+Every method that changes a process is plain and runs to its end within one turn of the event loop; only loading awaits.
+The order is always the same: `step` decides, the resident remembers, the committer stores, and only then does anything
+leave (rule 26). Transitions and effects go to workers through the dispatcher; deadlines come back through the timers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any, assert_never
+
+from ._catalogue import Catalogue, Deployed
+from ._committer import Committer
+from ._dispatcher import Answers, Dispatcher, EffectJob, Job, TransitionJob
+from ._resident import EffectRun, Release, Resident
+from ._timers import Timers
+from .core import ProcessStatus, Step, channel_facts, from_json, is_ready, new_process, next_due_ms, step, watched_processes
+from .core.commands import (
+    EffectRequest,
+    Emit,
+    Faulted,
+    Finished,
+    Parked,
+    Payload,
+    RetryPolicy,
+    SendTo,
+    SetLabels,
+    StartProcess,
+)
+from .core.effects import CancelEffect, Effect, Finish, Received, RequestEffect, RunGoroutine, WatchProcess
+from .core.events import (
+    CancelRequested,
+    ChildDone,
+    Closed,
+    EffectDone,
+    Event,
+    Message,
+    Started,
+    TimerDue,
+    TransitionDone,
+    TransitionLost,
+)
+from .retry import delay_ms, may_retry
+from .settings import Settings
+from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, Store, StoreError
+from .wire.api import ApiError, ErrorCode, ProcessOutcome, WatchEvent
+from .wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition, ToWorker, TransitionAnswer
+
+_log = logging.getLogger("slct.runtime")
+
+
+def wall_clock_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Engine(Answers):
+    """All processes of one runtime over one store."""
+
+    def __init__(self, store: Store, settings: Settings, now_ms: Callable[[], int], chance: Callable[[], float]) -> None:
+        self.store = store
+        self.settings = settings
+        self.now_ms = now_ms
+        self.catalogue = Catalogue()
+        self.residents: OrderedDict[str, Resident] = OrderedDict()
+        self.committer = Committer(store, settings.batch_processes_max, self._lost)
+        self.dispatcher = Dispatcher(self)
+        self.timers = Timers(now_ms, self._wake_all)
+        self.result_waiters: dict[str, set[asyncio.Future[ProcessOutcome]]] = {}
+        self.watchers: dict[str, set[asyncio.Queue[WatchEvent | None]]] = {}
+        self._parents: dict[str, set[str]] = {}  # child id to the processes that wait for its end
+        self._chance = chance
+        self._wanted: dict[str, asyncio.Future[Resident | None]] = {}
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="slct-reader")
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # --- life of the runtime ---------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Read what is deployed, take up every process that needs attention, and watch the deadlines."""
+        self.catalogue.add(await self.read(self.store.definitions))
+        await self.recover()
+        self.spawn(self._read_windows())
+
+    async def recover(self) -> None:
+        """Activate every process that is ready, has something in its inbox, or has effects."""
+        after = ""
+        while page := await self.read(self.store.runnable, after, self.settings.recovery_page):
+            await asyncio.gather(*(self.activate(process_id) for process_id in page))
+            after = page[-1]
+
+    async def close(self) -> None:
+        for session in list(self.dispatcher.sessions):
+            self.dispatcher.disconnect(session)
+        for queues in self.watchers.values():
+            for queue in queues:
+                queue.put_nowait(None)
+        self.timers.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.committer.stop()
+        stopped = ApiError(ErrorCode.UNAVAILABLE, "the runtime is shutting down", "try again when it is back")
+        for waiters in self.result_waiters.values():
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_exception(stopped)
+        self._reader.shutdown(wait=True)
+        self.store.close()
+
+    def spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned_ended)
+
+    def _spawned_ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("background task failed", exc_info=error)
+
+    async def read(self, query: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a query on the reader thread.
+
+        Raises:
+          ApiError: UNAVAILABLE if the store cannot be read.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, partial(query, *arguments))
+        except StoreError as error:
+            raise ApiError(ErrorCode.UNAVAILABLE, str(error)) from error
+
+    # --- processes come into memory and leave it -------------------------------------------------------------------
+
+    async def activate(self, process_id: str) -> Resident | None:
+        """The process in memory, loaded if need be; None if there is none of that id."""
+        resident = self.residents.get(process_id)
+        if resident is not None:
+            self.residents.move_to_end(process_id)
+            return resident
+        wanted = self._wanted.get(process_id)
+        if wanted is None:
+            loop = asyncio.get_running_loop()
+            wanted = self._wanted[process_id] = loop.create_future()
+            if len(self._wanted) == 1:
+                loop.call_soon(lambda: self.spawn(self._load_wanted()))
+        return await asyncio.shield(wanted)
+
+    async def _load_wanted(self) -> None:
+        """Load everything wanted by now with one query."""
+        wanted = dict(self._wanted)
+        try:
+            loaded = {one.row.process_id: one for one in await self.read(self.store.load, list(wanted))}
+        except ApiError as error:
+            for process_id, future in wanted.items():
+                del self._wanted[process_id]
+                future.set_exception(error)
+            future_errors_seen(wanted.values())
+            return
+        finally:
+            if len(self._wanted) > len(wanted):  # more came while the query ran
+                asyncio.get_running_loop().call_soon(lambda: self.spawn(self._load_wanted()))
+        for process_id, future in wanted.items():
+            self._wanted.pop(process_id, None)
+            found = loaded.get(process_id)
+            future.set_result(self.residents.get(process_id) or (self._restore(found) if found else None))
+
+    def _restore(self, loaded: LoadedProcess) -> Resident:
+        """Row and inbox to a process in memory: the core as saved, then everything that arrived since, in order."""
+        row = loaded.row
+        core, later = restore_core(loaded)
+        resident = Resident(
+            process_id=row.process_id,
+            definition=row.definition,
+            version=row.version,
+            core=core,
+            document=row.document,
+            arguments=row.arguments,
+            arguments_digest=row.arguments_digest,
+            seq=row.seq,
+            stored_seq=row.seq,
+            created_ms=row.created_ms,
+            updated_ms=row.updated_ms,
+            labels=dict(row.labels),
+            position=max((r.position for r in loaded.inbox), default=0),
+            result=row.result,
+            error=row.error,
+            stored_inbox={r.position for r in loaded.inbox},
+        )
+        self._admit(resident)
+        if resident.has_ended:
+            return resident
+        for effect in loaded.effects:
+            request = effect_request(effect.request)
+            resident.effects[effect.effect_id] = EffectRun(request, effect.attempt, effect.due_ms, effect.requested_ms)
+        for child_id in watched_processes(core):
+            self._watch(resident, child_id)
+        for arrived in later:
+            self._replay(resident, arrived)
+        self.apply(resident, TimerDue(self.now_ms()))  # also starts what was ready when the row was written
+        for run in list(resident.effects.values()):
+            self._take_up_effect(resident, run)
+        self.dispatcher.pump()
+        return resident
+
+    def _replay(self, resident: Resident, row: InboxRow) -> None:
+        now = self.now_ms()
+        event: Event
+        match row.kind:
+            case "message":
+                event = Message(now, row.position, row.name, row.payload or "null")
+            case "close":
+                event = Closed(now, row.position, row.name)
+            case "cancel":
+                event = CancelRequested(now, row.position)
+            case "effect":
+                effect_id = int(row.name)
+                if resident.effects.pop(effect_id, None) is not None:
+                    resident.pending.effects_ended.add(effect_id)
+                event = EffectDone(now, row.position, effect_id, row.payload, row.error)
+            case "child":
+                event = ChildDone(now, row.position, row.name, row.payload, row.error)
+            case other:
+                raise AssertionError(f"inbox row of unknown kind {other!r}")
+        if row.kind != "message":
+            resident.absorbed.add(row.position)
+        self.apply(resident, event)
+
+    def _admit(self, resident: Resident) -> None:
+        self.residents[resident.process_id] = resident
+        excess = len(self.residents) - self.settings.resident_count_max
+        if excess > 0:
+            for candidate in list(self.residents.values())[: excess * 4]:
+                if candidate.is_idle and candidate is not resident:
+                    self.evict(candidate)
+                    excess -= 1
+                    if excess <= 0:
+                        break
+
+    def evict(self, resident: Resident) -> None:
+        """Drop an idle process from memory; the store has all of it."""
+        if self.residents.get(resident.process_id) is resident:
+            del self.residents[resident.process_id]
+            self.dispatcher.forget(resident.process_id)
+
+    def _lost(self, resident: Resident, error: ApiError) -> None:
+        """Its commit was refused: nothing of it has left, so go back to what is on disk, and try again later."""
+        if self.residents.get(resident.process_id) is resident:
+            del self.residents[resident.process_id]
+        self.dispatcher.forget(resident.process_id)
+        for waiters in resident.received_waiters.values():
+            for waiter in waiters:
+                if waiter.lost is not None:
+                    waiter.lost(error)
+        for run in resident.effects.values():
+            self.dispatcher.cancel_effect(run)
+        self.spawn(self._reload_later(resident.process_id))
+
+    async def _reload_later(self, process_id: str) -> None:
+        while True:
+            await asyncio.sleep(self.settings.store_retry_ms / 1000)
+            try:
+                await self.activate(process_id)
+            except ApiError:
+                continue
+            return
+
+    # --- events in, orders out -------------------------------------------------------------------------------------
+
+    def create(
+        self, deployed: Deployed, process_id: str, arguments: Payload, digest: str, labels: dict[str, str]
+    ) -> Resident:
+        """A new process, not yet stored; its main goroutine is ready."""
+        now = self.now_ms()
+        core = new_process(
+            process_id,
+            capacities=deployed.capacities,
+            open_channels=deployed.open_channels,
+            fail_on_fault=deployed.fail_on_fault,
+        )
+        resident = Resident(
+            process_id=process_id,
+            definition=deployed.name,
+            version=deployed.version,
+            core=core,
+            document="",
+            arguments=arguments,
+            arguments_digest=digest,
+            seq=0,
+            stored_seq=None,
+            created_ms=now,
+            updated_ms=now,
+            labels=labels,
+        )
+        resident.pending.row_changed = True
+        self._admit(resident)
+        self.apply(resident, Started(now))
+        self.committer.mark(resident)
+        self.dispatcher.pump()
+        return resident
+
+    def apply(self, resident: Resident, event: Event, answer: TransitionAnswer | None = None) -> Step:
+        """Let the core decide, remember what it decided, and carry it out as far as may be done before it is durable."""
+        status = resident.core.status
+        result = step(resident.core, event)
+        resident.core = result.process
+        resident.updated_ms = event.now_ms
+        if result.committed and answer is not None:
+            resident.seq += 1
+            resident.document = answer.document or resident.document
+            self._row_changed(resident)
+            self._publish_later(resident, "transition")
+        elif resident.core.status is not status:
+            resident.seq += 1  # an administrative change: fenced like a transition
+            self._row_changed(resident)
+        for effect in result.effects:
+            self._carry_out(resident, effect)
+        due_ms = next_due_ms(resident.core)
+        if due_ms is not None and due_ms <= self.now_ms() + self.settings.timer_window_ms:
+            self.timers.add(due_ms, resident.process_id)
+        return result
+
+    def _row_changed(self, resident: Resident) -> None:
+        resident.pending.row_changed = True
+        self.committer.mark(resident)
+
+    def _carry_out(self, resident: Resident, effect: Effect) -> None:
+        match effect:
+            case RunGoroutine(goroutine_id, resumption):
+                self.dispatcher.submit(TransitionJob(resident, goroutine_id, resumption))
+            case RequestEffect(request):
+                self._request_effect(resident, request)
+            case CancelEffect(effect_id):
+                self._cancel_effect(resident, effect_id)
+            case Received(position):
+                self._received(resident, position)
+            case Finish(result, error):
+                self._finish(resident, result, error)
+            case Emit(payload):
+                self._emit(resident, payload)
+            case SetLabels(labels):
+                resident.labels = dict(labels)
+            case WatchProcess(process_id):
+                resident.pending.row_releases.append(Release(partial(self._watch, resident, process_id)))
+            case StartProcess() | SendTo():
+                self._post(resident, effect)
+            case _:
+                assert_never(effect)
+
+    def _received(self, resident: Resident, position: int) -> None:
+        resident.absorbed.add(position)
+        resident.pending.row_releases.extend(resident.received_waiters.pop(position, ()))
+
+    def _emit(self, resident: Resident, payload: Payload) -> None:
+        offset = resident.output_count
+        resident.output_count += 1
+        resident.pending.outputs.append(OutputRow(resident.process_id, offset, payload))
+        self._publish_later(resident, "output", offset=offset, payload=payload)
+
+    def _finish(self, resident: Resident, result: Payload | None, error: Payload | None) -> None:
+        resident.result, resident.error = result, error
+        self._publish_later(resident, "status")
+        resident.pending.row_releases.append(Release(partial(self._finished, resident)))
+
+    def _finished(self, resident: Resident) -> None:
+        """The end is durable: tell whoever waits for it."""
+        if not resident.has_ended:
+            return
+        outcome = ProcessOutcome(resident.status, resident.result, resident.error)
+        for waiter in self.result_waiters.pop(resident.process_id, ()):
+            if not waiter.done():
+                waiter.set_result(outcome)
+        for parent_id in self._parents.pop(resident.process_id, ()):
+            self.spawn(self._child_done(parent_id, resident.process_id, outcome))
+        for queue in self.watchers.get(resident.process_id, ()):
+            queue.put_nowait(None)
+        if resident.is_idle:
+            self.evict(resident)
+
+    def _publish_later(self, resident: Resident, kind: str, **facts: Any) -> None:
+        """Tell watchers, once it is durable. What is told is fixed now: the process may run ahead."""
+        if not self.watchers.get(resident.process_id):
+            return
+        event = WatchEvent(kind, resident.seq, resident.updated_ms, status=resident.status, **facts)
+        resident.pending.row_releases.append(Release(partial(self._publish, resident.process_id, event)))
+
+    def _publish(self, process_id: str, event: WatchEvent) -> None:
+        for queue in self.watchers.get(process_id, ()):
+            queue.put_nowait(event)
+
+    # --- what arrives from outside ---------------------------------------------------------------------------------
+
+    def arrive(self, resident: Resident, kind: str, name: str, payload: Payload | None, error: Payload | None = None) -> int:
+        """Put one arrival into the inbox and apply it; returns its position. Durable with the next commit."""
+        row = InboxRow(resident.next_position(), resident.process_id, kind, name, payload, error, self.now_ms())
+        resident.position = row.position
+        resident.pending.inbox[row.position] = row
+        self._replay(resident, row)
+        self.committer.mark(resident)
+        self.dispatcher.pump()
+        return row.position
+
+    def _wake_all(self, process_ids: list[str]) -> None:
+        """Deadlines have come. Processes in memory go at once, the others are loaded."""
+        absent = []
+        for process_id in process_ids:
+            resident = self.residents.get(process_id)
+            if resident is None:
+                absent.append(process_id)
+            else:
+                self._wake(resident)
+        self.dispatcher.pump()
+        if absent:
+            self.spawn(self._wake_absent(absent))
+
+    async def _wake_absent(self, process_ids: list[str]) -> None:
+        # Loading a process applies what is due to it.
+        for outcome in await asyncio.gather(*(self.activate(p) for p in process_ids), return_exceptions=True):
+            if isinstance(outcome, ApiError):
+                _log.error("%s", outcome)
+                for process_id in process_ids:
+                    self.timers.add(self.now_ms() + self.settings.store_retry_ms, process_id)
+                return
+
+    def _wake(self, resident: Resident) -> None:
+        now = self.now_ms()
+        due_ms = next_due_ms(resident.core)
+        if due_ms is not None and due_ms <= now:
+            self.apply(resident, TimerDue(now))
+        elif due_ms is not None and due_ms <= now + self.settings.timer_window_ms:
+            self.timers.add(due_ms, resident.process_id)
+        for run in list(resident.effects.values()):
+            if run.dispatch_id is None and not run.is_queued:
+                self._take_up_effect(resident, run)
+
+    async def _read_windows(self) -> None:
+        """Deadlines of processes that are not in memory, a window ahead."""
+        window_ms = self.settings.timer_window_ms
+        while True:
+            try:
+                for process_id, due_ms in await self.read(self.store.due, self.now_ms() + window_ms, 1_000_000):
+                    self.timers.add(due_ms, process_id)
+            except ApiError as error:
+                _log.error("%s", error)
+            await asyncio.sleep(window_ms / 2000)
+
+    # --- transitions -----------------------------------------------------------------------------------------------
+
+    def order(self, job: Job, dispatch_id: int, worker_holds: bool) -> ToWorker:
+        match job:
+            case TransitionJob(resident, goroutine_id, resumption):
+                return self._transition_order(resident, goroutine_id, resumption, dispatch_id, worker_holds)
+            case EffectJob(resident, run):
+                run.is_queued = False
+                deadline_ms = None if run.request.timeout_ms is None else self.now_ms() + run.request.timeout_ms
+                attempt = max(1, run.attempt) if run.request.at_most_once else run.attempt + 1
+                return RunEffect(
+                    dispatch_id,
+                    resident.process_id,
+                    resident.definition,
+                    resident.version,
+                    run.request,
+                    attempt,
+                    deadline_ms,
+                )
+            case _:
+                assert_never(job)
+
+    def _transition_order(
+        self, resident: Resident, goroutine_id: int, resumption: Any, dispatch_id: int, worker_holds: bool
+    ) -> RunTransition:
+        return RunTransition(
+            dispatch_id=dispatch_id,
+            process_id=resident.process_id,
+            definition=resident.definition,
+            version=resident.version,
+            seq=resident.seq,
+            document=None if worker_holds else resident.document,
+            arguments=resident.arguments if not resident.document else None,
+            goroutine_id=goroutine_id,
+            resumption=resumption,
+            now_ms=self.now_ms(),
+            labels=tuple(sorted(resident.labels.items())),
+            channels=tuple(ChannelFact(*fact) for fact in channel_facts(resident.core)),
+        )
+
+    def transition_answered(self, job: TransitionJob, answer: TransitionAnswer) -> bool:
+        resident = job.resident
+        ending = answer.ending
+        size = len(answer.document or "")
+        if size > self.settings.document_bytes_max:
+            limit = self.settings.document_bytes_max
+            text = f"the process would take {size} bytes, the limit document_bytes_max is {limit} bytes"
+            ending = Faulted(plain_error("MemoryError", text))
+        result = self.apply(resident, TransitionDone(self.now_ms(), job.goroutine_id, answer.commands, ending), answer)
+        return result.committed and isinstance(ending, Parked | Finished)
+
+    def job_lost(self, job: Job) -> None:
+        if job.resident.is_lost:
+            return
+        match job:
+            case TransitionJob(resident, goroutine_id, _):
+                self.apply(resident, TransitionLost(self.now_ms(), goroutine_id))
+            case EffectJob(resident, run):
+                run.dispatch_id = None
+                if resident.effects.get(run.request.effect_id) is run:
+                    self._take_up_effect(resident, run)
+            case _:
+                assert_never(job)
+
+    # --- effects ---------------------------------------------------------------------------------------------------
+
+    def _request_effect(self, resident: Resident, request: EffectRequest) -> None:
+        now = self.now_ms()
+        run = EffectRun(request, attempt=0, due_ms=now, requested_ms=now)
+        resident.effects[request.effect_id] = run
+        resident.pending.requests[request.effect_id] = effect_row(resident.process_id, run)
+        # The request leaves the runtime only after it is durable.
+        resident.pending.row_releases.append(Release(partial(self._take_up_effect, resident, run)))
+
+    def _take_up_effect(self, resident: Resident, run: EffectRun) -> None:
+        """Give a durable request to a worker, now or when its next attempt is due."""
+        request = run.request
+        if resident.is_lost or resident.effects.get(request.effect_id) is not run:
+            return
+        if request.function in _POSTED:
+            self.spawn(self._deliver(resident, run))
+        elif run.due_ms > self.now_ms():
+            self.timers.add(run.due_ms, resident.process_id)
+        elif not request.at_most_once:
+            self._submit_effect(resident, run)
+        elif run.attempt == 0:
+            run.attempt = 1  # noted before it starts: whoever finds this note later must not start it again
+            resident.pending.attempts[request.effect_id] = effect_row(resident.process_id, run)
+            resident.pending.releases.append(Release(partial(self._submit_effect, resident, run)))
+            run.is_queued = True
+            self.committer.mark(resident)
+        elif run.dispatch_id is None and not run.is_queued:
+            self._end_effect(resident, run, None, None)
+
+    def _submit_effect(self, resident: Resident, run: EffectRun) -> None:
+        run.is_queued = True
+        self.dispatcher.submit(EffectJob(resident, run))
+        self.dispatcher.pump()
+
+    def effect_answered(self, job: EffectJob, answer: EffectAnswer) -> None:
+        resident, run = job.resident, job.run
+        if resident.is_lost or resident.effects.get(run.request.effect_id) is not run:
+            return  # cancelled meanwhile: late outcomes are dropped (rule 20)
+        limit = self.settings.payload_bytes_max
+        if answer.result is not None and len(answer.result) > limit:
+            text = f"the result takes {len(answer.result)} bytes, the limit payload_bytes_max is {limit} bytes"
+            answer = replace(answer, result=None, error=plain_error("ValueError", text), error_types=())
+        if answer.error is None:
+            self._end_effect(resident, run, answer.result, None)
+            return
+        attempt = run.attempt + 1
+        if run.request.at_most_once or not may_retry(run.request.retry, attempt, answer.error_types):
+            self._end_effect(resident, run, None, answer.error)
+            return
+        run.attempt = attempt
+        run.last_error = answer.error
+        run.due_ms = self.now_ms() + delay_ms(run.request.retry, attempt, self._chance())
+        resident.pending.attempts[run.request.effect_id] = effect_row(resident.process_id, run)
+        resident.pending.releases.append(Release(partial(self._take_up_effect, resident, run)))
+        self.committer.mark(resident)
+
+    def _end_effect(self, resident: Resident, run: EffectRun, result: Payload | None, error: Payload | None) -> None:
+        """Record the outcome, once (rule 18). Neither result nor error: it is not known (rule 19)."""
+        resident.pending.attempts.pop(run.request.effect_id, None)
+        self.arrive(resident, "effect", str(run.request.effect_id), result, error)
+
+    def _cancel_effect(self, resident: Resident, effect_id: int) -> None:
+        run = resident.effects.pop(effect_id, None)
+        if run is None:
+            return
+        resident.pending.attempts.pop(effect_id, None)
+        resident.pending.effects_ended.add(effect_id)
+        resident.pending.row_releases.append(Release(partial(self.dispatcher.cancel_effect, run)))
+
+    # --- other processes: orders that are carried out by this runtime, as effects of its own ----------------------
+
+    def _post(self, resident: Resident, order: StartProcess | SendTo) -> None:
+        """Keep the order as an effect row; it is delivered under a key of its own, so exactly once."""
+        number = -(resident.seq << 16) - 1 - sum(1 for effect_id in resident.pending.requests if effect_id < 0)
+        function = _START if isinstance(order, StartProcess) else _SEND
+        request = EffectRequest(number, function, json.dumps(asdict(order)), RetryPolicy(max_attempts=None))
+        self._request_effect(resident, request)
+
+    async def _deliver(self, resident: Resident, run: EffectRun) -> None:
+        order = json.loads(run.request.arguments)
+        try:
+            await self.deliver(resident.process_id, run.request, order)
+        except ApiError as error:
+            if error.code is ErrorCode.UNAVAILABLE:
+                run.due_ms = self.now_ms() + self.settings.store_retry_ms
+                self.timers.add(run.due_ms, resident.process_id)
+                return
+            _log.warning("process %r: %s", resident.process_id, error)
+        if not resident.is_lost and resident.effects.pop(run.request.effect_id, None) is not None:
+            resident.pending.effects_ended.add(run.request.effect_id)
+
+    async def deliver(self, process_id: str, request: EffectRequest, order: dict[str, Any]) -> None:
+        """Start or send on behalf of a process. Implemented by the runtime, which knows how to check both."""
+        raise NotImplementedError
+
+    def _watch(self, resident: Resident, child_id: str) -> None:
+        self._parents.setdefault(child_id, set()).add(resident.process_id)
+        self.spawn(self._report_if_ended(resident.process_id, child_id))
+
+    async def _report_if_ended(self, parent_id: str, child_id: str) -> None:
+        child = await self.activate(child_id)
+        if child is None:
+            error = plain_error("LookupError", f"no process {child_id!r}")
+            await self._child_done(parent_id, child_id, ProcessOutcome("failed", error=error))
+        elif child.has_ended and child.pending.is_empty and not child.in_commit:
+            outcome = ProcessOutcome(child.status, child.result, child.error)
+            await self._child_done(parent_id, child_id, outcome)
+
+    async def _child_done(self, parent_id: str, child_id: str, outcome: ProcessOutcome) -> None:
+        parent = await self.activate(parent_id)
+        if parent is None or parent.has_ended or child_id not in watched_processes(parent.core):
+            return
+        error = outcome.error
+        if outcome.status in ("cancelled", "terminated"):
+            error = plain_error("runtime_client:ProcessCancelled", child_id, outcome.status)
+        elif outcome.status == "failed" and error is None:
+            error = plain_error("RuntimeError", "failed")
+        self.arrive(parent, "child", child_id, outcome.result, error)
+
+
+_START = "slct:start"
+_SEND = "slct:send"
+_POSTED = frozenset({_START, _SEND})
+
+
+def effect_row(process_id: str, run: EffectRun) -> EffectRow:
+    """An effect as stored."""
+    request = json.dumps(asdict(run.request), separators=(",", ":"))
+    return EffectRow(process_id, run.request.effect_id, request, run.attempt, run.due_ms, run.requested_ms)
+
+
+def effect_request(text: str) -> EffectRequest:
+    """The request of a stored effect."""
+    facts = json.loads(text)
+    retry = facts.pop("retry")
+    retry["non_retryable"] = tuple(retry["non_retryable"])
+    return EffectRequest(**facts, retry=RetryPolicy(**retry))
+
+
+def restore_core(loaded: LoadedProcess) -> tuple[Any, list[InboxRow]]:
+    """The core as it was saved, with its queued messages; and the inbox rows that came after it was saved."""
+    messages = [(r.position, r.name, r.payload or "null") for r in loaded.inbox if r.kind == "message"]
+    core = from_json(loaded.row.core, messages)
+    return core, [row for row in loaded.inbox if row.position > core.last_position]
+
+
+def plain_error(type_name: str, *arguments: str) -> Payload:
+    """An exception in the codec's form, made by the runtime itself."""
+    name = type_name if ":" in type_name else f"builtins:{type_name}"
+    return json.dumps({"$": "exception", "type": name, "args": {"$": "tuple", "v": list(arguments)}}, separators=(",", ":"))
+
+
+def future_errors_seen(futures: Iterable[asyncio.Future[Any]]) -> None:
+    """Mark their exceptions as retrieved: whoever awaited them through a shield may be gone."""
+    for future in futures:
+        if future.done() and not future.cancelled():
+            future.exception()
+
+
+def default_chance() -> float:
+    return random.random()
+
+
+__all__ = ["Engine", "ProcessStatus", "default_chance", "is_ready", "restore_core", "wall_clock_ms"]

@@ -1,0 +1,191 @@
+"""One process in memory, and what of it is not on disk yet.
+
+Knows the core and the store's rows; awaits nothing and talks to nobody. Invariants:
+  1. `core` and `document` together are the process after its last accepted transition and all events since. They may be
+     ahead of the disk; what follows from them is held back in `pending` until it is durable (rule 26).
+  2. A commit writes the row only if a transition (or an administrative change) happened since the last one; otherwise
+     only what arrived from outside is written, as inbox rows.
+  3. With the row go all its consequences: inbox rows absorbed by it are deleted or, if never written, not written at all.
+  4. Commits of one process are taken in order and never overlap: `stored_seq` is what the next one expects to find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .core import Process, is_ready, next_due_ms, to_json
+from .core.commands import EffectRequest
+from .store.base import EffectRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow
+from .wire.api import ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What waits for durability: done when it is durable, told if it was lost."""
+
+    durable: Callable[[], None]
+    lost: Callable[[ApiError], None] | None = None
+
+
+@dataclass(slots=True)
+class EffectRun:
+    """One effect without outcome. `attempt` counts those ended, or for at-most-once those started."""
+
+    request: EffectRequest
+    attempt: int
+    due_ms: int
+    requested_ms: int
+    dispatch_id: int | None = None
+    is_queued: bool = False
+    last_error: str = ""
+
+
+@dataclass(slots=True)
+class Pending:
+    """Changes since the last commit was taken. The second half is written only together with the row."""
+
+    inbox: dict[int, InboxRow] = field(default_factory=dict)
+    keys: list[KeyRow] = field(default_factory=list)
+    attempts: dict[int, EffectRow] = field(default_factory=dict)
+    releases: list[Release] = field(default_factory=list)
+
+    row_changed: bool = False
+    requests: dict[int, EffectRow] = field(default_factory=dict)
+    effects_ended: set[int] = field(default_factory=set)
+    outputs: list[OutputRow] = field(default_factory=list)
+    row_releases: list[Release] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.row_changed or self.inbox or self.keys or self.attempts or self.releases)
+
+
+@dataclass(slots=True, eq=False)
+class Resident:
+    """One process in memory. Mutable, owned by the event loop of its runtime."""
+
+    process_id: str
+    definition: str
+    version: str
+    core: Process
+    document: str
+    arguments: str
+    arguments_digest: str
+    seq: int
+    stored_seq: int | None  # None: not in the store yet
+    created_ms: int
+    updated_ms: int
+    labels: dict[str, str]
+    position: int = 0  # the last one given out
+    output_count: int = 0
+    result: str | None = None
+    error: str | None = None
+    pending: Pending = field(default_factory=Pending)
+    in_commit: bool = False
+    is_lost: bool = False  # dropped after a refused commit: everything that still names it must let go
+    absorbed: set[int] = field(default_factory=set)  # inbox positions that the next row makes obsolete
+    stored_inbox: set[int] = field(default_factory=set)  # inbox positions that are rows now
+    effects: dict[int, EffectRun] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)  # accepted here and perhaps not durable yet: key to digest
+    received_waiters: dict[int, list[Release]] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        return str(self.core.status.value)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing would be lost if it were dropped from memory now."""
+        return (
+            self.pending.is_empty
+            and not self.in_commit
+            and not self.effects
+            and not self.received_waiters
+            and (self.has_ended or not is_ready(self.core))
+        )
+
+    def next_position(self) -> int:
+        self.position = max(self.position, self.core.last_position) + 1
+        return self.position
+
+    def remember_key(self, key: str, digest: str) -> None:
+        """Keep the newest keys at hand; older ones are durable and are found in the store."""
+        self.keys[key] = digest
+        if len(self.keys) > KEYS_AT_HAND_MAX:
+            del self.keys[next(iter(self.keys))]
+
+    def take(self) -> tuple[ProcessCommit, list[Release]]:
+        """What to store now, and what waits for it. From here on it counts as stored; a failure loses the resident."""
+        pending, self.pending = self.pending, Pending()
+        if pending.row_changed:
+            return self._take_row(pending)
+        self._keep_row_changes(pending)
+        self.stored_inbox |= pending.inbox.keys()
+        commit = ProcessCommit(
+            self.process_id,
+            inbox_insert=tuple(pending.inbox.values()),
+            keys_insert=tuple(pending.keys),
+            effects_upsert=tuple(pending.attempts.values()),
+        )
+        return commit, pending.releases
+
+    def _keep_row_changes(self, pending: Pending) -> None:
+        """What belongs to the next row waits for it."""
+        self.pending.requests = pending.requests
+        self.pending.effects_ended = pending.effects_ended
+        self.pending.outputs = pending.outputs
+        self.pending.row_releases = pending.row_releases
+
+    def _take_row(self, pending: Pending) -> tuple[ProcessCommit, list[Release]]:
+        insert = {position: row for position, row in pending.inbox.items() if position not in self.absorbed}
+        delete = tuple(sorted(self.absorbed & self.stored_inbox))
+        self.stored_inbox = (self.stored_inbox - self.absorbed) | insert.keys()
+        self.absorbed = set()
+        upserts = {**pending.requests, **pending.attempts}
+        never_stored = pending.requests.keys() & pending.effects_ended
+        expected, self.stored_seq = self.stored_seq, self.seq
+        commit = ProcessCommit(
+            self.process_id,
+            row=self._row(),
+            expected_seq=expected,
+            inbox_insert=tuple(insert.values()),
+            inbox_delete=delete,
+            keys_insert=tuple(pending.keys),
+            effects_upsert=tuple(row for effect_id, row in upserts.items() if effect_id not in pending.effects_ended),
+            effects_delete=tuple(sorted(pending.effects_ended - never_stored)),
+            outputs_insert=tuple(pending.outputs),
+        )
+        return commit, pending.releases + pending.row_releases
+
+    def _row(self) -> ProcessRow:
+        ended = self.has_ended
+        return ProcessRow(
+            process_id=self.process_id,
+            definition=self.definition,
+            version=self.version,
+            status=self.status,
+            seq=self.seq,
+            core=to_json(self.core),
+            document=self.document,
+            arguments="" if self.document else self.arguments,
+            arguments_digest=self.arguments_digest,
+            due_ms=None if ended else next_due_ms(self.core),
+            is_ready=not ended and is_ready(self.core),
+            created_ms=self.created_ms,
+            updated_ms=self.updated_ms,
+            labels=self.labels,
+            result=self.result,
+            error=self.error,
+        )
+
+
+KEYS_AT_HAND_MAX = 20_000
+"""More than one channel's messages in flight: what is forgotten here has long been stored."""
+
+ENDED = frozenset({"completed", "failed", "cancelled", "terminated"})
+"""Statuses from which no process comes back (detail D19)."""

@@ -1,0 +1,220 @@
+"""What a transition asks for: commands, how it ended, and what it is woken with next.
+
+Knows nothing of storage, time, the network or the codec: a `Payload` is the codec's text for one value and is never
+looked into here. Shared by the core (which obeys these), the wire (which carries them) and workers (which write them).
+
+Source: docs/semantics.md, rules 3 to 13.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+Payload: TypeAlias = str
+"""One encoded value: self-describing JSON text. Opaque to the core."""
+
+MAIN_GOROUTINE_ID = 1
+"""The goroutine that runs `main`; the process ends with it (rule 5)."""
+
+
+# --- effects -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often an effect is attempted, and how far apart (rule 18, detail D20).
+
+    `max_attempts` None means for ever. `non_retryable` names exception types as `module:qualname` or bare class names.
+    """
+
+    max_attempts: int | None = 10
+    first_delay_ms: int = 500
+    factor: float = 2.0
+    delay_ms_max: int = 60_000
+    jitter: float = 0.1
+    non_retryable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRequest:
+    """One call to run outside the transition (rule 18). `effect_id` is unique in its process, for ever."""
+
+    effect_id: int
+    function: str
+    arguments: Payload
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout_ms: int | None = None
+    key: str | None = None
+    queue: str = "default"
+    at_most_once: bool = False
+
+
+# --- cases: what a goroutine may wait for --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecvCase:
+    """Receive from a channel; `None` is the nil channel, never ready (rule 8)."""
+
+    channel: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SendCase:
+    channel: str | None
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class TimerCase:
+    deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallCase:
+    request: EffectRequest
+
+
+@dataclass(frozen=True, slots=True)
+class JoinCase:
+    """Wait until a goroutine has ended. One that the core no longer knows has ended already."""
+
+    goroutine_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCase:
+    """Wait for the end of another process."""
+
+    process_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultCase:
+    """Taken when no other case is ready (rule 10)."""
+
+
+Case: TypeAlias = RecvCase | SendCase | TimerCase | CallCase | JoinCase | ResultCase | DefaultCase
+
+
+# --- commands: what a transition did on the way, in the order called (detail D1) -----------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    goroutine_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MakeChannel:
+    channel: str
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelGoroutine:
+    goroutine_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartProcess:
+    process_id: str
+    definition: str
+    arguments: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class SendTo:
+    process_id: str
+    channel: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class SetLabels:
+    labels: tuple[tuple[str, str], ...]
+
+
+Command: TypeAlias = Go | MakeChannel | Close | CancelGoroutine | StartProcess | SendTo | Emit | SetLabels
+
+
+# --- endings: how the transition ended for its goroutine -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Suspended on these cases, in the order written; none at all parks for ever (rule 10)."""
+
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Returned. `result` is set for the main goroutine only; other results stay in the document."""
+
+    result: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An exception left the goroutine (rule 6). `is_process_error`: it fails the process rather than the code.
+
+    The core decides: somebody joins it (the error is theirs), the process fails, or the transition is a fault.
+    """
+
+    error: Payload
+    is_process_error: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """The transition could not be completed at all (a value that cannot be saved, code that does not load)."""
+
+    error: Payload
+
+
+Ending: TypeAlias = Parked | Finished | Failed | Faulted
+
+
+# --- resumptions: what a goroutine is woken with -------------------------------------------------------------------
+
+
+class ResumptionKind(StrEnum):
+    """What happened to the case that was taken."""
+
+    START = "start"  # first run of the goroutine: nothing was awaited
+    VALUE = "value"  # recv or call or result: `payload` is the value
+    NONE = "none"  # send, timer, default: the value is None
+    CLOSED = "closed"  # recv on a channel closed and drained
+    SEND_CLOSED = "send_closed"  # send on a closed channel: raises ChannelClosed
+    ERROR = "error"  # call or result failed: `payload` is the encoded exception
+    UNKNOWN = "unknown"  # at-most-once call whose outcome is not known: raises EffectUnknown
+    JOINED = "joined"  # join: the outcome is in the document, under the goroutine's id
+    CANCELLED = "cancelled"  # raises Cancelled at the suspension point
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What a parked goroutine is woken with, exactly once.
+
+    `case_index` counts the cases as parked, from 0. `payload` is set for VALUE and ERROR.
+    """
+
+    kind: ResumptionKind
+    case_index: int = 0
+    payload: Payload | None = None
+
+
+START = Resumption(ResumptionKind.START)

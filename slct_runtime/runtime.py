@@ -1,0 +1,428 @@
+"""The runtime: what clients ask for and workers connect to, in one object over one store.
+
+Checks every request before it touches a process, and answers only when what it answers for is durable (rules 14 to 17
+and 26). The gRPC server and the embedded client both talk to this class through `RuntimeApi`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from ._catalogue import Deployed
+from ._describe import describe
+from ._engine import Engine, default_chance, wall_clock_ms
+from ._resident import ENDED, Release, Resident
+from .core.commands import EffectRequest, Payload
+from .core.events import RetryRequested, TerminateRequested
+from .settings import Settings
+from .store import open_store
+from .store.base import DefinitionRow, KeyRow, LoadedProcess, ProcessFilter, Store
+from .wire.api import (
+    ApiError,
+    ErrorCode,
+    ListRequest,
+    ProcessDescription,
+    ProcessInfo,
+    ProcessOutcome,
+    RuntimeApi,
+    SendRequest,
+    Started,
+    StartRequest,
+    WatchEvent,
+    WorkerSession,
+)
+from .wire.work import DefinitionRecord, Register
+
+PROCESS_ID_CHARACTERS_MAX = 255
+"""Ids are keys in the store and parts of idempotency keys: they stay short."""
+
+
+class Runtime(RuntimeApi):
+    """One runtime over one store. Make it with `await Runtime.open(...)`, end it with `await runtime.aclose()`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._is_closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        store: Store | str,
+        *,
+        settings: Settings | None = None,
+        now_ms: Callable[[], int] = wall_clock_ms,
+        chance: Callable[[], float] = default_chance,
+    ) -> Runtime:
+        """Open the store and take up every process that was under way.
+
+        Raises:
+          StoreError: the store cannot be opened (in use, read-only, too new, not a database).
+        """
+        opened = open_store(store) if isinstance(store, str) else store
+        engine = _DeliveringEngine(opened, settings or Settings(), now_ms, chance)
+        runtime = cls(engine)
+        engine.runtime = runtime
+        try:
+            await engine.open()
+        except BaseException:
+            await runtime.aclose()
+            raise
+        return runtime
+
+    async def aclose(self) -> None:
+        """Store what is under way and let go of the store. What ran on workers is run again by the next runtime."""
+        if not self._is_closed:
+            self._is_closed = True
+            await self._engine.close()
+
+    # --- definitions and workers -----------------------------------------------------------------------------------
+
+    async def deploy(self, definitions: tuple[DefinitionRecord, ...]) -> None:
+        engine = self._engine
+        now = engine.now_ms()
+        rows = [
+            DefinitionRow(d.name, d.version, d.manifest, now)
+            for d in definitions
+            if not engine.catalogue.holds(d.name, d.version, d.manifest)
+        ]
+        if rows:
+            await engine.read(engine.store.put_definitions, rows)
+            engine.catalogue.add(rows)
+
+    async def definitions(self) -> tuple[DefinitionRecord, ...]:
+        rows = await self._engine.read(self._engine.store.definitions)
+        return tuple(DefinitionRecord(row.name, row.version, row.manifest) for row in rows)
+
+    async def serve(self, registration: Any) -> WorkerSession:
+        assert isinstance(registration, Register)
+        await self.deploy(registration.definitions)
+        return self._engine.dispatcher.connect(registration)
+
+    # --- start -----------------------------------------------------------------------------------------------------
+
+    async def start(self, request: StartRequest) -> Started:
+        deployed = self._engine.catalogue.find(request.definition, request.version)
+        self._check_size(request.arguments, "arguments")
+        arguments = deployed.conform_arguments(request.arguments)
+        if request.process_id is None:
+            return await self._create(deployed, f"{deployed.name}-{uuid.uuid4().hex[:16]}", arguments, request.labels)
+        _check_id(request.process_id)
+        held = await self._engine.activate(request.process_id)
+        held = held or self._engine.residents.get(request.process_id)  # made while the store was asked
+        if held is None:
+            return await self._create(deployed, request.process_id, arguments, request.labels)
+        if held.definition != deployed.name or held.arguments_digest != digest_of(arguments):
+            raise ApiError(
+                ErrorCode.ALREADY_EXISTS,
+                f"process {request.process_id!r} exists, as {held.definition!r} with other arguments",
+                "use another id, or start it with the same arguments to get the same process",
+                {"process_id": request.process_id, "definition": held.definition},
+            )
+        await self._durable(held)
+        return Started(request.process_id, created=False)
+
+    async def _create(self, deployed: Deployed, process_id: str, arguments: Payload, labels: dict[str, str]) -> Started:
+        resident = self._engine.create(deployed, process_id, arguments, digest_of(arguments), dict(labels))
+        await self._durable(resident)
+        return Started(process_id, created=True)
+
+    async def _durable(self, resident: Resident) -> None:
+        """Wait until the process as it stands is on disk."""
+        if resident.is_lost:
+            raise _lost(resident.process_id)
+        if resident.pending.is_empty and not resident.in_commit:
+            return
+        future = asyncio.get_running_loop().create_future()
+        resident.pending.releases.append(_releasing(future))
+        self._engine.committer.mark(resident)
+        await future
+
+    # --- messages --------------------------------------------------------------------------------------------------
+
+    async def send(self, request: SendRequest) -> None:
+        resident = await self._find(request.process_id)
+        self._check_size(request.payload, "message")
+        payload = self._deployed(resident).conform_message(request.channel, request.payload)
+        if request.key is not None:
+            if await self._is_repeated(resident, request, payload):
+                return
+            # The store was asked meanwhile: the process may have gone, and the same key may have come.
+            resident = await self._find(request.process_id)
+            if request.key in resident.keys:
+                await self._is_repeated(resident, request, payload)
+                return
+        self._check_receives(resident, request.channel)
+        self._check_room(resident, request.channel)
+        future = asyncio.get_running_loop().create_future()
+        if request.key is not None:
+            digest = _message_digest(request.channel, payload)
+            resident.remember_key(request.key, digest)
+            resident.pending.keys.append(KeyRow(resident.process_id, request.key, digest, self._engine.now_ms()))
+        self._accept(resident, request, payload, future)
+        await future
+
+    def _accept(self, resident: Resident, request: SendRequest, payload: Payload, future: asyncio.Future[None]) -> None:
+        release = _releasing(future)
+        if not request.wait:
+            resident.pending.releases.append(release)
+        else:
+            resident.received_waiters[resident.next_position()] = [release]
+            resident.position -= 1  # `arrive` gives out that same position
+        self._engine.arrive(resident, "message", request.channel, payload)
+
+    async def _is_repeated(self, resident: Resident, request: SendRequest, payload: Payload) -> bool:
+        """Whether a message of this key was accepted before (rule 15). Waits until that one is durable."""
+        assert request.key is not None
+        digest = _message_digest(request.channel, payload)
+        held = resident.keys.get(request.key)
+        if held is None:
+            since = self._engine.now_ms() - self._engine.settings.key_retention_ms
+            rows = await self._engine.read(self._engine.store.find_keys, [(resident.process_id, request.key)], since)
+            held = resident.keys.get(request.key) or (rows[0].digest if rows else None)
+        if resident.is_lost:
+            raise _lost(resident.process_id)
+        if held is None:
+            return False
+        if held != digest:
+            raise ApiError(
+                ErrorCode.ALREADY_EXISTS,
+                f"key {request.key!r} was used for another message to process {resident.process_id!r}",
+                "one key identifies one message: use a new key",
+                {"process_id": resident.process_id, "key": request.key},
+            )
+        await self._durable(resident)
+        return True
+
+    async def close_channel(self, process_id: str, channel: str) -> None:
+        resident = await self._find(process_id)
+        deployed = self._deployed(resident)
+        if channel not in deployed.capacities:
+            deployed.conform_message(channel, "null") if not deployed.open_channels else None
+        self._check_receives(resident, channel)
+        await self._arrive_durably(resident, "close", channel)
+
+    async def _arrive_durably(self, resident: Resident, kind: str, name: str) -> None:
+        future = asyncio.get_running_loop().create_future()
+        resident.pending.releases.append(_releasing(future))
+        self._engine.arrive(resident, kind, name, None)
+        await future
+
+    # --- the life of a process -------------------------------------------------------------------------------------
+
+    async def cancel(self, process_id: str) -> None:
+        await self._arrive_durably(await self._find(process_id), "cancel", "")
+
+    async def terminate(self, process_id: str) -> None:
+        resident = await self._find(process_id)
+        self._engine.apply(resident, TerminateRequested(self._engine.now_ms()))
+        await self._durable(resident)
+
+    async def retry(self, process_id: str) -> None:
+        resident = await self._find(process_id)
+        if resident.status != "faulted":
+            raise ApiError(
+                ErrorCode.FAILED_PRECONDITION,
+                f"process {process_id!r} is {resident.status}, only a faulted one can be retried",
+                "",
+                {"process_id": process_id, "status": resident.status},
+            )
+        self._engine.apply(resident, RetryRequested(self._engine.now_ms()))
+        self._engine.dispatcher.pump()
+        await self._durable(resident)
+
+    async def result(self, process_id: str, timeout_ms: int | None) -> ProcessOutcome:
+        resident = await self._any(process_id)
+        if resident.has_ended and resident.pending.is_empty and not resident.in_commit:
+            return ProcessOutcome(resident.status, resident.result, resident.error)
+        future: asyncio.Future[ProcessOutcome] = asyncio.get_running_loop().create_future()
+        waiters = self._engine.result_waiters.setdefault(process_id, set())
+        waiters.add(future)
+        try:
+            return await asyncio.wait_for(future, None if timeout_ms is None else timeout_ms / 1000)
+        except TimeoutError:
+            now = self._engine.residents.get(process_id, resident)
+            raise ApiError(
+                ErrorCode.DEADLINE_EXCEEDED,
+                f"process {process_id!r} is still {now.status} after {timeout_ms} ms",
+                "`slct show` tells what it waits for",
+                {"process_id": process_id, "status": now.status},
+            ) from None
+        finally:
+            waiters.discard(future)
+            if not waiters:
+                self._engine.result_waiters.pop(process_id, None)
+
+    # --- looking ---------------------------------------------------------------------------------------------------
+
+    async def describe(self, process_id: str) -> ProcessDescription:
+        return describe(await self._stored(process_id))
+
+    async def list(self, request: ListRequest) -> list[ProcessInfo]:
+        where = ProcessFilter(request.definition, request.status, request.version, request.labels)
+        rows = await self._engine.read(self._engine.store.query, where, request.after_process_id, request.limit)
+        return [
+            ProcessInfo(
+                row.process_id,
+                row.definition,
+                row.version,
+                row.status,
+                row.seq,
+                row.created_ms,
+                row.updated_ms,
+                row.due_ms,
+                row.labels,
+            )
+            for row in rows
+        ]
+
+    async def watch(self, process_id: str, from_offset: int = 0) -> AsyncIterator[WatchEvent]:
+        queue: asyncio.Queue[WatchEvent | None] = asyncio.Queue()
+        self._engine.watchers.setdefault(process_id, set()).add(queue)
+        try:
+            loaded = await self._stored(process_id)
+            row = loaded.row
+            offset = from_offset
+            while page := await self._engine.read(self._engine.store.outputs, process_id, offset, 1000):
+                for output in page:
+                    yield WatchEvent("output", row.seq, row.updated_ms, row.status, output.offset, output.payload)
+                offset = page[-1].offset + 1
+            yield WatchEvent("status", row.seq, row.updated_ms, row.status)
+            if row.status in ENDED:
+                return
+            while (event := await queue.get()) is not None:
+                if event.seq > row.seq or (event.kind == "output" and event.offset >= offset):
+                    yield event
+        finally:
+            watchers = self._engine.watchers.get(process_id, set())
+            watchers.discard(queue)
+            if not watchers:
+                self._engine.watchers.pop(process_id, None)
+
+    # --- checks ----------------------------------------------------------------------------------------------------
+
+    async def _any(self, process_id: str) -> Resident:
+        """The process, ended or not.
+
+        Raises:
+          ApiError: NOT_FOUND.
+        """
+        while True:
+            resident = await self._engine.activate(process_id)
+            if resident is None:
+                raise _unknown(process_id)
+            # It may have been dropped from memory while this waited for its turn: then it must be loaded anew.
+            if self._engine.residents.get(process_id) is resident:
+                return resident
+
+    async def _find(self, process_id: str) -> Resident:
+        """The process, if it has not ended (rule 17)."""
+        resident = await self._any(process_id)
+        if resident.has_ended:
+            raise ApiError(
+                ErrorCode.FAILED_PRECONDITION,
+                f"process {process_id!r} has ended: it is {resident.status}",
+                "",
+                {"process_id": process_id, "status": resident.status},
+            )
+        return resident
+
+    async def _stored(self, process_id: str) -> LoadedProcess:
+        """The process as it is on disk: what may be shown (rule 26)."""
+        resident = self._engine.residents.get(process_id)
+        if resident is not None:
+            await self._durable(resident)
+        loaded: list[LoadedProcess] = await self._engine.read(self._engine.store.load, [process_id])
+        if not loaded:
+            raise _unknown(process_id)
+        return loaded[0]
+
+    def _deployed(self, resident: Resident) -> Deployed:
+        return self._engine.catalogue.find(resident.definition, resident.version)
+
+    def _check_receives(self, resident: Resident, channel: str) -> None:
+        held = resident.core.channels.get(channel)
+        if held is not None and held.is_closed:
+            raise ApiError(
+                ErrorCode.FAILED_PRECONDITION,
+                f"channel {channel!r} of process {resident.process_id!r} is closed",
+                "",
+                {"process_id": resident.process_id, "channel": channel},
+            )
+
+    def _check_room(self, resident: Resident, channel: str) -> None:
+        limit = self._engine.settings.channel_messages_max
+        held = resident.core.channels.get(channel)
+        if held is not None and held.message_count >= limit:
+            raise ApiError(
+                ErrorCode.RESOURCE_EXHAUSTED,
+                f"channel {channel!r} of process {resident.process_id!r} holds {held.message_count} undelivered messages, "
+                f"the limit channel_messages_max is {limit}",
+                "wait until the process has received some",
+                {"process_id": resident.process_id, "channel": channel, "limit": str(limit)},
+            )
+
+    def _check_size(self, payload: Payload, what: str) -> None:
+        limit = self._engine.settings.payload_bytes_max
+        if len(payload) > limit:
+            raise ApiError(
+                ErrorCode.RESOURCE_EXHAUSTED,
+                f"the {what} takes {len(payload)} bytes, the limit payload_bytes_max is {limit} bytes",
+                "send a reference to it instead",
+                {"size": str(len(payload)), "limit": str(limit)},
+            )
+
+
+class _DeliveringEngine(Engine):
+    """The engine with a way to start and send on behalf of processes, checked like what clients ask for."""
+
+    runtime: Runtime
+
+    async def deliver(self, process_id: str, request: EffectRequest, order: dict[str, Any]) -> None:
+        if "definition" in order:
+            await self.runtime.start(StartRequest(order["definition"], order["arguments"], order["process_id"]))
+        else:
+            key = f"slct:{process_id}:{request.effect_id}"
+            await self.runtime.send(SendRequest(order["process_id"], order["channel"], order["payload"], key))
+
+
+def digest_of(text: str) -> str:
+    """A short fingerprint that tells equal texts from different ones."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _message_digest(channel: str, payload: Payload) -> str:
+    return digest_of(f"{channel}\n{payload}")
+
+
+def _releasing(future: asyncio.Future[None]) -> Release:
+    def durable() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def lost(error: ApiError) -> None:
+        if not future.done():
+            future.set_exception(error)
+
+    return Release(durable, lost)
+
+
+def _unknown(process_id: str) -> ApiError:
+    return ApiError(
+        ErrorCode.NOT_FOUND, f"no process {process_id!r}", "`slct list` shows those that exist", {"process_id": process_id}
+    )
+
+
+def _lost(process_id: str) -> ApiError:
+    return ApiError(ErrorCode.UNAVAILABLE, f"process {process_id!r} was taken back to its stored state", "send it again")
+
+
+def _check_id(process_id: str) -> None:
+    if not process_id or len(process_id) > PROCESS_ID_CHARACTERS_MAX or not process_id.isprintable():
+        raise ApiError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"process id {process_id[:80]!r} is not a printable text of 1 to {PROCESS_ID_CHARACTERS_MAX} characters",
+        )

@@ -1,0 +1,29 @@
+"""The runtime's limits and periods: each has a name, a unit and a default, and is named when it refuses something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set. Rules 15 and 16 give the defaults their reasons."""
+
+    channel_messages_max: int = 10_000
+    """Undelivered messages from outside that one channel may hold (rule 16)."""
+    payload_bytes_max: int = 2 * 1024 * 1024
+    """One message, argument list, result or effect request, as encoded."""
+    document_bytes_max: int = 16 * 1024 * 1024
+    """One process, as encoded; a transition that would save more is a fault."""
+    key_retention_ms: int = 24 * 3600 * 1000
+    """How long a message key is remembered (rule 15)."""
+    resident_count_max: int = 20_000
+    """Processes kept in memory while they are parked; more are dropped and loaded again when needed."""
+    timer_window_ms: int = 60_000
+    """How far ahead deadlines are read from the store."""
+    batch_processes_max: int = 2_000
+    """Processes stored by one group commit."""
+    store_retry_ms: int = 500
+    """Pause before a store that refused a commit is tried again."""
+    recovery_page: int = 500
+    """Processes loaded at a time when a runtime starts."""

@@ -1,0 +1,244 @@
+"""The store: what a runtime asks of a database. Knows rows; knows nothing of channels, goroutines or workers.
+
+What is durable of a process is its row at `seq` N, plus the inbox rows that arrived since and were not consumed:
+  1. The row changes only in a commit that states the `seq` it started from, and then `seq` grows by one (rule 25).
+  2. What comes from outside (messages, closes, effect outcomes, cancellations) is an inbox row, in order of `position`.
+     A row is deleted in the same commit in which a transition consumed it.
+  3. So a runtime that stops anywhere finds row + inbox, and applies the inbox again to the core.
+A `ProcessCommit` is stored whole or not at all; a `Batch` of them is one database transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """One process as stored. `core` is the core's JSON text; `document` the worker's; times are Unix milliseconds.
+
+    `due_ms` is the earliest deadline, None without one. `is_ready`: some goroutine could run now.
+    `arguments` are those of its start, `""` once a document exists and they are not needed; `arguments_digest` stays,
+    to tell a repeated start from another one (rule 15).
+    """
+
+    process_id: str
+    definition: str
+    version: str
+    status: str
+    seq: int
+    core: str
+    document: str
+    arguments: str
+    arguments_digest: str
+    due_ms: int | None
+    is_ready: bool
+    created_ms: int
+    updated_ms: int
+    labels: dict[str, str] = field(default_factory=dict)
+    result: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """One arrival from outside. `position` is unique in its process and grows. `kind`: message | close | effect | child | cancel. `name`: channel, effect id, process id.
+
+    For outcomes (`effect`, `child`), `payload` is the result and `error` the encoded exception.
+    """
+
+    position: int
+    process_id: str
+    kind: str
+    name: str
+    payload: str | None = None
+    error: str | None = None
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    """One requested effect without outcome. `attempt` counts attempts ended (or, for at-most-once, started)."""
+
+    process_id: str
+    effect_id: int
+    request: str
+    attempt: int
+    due_ms: int
+    requested_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A message key that was accepted (rule 15). `digest` tells the same message from another one under its key."""
+
+    process_id: str
+    key: str
+    digest: str
+    accepted_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRow:
+    """One value of a process's output stream; `offset` counts from 0."""
+
+    process_id: str
+    offset: int
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionRow:
+    """One deployed definition: `manifest` is its JSON text."""
+
+    name: str
+    version: str
+    manifest: str
+    deployed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCommit:
+    """All that one process changes at once. Stored whole or not at all.
+
+    `row` None: only inbox, key and effect rows change, and there is no condition on `seq`.
+    `expected_seq` None with a row: the process is created, and a conflict if its id exists.
+    Otherwise the stored `seq` must equal `expected_seq`, or the whole commit is a conflict.
+    `create` and `inbox_insert` may concern other processes (children started, messages sent): they stand and fall
+    with this commit. A created process whose id exists already is left as it is (rule 15).
+    """
+
+    process_id: str
+    row: ProcessRow | None = None
+    expected_seq: int | None = None
+    inbox_insert: tuple[InboxRow, ...] = ()
+    inbox_delete: tuple[int, ...] = ()
+    keys_insert: tuple[KeyRow, ...] = ()
+    effects_upsert: tuple[EffectRow, ...] = ()
+    effects_delete: tuple[int, ...] = ()
+    outputs_insert: tuple[OutputRow, ...] = ()
+    create: tuple[ProcessRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A commit that was not stored: the process is held at another `seq` (None: it does not exist)."""
+
+    process_id: str
+    held_seq: int | None
+    given_seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProcess:
+    """A row with everything that goes with it; inbox and effects in order of position and effect id."""
+
+    row: ProcessRow
+    inbox: tuple[InboxRow, ...]
+    effects: tuple[EffectRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFilter:
+    """Which processes to list; None means any. Labels must all be there with these values."""
+
+    definition: str | None = None
+    status: str | None = None
+    version: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSummary:
+    """A listed process: its row without the documents."""
+
+    process_id: str
+    definition: str
+    version: str
+    status: str
+    seq: int
+    created_ms: int
+    updated_ms: int
+    due_ms: int | None
+    labels: dict[str, str]
+
+
+class Store(Protocol):
+    """Blocking by design: the shell calls it from one writer thread and one reader thread, never from its event loop."""
+
+    def commit(self, batch: Sequence[ProcessCommit]) -> list[Conflict]:
+        """Store all commits of the batch in one durable transaction; report those that met another `seq`.
+
+        Raises:
+          StoreUnavailable: nothing of the batch was stored (disk full, read-only, locked); trying again is safe.
+        """
+        ...
+
+    def load(self, process_ids: Sequence[str]) -> list[LoadedProcess]:
+        """The processes that exist among these, in any order."""
+        ...
+
+    def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
+        """(process_id, due_ms) of running processes due by `until_ms`, and of effects due by then, earliest first."""
+        ...
+
+    def runnable(self, after_process_id: str, limit: int) -> list[str]:
+        """Running processes that need attention at once: ready, or with inbox rows, or with effects; ordered by id."""
+        ...
+
+    def find_keys(self, wanted: Sequence[tuple[str, str]], since_ms: int) -> list[KeyRow]:
+        """The accepted keys among these (process_id, key) pairs, not older than `since_ms`."""
+        ...
+
+    def query(self, where: ProcessFilter, after_process_id: str, limit: int) -> list[ProcessSummary]:
+        """One page of processes, ordered by id."""
+        ...
+
+    def outputs(self, process_id: str, from_offset: int, limit: int) -> list[OutputRow]: ...
+
+    def put_definitions(self, rows: Sequence[DefinitionRow]) -> None:
+        """Insert or replace deployed definitions, durably."""
+        ...
+
+    def definitions(self) -> list[DefinitionRow]: ...
+
+    def vacuum(self, before_ms: int) -> int:
+        """Delete ended processes last updated before then, and keys accepted before then; return how many processes."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class StoreError(Exception):
+    """Root of what a store may raise."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be written or read now; nothing was changed. `reason` is the database's own word."""
+
+    def __init__(self, path: str, reason: str, help: str = "") -> None:
+        super().__init__(f"store {path!r} is unavailable: {reason}" + (f"\n  help: {help}" if help else ""))
+        self.path = path
+        self.reason = reason
+        self.help = help
+
+
+class StoreInUse(StoreError):
+    """Another runtime holds this store."""
+
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(f"store {path!r} is in use by {holder}\n  help: stop that runtime, or use another file")
+        self.path = path
+        self.holder = holder
+
+
+class SchemaTooNew(StoreError):
+    """The file was written by a newer slct."""
+
+    def __init__(self, path: str, held: int, known: int) -> None:
+        super().__init__(f"store {path!r} has schema version {held}, this slct knows versions up to {known}\n  help: upgrade slct")
+        self.path = path
+        self.held = held
+        self.known = known

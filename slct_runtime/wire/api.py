@@ -1,0 +1,214 @@
+"""What a client asks of a runtime, and what it gets, as plain data; and the errors that may come back.
+
+`RuntimeApi` is implemented by the runtime itself (embedded) and by `GrpcTransport` (over the network): a client cannot
+tell which it holds. Payloads are the codec's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from ..core.commands import Payload
+from .work import DefinitionRecord, FromWorker, ToWorker
+
+
+class ErrorCode(StrEnum):
+    """Why a request was refused. One table maps these to gRPC status codes (wire/status.py); nothing else does."""
+
+    NOT_FOUND = "not_found"
+    ALREADY_EXISTS = "already_exists"
+    FAILED_PRECONDITION = "failed_precondition"
+    INVALID_ARGUMENT = "invalid_argument"
+    RESOURCE_EXHAUSTED = "resource_exhausted"
+    UNAVAILABLE = "unavailable"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    INTERNAL = "internal"
+
+
+class ApiError(Exception):
+    """A request that was refused; nothing was changed.
+
+    `help` says what to do instead, `facts` carries the values that the message names.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, help: str = "", facts: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.help = help
+        self.facts = dict(facts or {})
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """`arguments` is the codec's text of `[positional list, keyword dict]`; `process_id` None: the runtime makes one."""
+
+    definition: str
+    arguments: Payload
+    process_id: str | None = None
+    version: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """`created` is False if a process of that id was there already, with the same arguments (rule 15)."""
+
+    process_id: str
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """`wait`: answer when a goroutine has received it (rule 14), rather than when it is durable."""
+
+    process_id: str
+    channel: str
+    payload: Payload
+    key: str | None = None
+    wait: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessInfo:
+    """One line of a list."""
+
+    process_id: str
+    definition: str
+    version: str
+    status: str
+    seq: int
+    created_ms: int
+    updated_ms: int
+    due_ms: int | None
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInfo:
+    """One activation: `locals` are readable JSON texts, name to value; `place` is `file.py:line`, "" if unknown."""
+
+    function: str
+    state: str
+    place: str
+    locals: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class GoroutineInfo:
+    """`waits_for` reads like the source: `recv(payments)`, `after 2026-01-01T00:00:00+00:00`, `call(charge_card)`."""
+
+    goroutine_id: int
+    status: str
+    waits_for: tuple[str, ...]
+    frames: tuple[FrameInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelInfo:
+    """`length` counts values in the buffer and messages from outside that nobody has received yet."""
+
+    name: str
+    capacity: int
+    length: int
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EffectInfo:
+    effect_id: int
+    function: str
+    attempt: int
+    due_ms: int
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessDescription:
+    """Everything `slct show` prints. `fields` are the shared fields as readable JSON; `error` is readable text."""
+
+    info: ProcessInfo
+    fields: dict[str, str]
+    goroutines: tuple[GoroutineInfo, ...]
+    channels: tuple[ChannelInfo, ...]
+    effects: tuple[EffectInfo, ...]
+    result: Payload | None = None
+    error: str = ""
+    unreceived_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessOutcome:
+    """How a process ended. `status`: completed, failed, cancelled, terminated. `error` is an encoded exception."""
+
+    status: str
+    result: Payload | None = None
+    error: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One thing that happened to a process: `kind` is `status`, `output` or `transition`."""
+
+    kind: str
+    seq: int
+    at_ms: int
+    status: str = ""
+    offset: int = -1
+    payload: Payload | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    definition: str | None = None
+    status: str | None = None
+    version: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    after_process_id: str = ""
+    limit: int = 100
+
+
+class WorkerSession(Protocol):
+    """One registered worker, seen from the worker: take orders, answer them, batched both ways."""
+
+    async def take(self) -> list[ToWorker]:
+        """Wait for orders, in the order given; an empty list means that the runtime has closed the session."""
+        ...
+
+    async def answer(self, batch: list[FromWorker]) -> None: ...
+
+    async def close(self) -> None:
+        """Leave: what was dispatched here and not answered is given to another worker at once."""
+        ...
+
+
+class RuntimeApi(Protocol):
+    """The narrow door between clients or workers and a runtime.
+
+    Every method raises ApiError and nothing else that a caller can cause.
+    """
+
+    async def start(self, request: StartRequest) -> Started: ...
+    async def send(self, request: SendRequest) -> None: ...
+    async def close_channel(self, process_id: str, channel: str) -> None: ...
+    async def cancel(self, process_id: str) -> None: ...
+    async def terminate(self, process_id: str) -> None: ...
+    async def retry(self, process_id: str) -> None: ...
+    async def describe(self, process_id: str) -> ProcessDescription: ...
+    async def list(self, request: ListRequest) -> list[ProcessInfo]: ...
+    async def result(self, process_id: str, timeout_ms: int | None) -> ProcessOutcome:
+        """Wait for the end; ApiError DEADLINE_EXCEEDED after `timeout_ms`."""
+        ...
+
+    def watch(self, process_id: str, from_offset: int = 0) -> AsyncIterator[WatchEvent]: ...
+    async def deploy(self, definitions: tuple[DefinitionRecord, ...]) -> None: ...
+    async def definitions(self) -> tuple[DefinitionRecord, ...]: ...
+    async def serve(self, registration: Any) -> WorkerSession:
+        """Register a worker (a `work.Register`)."""
+        ...
+
+    async def aclose(self) -> None: ...

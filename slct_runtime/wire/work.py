@@ -1,0 +1,140 @@
+"""What a runtime and a worker say to each other, as plain data. `slct.v1.Workers.Serve` carries exactly these.
+
+A dispatch is one order to a worker; its answer names it by `dispatch_id`, unique within one session. A session ends
+with its connection: everything dispatched on it is given to another worker, and late answers are never seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..core.commands import Command, EffectRequest, Ending, Payload, Resumption
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionRecord:
+    """One definition as a worker serves it. `manifest` is JSON text: see docs/architecture.md, "Manifest"."""
+
+    name: str
+    version: str
+    manifest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """First word of a worker."""
+
+    worker_id: str
+    definitions: tuple[DefinitionRecord, ...]
+    transition_credits: int
+    effect_credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFact:
+    """What a process knew of one channel when a transition began. Sent for channels that are closed or hold values."""
+
+    channel: str
+    length: int
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunTransition:
+    """Run one goroutine from its resumption to its next suspension.
+
+    `document` None: the worker still holds this process, decoded, at `seq`. `""`: the process is new and is made from
+    `arguments` (the codec's text of `[positional list, keyword dict]`), which is set only then.
+    """
+
+    dispatch_id: int
+    process_id: str
+    definition: str
+    version: str
+    seq: int
+    document: str | None
+    arguments: Payload | None
+    goroutine_id: int
+    resumption: Resumption
+    now_ms: int
+    labels: tuple[tuple[str, str], ...] = ()
+    channels: tuple[ChannelFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionAnswer:
+    """How it went. `document` is the whole process as it is now, `None` after `Faulted`.
+
+    The worker keeps the decoded process as that of `seq + 1`, unless `ending` is Failed or Faulted: then it forgets it.
+    """
+
+    dispatch_id: int
+    ending: Ending
+    commands: tuple[Command, ...]
+    document: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEffect:
+    """Run one attempt of an effect. `attempt` counts from 1; `deadline_ms` None: no timeout."""
+
+    dispatch_id: int
+    process_id: str
+    definition: str
+    version: str
+    request: EffectRequest
+    attempt: int
+    deadline_ms: int | None
+    progress: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectAnswer:
+    """How one attempt went: exactly one of `result` and `error` (an encoded exception).
+
+    `error_type` is the exception's `module:qualname` followed by those of its bases, for `Retry(non_retryable=...)`.
+    """
+
+    dispatch_id: int
+    result: Payload | None
+    error: Payload | None
+    error_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CancelEffectRun:
+    """Stop this attempt; its answer is dropped (rule 20)."""
+
+    dispatch_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetProcess:
+    """The worker may drop what it holds of this process."""
+
+    process_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The worker takes nothing new (SIGTERM); what it runs it will still answer."""
+
+
+ToWorker: TypeAlias = RunTransition | RunEffect | CancelEffectRun | ForgetProcess
+FromWorker: TypeAlias = Register | TransitionAnswer | EffectAnswer | Draining
+
+__all__ = [
+    "CancelEffectRun",
+    "ChannelFact",
+    "DefinitionRecord",
+    "Draining",
+    "EffectAnswer",
+    "ForgetProcess",
+    "FromWorker",
+    "Register",
+    "RunEffect",
+    "RunTransition",
+    "ToWorker",
+    "TransitionAnswer",
+]
