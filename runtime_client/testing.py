@@ -1,0 +1,485 @@
+"""`Simulation`: run processes in memory, in virtual time, without a server, a database or a sleep.
+
+    async with Simulation() as sim:
+        ref = await sim.start(Order, "ada", 100)
+        await sim.advance(timedelta(days=2))
+        assert await ref.result() == "cancelled"
+
+Given a source class, its coroutines run directly. Given a compiled class, or with `compiled=True`, the whole process goes
+through the codec at every suspension, and the core through its saved form: what would be lost in storage is lost here.
+`crash=seed` also kills transitions before they commit and effects before they answer, at random places, and runs them again.
+
+Time moves only in `advance`, which stops at each deadline on the way and lets everything come to rest there (detail D3).
+Effects complete in the order of their requests, when no goroutine is ready and before time passes; `sim.effects` puts fakes
+in their place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self, assert_never
+
+from slct_runtime.core import Process as Core
+from slct_runtime.core import channel_facts, from_json, is_ready, new_process, next_due_ms, step, to_json, watched_processes
+from slct_runtime.core.commands import EffectRequest, Emit, Parked, Finished, SendTo, SetLabels, StartProcess
+from slct_runtime.core.effects import CancelEffect, Effect, Finish, Received, RequestEffect, RunGoroutine, WatchProcess
+from slct_runtime.core.events import (
+    CancelRequested,
+    ChildDone,
+    Closed,
+    EffectDone,
+    Event,
+    Message,
+    Started,
+    TerminateRequested,
+    TimerDue,
+    TransitionDone,
+)
+from slct_runtime.retry import delay_ms, may_retry
+from slct_runtime.wire.work import ChannelFact, RunEffect, RunTransition
+
+from ._channels import Channel
+from ._codec import Codec
+from ._definitions import Definition, Definitions
+from ._effects import run_effect
+from ._errors import NotFound, NotRunning, ProcessCancelled, ProcessFailed
+from ._process import Process, definition_name
+from ._resolver import Resolver
+from ._transition import LiveProcess, run_transition
+from ._twins import compiled_twin
+
+ENDED = frozenset({"completed", "failed", "cancelled", "terminated"})
+EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
+"""When every simulation begins, unless told otherwise."""
+
+
+class StillRunning(AssertionError):
+    """`result()` was asked of a process that waits for something the test has not done. `waits` says what for."""
+
+    def __init__(self, process_id: str, status: str, waits: tuple[str, ...]) -> None:
+        what = "; ".join(waits) or "nothing"
+        super().__init__(
+            f"process {process_id!r} is {status} and waits for {what}\n  help: send to it, or `await sim.advance(...)`"
+        )
+        self.process_id = process_id
+        self.status = status
+        self.waits = waits
+
+
+@dataclass(slots=True)
+class _Effect:
+    request: EffectRequest
+    attempt: int = 0
+    due_ms: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Simulated:
+    """One process: its core, and either its document (compiled) or its live coroutines (direct)."""
+
+    process_id: str
+    definition: Definition
+    definitions: Definitions
+    arguments: str
+    core: Core
+    document: str = ""
+    live: LiveProcess | None = None
+    seq: int = 0
+    labels: dict[str, str] = field(default_factory=dict)
+    position: int = 0
+    queued: dict[int, tuple[int, str, str]] = field(default_factory=dict)  # messages nobody received yet
+    run: RunGoroutine | None = None
+    effects: dict[int, _Effect] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    result: str | None = None
+    error: str | None = None
+    keys: set[str] = field(default_factory=set)
+
+    @property
+    def status(self) -> str:
+        return str(self.core.status.value)
+
+
+class Simulation:
+    """Processes in memory and in virtual time.
+
+    definitions: what `start("name")` and processes that start others may use; a class given to `start` needs none.
+    compiled: run source classes compiled (the compiler must be installed). crash: seed of random kills.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions | None = None,
+        *,
+        compiled: bool = False,
+        crash: int | None = None,
+        now: datetime = EPOCH,
+    ) -> None:
+        self.effects: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self.trace: list[str] = []
+        self._compiled = compiled
+        self._chance = None if crash is None else random.Random(crash)
+        self._now_ms = round(now.timestamp() * 1000)
+        self._definitions: dict[str, Definitions] = {}
+        self._processes: dict[str, _Simulated] = {}
+        self._client_codecs: dict[str, Codec] = {}
+        self._count = 0
+        if definitions is not None:
+            for name in definitions.names:
+                self._definitions[name] = definitions
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time."""
+        return datetime.fromtimestamp(self._now_ms / 1000, UTC)
+
+    # --- what a test does ------------------------------------------------------------------------------------------
+
+    async def start(
+        self, definition: str | type[Process], /, *args: Any, id: str | None = None, labels: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> SimulatedRef:
+        """Start a process and let everything come to rest."""
+        name = self._register(definition)
+        self._count += 1
+        process_id = id or f"{name}-{self._count}"
+        if process_id not in self._processes:
+            arguments = self._codec(name).encode([list(args), kwargs])
+            self._create(name, process_id, arguments, dict(labels or {}))
+        await self.settle()
+        return SimulatedRef(self, process_id)
+
+    async def advance(self, by: timedelta | float) -> None:
+        """Let time pass: stop at each deadline on the way and let everything come to rest there."""
+        seconds = by.total_seconds() if isinstance(by, timedelta) else by
+        if seconds < 0:
+            raise ValueError(f"time passes forwards only, got {by!r}")
+        until_ms = self._now_ms + round(seconds * 1000)
+        await self.settle()
+        while (due_ms := self._next_due_ms()) is not None and due_ms <= until_ms:
+            self._now_ms = max(self._now_ms, due_ms)
+            for process in self._running():
+                self._apply(process, TimerDue(self._now_ms))
+            await self.settle()
+        self._now_ms = until_ms
+
+    async def settle(self) -> None:
+        """Run whatever can run now: transitions first, then effects in the order of their requests."""
+        while True:
+            process = next((p for p in self._processes.values() if p.run is not None), None)
+            if process is not None:
+                self._transition(process)
+                continue
+            due = self._due_effect()
+            if due is None:
+                return
+            await self._attempt(*due)
+
+    # --- processes -------------------------------------------------------------------------------------------------
+
+    def _register(self, definition: str | type[Process]) -> str:
+        if isinstance(definition, str):
+            if definition not in self._definitions:
+                known = ", ".join(sorted(self._definitions)) or "none"
+                raise NotFound(f"no definition {definition!r}", f"this simulation knows {known}")
+            return definition
+        name = definition_name(definition)
+        if name not in self._definitions:
+            source = Definitions([definition])
+            self._client_codecs[name] = source.codec
+            is_source = not source.definition(name).is_compiled
+            self._definitions[name] = compiled_twin(definition) if self._compiled and is_source else source
+        return name
+
+    def _codec(self, name: str) -> Codec:
+        """How the test's own values are written and read: by the classes that the test knows."""
+        return self._client_codecs.get(name) or self._definitions[name].codec
+
+    def _create(self, name: str, process_id: str, arguments: str, labels: dict[str, str]) -> None:
+        definitions = self._definitions[name]
+        definition = definitions.definition(name)
+        core = new_process(
+            process_id,
+            capacities=definition.capacities,
+            open_channels=definition.open_channels,
+            fail_on_fault=definition.fail_on_fault,
+        )
+        process = _Simulated(process_id, definition, definitions, arguments, core, labels=labels)
+        self._processes[process_id] = process
+        self._apply(process, Started(self._now_ms))
+
+    def _running(self) -> list[_Simulated]:
+        return [p for p in self._processes.values() if p.status not in ENDED]
+
+    def _next_due_ms(self) -> int | None:
+        dues = [due for p in self._running() if (due := next_due_ms(p.core)) is not None]
+        dues += [e.due_ms for p in self._running() for e in p.effects.values()]
+        return min(dues, default=None)
+
+    def _apply(self, process: _Simulated, event: Event) -> bool:
+        """One step of the core; returns whether a transition was accepted."""
+        result = step(process.core, event)
+        process.core = result.process
+        for effect in result.effects:
+            self._carry_out(process, effect)
+        if process.definition.is_compiled:
+            # What storage would lose is lost here: the core is read back from its saved form.
+            self._restore_core(process)
+        return result.committed
+
+    def _restore_core(self, process: _Simulated) -> None:
+        saved = to_json(process.core)
+        messages = list(process.queued.values())
+        if process.run is None:
+            process.core = from_json(saved, messages)
+            assert to_json(process.core) == saved, f"the core of {process.process_id!r} changes in storage"
+
+    def _carry_out(self, process: _Simulated, effect: Effect) -> None:
+        match effect:
+            case RunGoroutine():
+                process.run = effect
+            case RequestEffect(request):
+                process.effects[request.effect_id] = _Effect(request, due_ms=self._now_ms)
+                self._note(process, f"call {request.function} {request.arguments}")
+            case CancelEffect(effect_id):
+                process.effects.pop(effect_id, None)
+                self._note(process, f"cancel call {effect_id}")
+            case Received(position):
+                process.queued.pop(position, None)
+            case Finish(result, error):
+                process.result, process.error = result, error
+                self._note(process, f"{process.status} {result}")
+                if process.status in ENDED:
+                    process.effects.clear()
+                    self._tell_parents(process)
+            case Emit(payload):
+                process.outputs.append(payload)
+                self._note(process, f"emit {payload}")
+            case SetLabels(labels):
+                process.labels = dict(labels)
+            case WatchProcess(process_id):
+                child = self._processes.get(process_id)
+                if child is not None and child.status in ENDED:
+                    self._child_done(process, child)
+            case StartProcess(process_id, definition, arguments):
+                if process_id not in self._processes:
+                    self._create(self._register(definition), process_id, arguments, {})
+            case SendTo(process_id, channel, payload):
+                self._message(self._find(process_id), channel, payload)
+            case _:
+                assert_never(effect)
+
+    def _tell_parents(self, child: _Simulated) -> None:
+        for parent in self._running():
+            if child.process_id in watched_processes(parent.core):
+                self._child_done(parent, child)
+
+    def _child_done(self, parent: _Simulated, child: _Simulated) -> None:
+        parent.position += 1
+        event = ChildDone(self._now_ms, parent.position, child.process_id, child.result, child.error)
+        self._apply(parent, event)
+
+    def _note(self, process: _Simulated, what: str) -> None:
+        self.trace.append(f"{process.process_id}: {what}")
+
+    def _find(self, process_id: str) -> _Simulated:
+        process = self._processes.get(process_id)
+        if process is None:
+            raise NotFound(f"no process {process_id!r}")
+        if process.status in ENDED:
+            raise NotRunning(f"process {process_id!r} has ended: it is {process.status}")
+        return process
+
+    # --- transitions and effects -----------------------------------------------------------------------------------
+
+    def _transition(self, process: _Simulated) -> None:
+        run, process.run = process.run, None
+        assert run is not None
+        self._note(process, f"run {run.goroutine_id} {run.resumption.kind.value} {run.resumption.case_index}")
+        order = self._order(process, run)
+        if process.definition.is_compiled and self._is_hit():
+            run_transition(process.definitions, order, None)  # killed before it could commit: nothing of it is kept
+        answer, live = run_transition(process.definitions, order, process.live)
+        done = TransitionDone(self._now_ms, run.goroutine_id, answer.commands, answer.ending)
+        accepted = self._apply_transition(process, done, answer.document)
+        if not process.definition.is_compiled and accepted:
+            process.live = live
+
+    def _apply_transition(self, process: _Simulated, done: TransitionDone, document: str | None) -> bool:
+        accepted = self._apply(process, done)
+        if accepted:
+            process.seq += 1
+            process.document = document or process.document
+        return accepted
+
+    def _order(self, process: _Simulated, run: RunGoroutine) -> RunTransition:
+        is_new = process.seq == 0
+        document = process.document if process.definition.is_compiled else ("" if is_new else None)
+        return RunTransition(
+            dispatch_id=0,
+            process_id=process.process_id,
+            definition=process.definition.name,
+            version="test",
+            seq=process.seq,
+            document=document,
+            arguments=process.arguments if is_new else None,
+            goroutine_id=run.goroutine_id,
+            resumption=run.resumption,
+            now_ms=self._now_ms,
+            labels=tuple(sorted(process.labels.items())),
+            channels=tuple(ChannelFact(*fact) for fact in channel_facts(process.core)),
+        )
+
+    def _is_hit(self) -> bool:
+        return self._chance is not None and self._chance.random() < 0.3
+
+    def _due_effect(self) -> tuple[_Simulated, _Effect] | None:
+        for process in self._running():
+            for effect in process.effects.values():
+                if effect.due_ms <= self._now_ms:
+                    return process, effect
+        return None
+
+    async def _attempt(self, process: _Simulated, effect: _Effect) -> None:
+        """One attempt of an effect, by its fake if it has one."""
+        effect.attempt += 1
+        request = effect.request
+        order = RunEffect(
+            0, process.process_id, process.definition.name, "test", replace(request, timeout_ms=None), effect.attempt, None
+        )
+        fakes = {self._effect_name(process, real): fake for real, fake in self.effects.items()}
+        if not request.at_most_once and self._is_hit():
+            await run_effect(process.definitions, order, fakes)  # killed before it could answer: attempted again
+        answer = await run_effect(process.definitions, order, fakes)
+        if process.effects.get(request.effect_id) is not effect:
+            return
+        again = answer.error is not None and not request.at_most_once
+        if again and may_retry(request.retry, effect.attempt, answer.error_types):
+            chance = 0.5 if self._chance is None else self._chance.random()
+            effect.due_ms = self._now_ms + max(1, delay_ms(request.retry, effect.attempt, chance))
+            return
+        del process.effects[request.effect_id]
+        process.position += 1
+        self._apply(process, EffectDone(self._now_ms, process.position, request.effect_id, answer.result, answer.error))
+
+    def _effect_name(self, process: _Simulated, function: Callable[..., Any]) -> str:
+        return f"{function.__module__}:{function.__qualname__}"
+
+    # --- what references do ----------------------------------------------------------------------------------------
+
+    def _message(self, process: _Simulated, channel: str, payload: str) -> None:
+        process.position += 1
+        process.queued[process.position] = (process.position, channel, payload)
+        self._apply(process, Message(self._now_ms, process.position, channel, payload))
+
+    async def _send(self, process_id: str, channel: str, value: Any, key: str | None) -> None:
+        process = self._find(process_id)
+        definition = process.definition
+        if not definition.open_channels and channel not in definition.capacities:
+            names = ", ".join(sorted(definition.capacities)) or "none"
+            raise NotFound(f"definition {definition.name!r} declares no channel {channel!r}", f"its channels are: {names}")
+        held = process.core.channels.get(channel)
+        if held is not None and held.is_closed:
+            raise NotRunning(f"channel {channel!r} of process {process_id!r} is closed")
+        if key is None or key not in process.keys:
+            if key is not None:
+                process.keys.add(key)
+            self._message(process, channel, self._codec(definition.name).encode(value))
+        await self.settle()
+
+    async def _arrive(self, process_id: str, make: Callable[[int], Event]) -> None:
+        process = self._find(process_id)
+        process.position += 1
+        self._apply(process, make(process.position))
+        await self.settle()
+
+    def _outcome(self, process_id: str) -> Any:
+        process = self._processes[process_id]
+        codec = self._codec(process.definition.name)
+        match process.status:
+            case "completed":
+                return None if process.result is None else codec.decode(process.result)
+            case "cancelled" | "terminated":
+                raise ProcessCancelled(process_id, process.status)
+            case "failed":
+                cause = None if process.error is None else codec.decode(process.error)
+                assert cause is None or isinstance(cause, BaseException)
+                raise ProcessFailed(process_id, f"{type(cause).__name__}: {cause}") from cause
+            case status:
+                raise StillRunning(process_id, status, self._waits(process))
+
+    def _waits(self, process: _Simulated) -> tuple[str, ...]:
+        from slct_runtime.core import describe_waits
+
+        return tuple(f"goroutine {g}: {' | '.join(texts) or 'nothing'}" for g, texts in describe_waits(process.core))
+
+
+class SimulatedRef:
+    """One simulated process; the calls are those of `ProcessRef`. Each lets everything come to rest."""
+
+    def __init__(self, simulation: Simulation, process_id: str) -> None:
+        self._simulation = simulation
+        self.id = process_id
+
+    @property
+    def status(self) -> str:
+        """running, completed, failed, cancelled, terminated, faulted or deadlocked."""
+        return self._simulation._processes[self.id].status
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What it has emitted so far."""
+        process = self._simulation._processes[self.id]
+        codec = self._simulation._codec(process.definition.name)
+        return [codec.decode(payload) for payload in process.outputs]
+
+    @property
+    def error(self) -> BaseException | None:
+        """The exception that failed or faulted it, if one did."""
+        process = self._simulation._processes[self.id]
+        codec = self._simulation._codec(process.definition.name)
+        return None if process.error is None else codec.decode(process.error)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return dict(self._simulation._processes[self.id].labels)
+
+    async def send(self, channel: str | Channel[Any], value: Any, *, key: str | None = None) -> None:
+        """Send a value from outside. Raises NotFound, NotRunning."""
+        name = channel.channel_id if isinstance(channel, Channel) else channel
+        await self._simulation._send(self.id, name, value, key)
+
+    async def close(self, channel: str | Channel[Any]) -> None:
+        name = channel.channel_id if isinstance(channel, Channel) else channel
+        now = self._simulation._now_ms
+        await self._simulation._arrive(self.id, lambda position: Closed(now, position, name))
+
+    async def cancel(self) -> None:
+        now = self._simulation._now_ms
+        await self._simulation._arrive(self.id, lambda position: CancelRequested(now, position))
+
+    async def terminate(self) -> None:
+        now = self._simulation._now_ms
+        await self._simulation._arrive(self.id, lambda _: TerminateRequested(now))
+
+    async def result(self) -> Any:
+        """Its result. Raises ProcessFailed, ProcessCancelled, or StillRunning if it has not ended."""
+        await self._simulation.settle()
+        return self._simulation._outcome(self.id)
+
+
+__all__ = ["EPOCH", "Simulation", "SimulatedRef", "StillRunning"]

@@ -1,0 +1,1 @@
+"""Versions of the wire protocol, one package each: `v1`."""

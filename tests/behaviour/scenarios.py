@@ -1,0 +1,241 @@
+"""What the behaviour programs must do, told once for every world: direct, compiled, embedded, over gRPC.
+
+A world starts processes and lets time pass; `short` is a time that passes quickly there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Protocol
+
+import pytest
+
+from runtime_client import NotFound, NotRunning, ProcessCancelled, ProcessFailed
+
+
+class World(Protocol):
+    """Where processes run."""
+
+    short: float
+
+    async def start(self, program: str, *args: Any, **kwargs: Any) -> Any: ...
+    async def pass_time(self, by: timedelta | float) -> None:
+        """Let virtual time pass; real time passes by itself."""
+        ...
+
+    async def outputs(self, ref: Any) -> list[Any]: ...
+    async def status(self, ref: Any, awaited: str) -> str:
+        """Its status, once that is `awaited` or an end."""
+        ...
+
+    async def error(self, ref: Any) -> str: ...
+
+
+Scenario = Callable[[World], Awaitable[None]]
+SCENARIOS: list[Scenario] = []
+
+
+def scenario(function: Scenario) -> Scenario:
+    SCENARIOS.append(function)
+    return function
+
+
+@scenario
+async def messages_add_up(world: World) -> None:
+    ref = await world.start("totals", 100)
+    await ref.send("numbers", 40, key="a")
+    await ref.send("numbers", 40, key="a")
+    await ref.send("numbers", 50)
+    await ref.send("numbers", 10)
+    assert await ref.result() == 100
+
+
+@scenario
+async def rule_4_unbuffered_channels_take_turns(world: World) -> None:
+    ref = await world.start("ping_pong", 2)
+    assert await ref.result() == "done"
+    assert await world.outputs(ref) == [
+        "main sent 0",
+        "player got 0",
+        "main got 0",
+        "main sent 1",
+        "player got 1",
+        "main got 10",
+    ]
+
+
+@scenario
+async def rule_8_a_buffer_fills_and_drains(world: World) -> None:
+    ref = await world.start("pipeline", 5)
+    assert await ref.result() == [0, 1, 2, 3, 4]
+    assert [o for o in await world.outputs(ref) if isinstance(o, str)] == [f"sent {n}" for n in range(5)]
+
+
+@scenario
+async def rule_10_select_takes_the_first_ready_case(world: World) -> None:
+    ref = await world.start("choices")
+    assert await ref.result() == [("none", None), (1, "b"), "one", ("one", None, False), "first"]
+
+
+@scenario
+async def rule_10_a_select_does_not_meet_itself(world: World) -> None:
+    ref = await world.start("own_channel")
+    assert await ref.result() == [("none", None)]
+
+
+@scenario
+async def rule_13_timers_fire_in_order(world: World) -> None:
+    ref = await world.start("alarms", world.short)
+    await world.pass_time(world.short * 3)
+    await ref.result()
+    assert await world.outputs(ref) == ["d", "a", "b", "c"]
+
+
+@scenario
+async def d4_joins_give_the_very_object(world: World) -> None:
+    ref = await world.start("joins")
+    assert await ref.result() == [True, [1, 2, 3], (7,)]
+
+
+@scenario
+async def rule_6_a_process_error_fails_the_process(world: World) -> None:
+    ref = await world.start("shop", "tea")
+    with pytest.raises(ProcessFailed) as caught:
+        await ref.result()
+    cause = caught.value.__cause__
+    assert type(cause).__name__ == "OutOfStock"
+    assert (cause.item, cause.missing) == ("tea", 3)  # type: ignore[union-attr]
+
+
+@scenario
+async def rule_6_another_error_faults_the_process(world: World) -> None:
+    ref = await world.start("broken")
+    await world.pass_time(timedelta(minutes=5))
+    assert await world.status(ref, "faulted") == "faulted"
+    assert "on purpose" in await world.error(ref)
+    await ref.terminate()
+    with pytest.raises(ProcessCancelled):
+        await ref.result()
+
+
+@scenario
+async def durable_functions_recurse(world: World) -> None:
+    ref = await world.start("fibonacci", 7)
+    assert await ref.result() == 13
+
+
+@scenario
+async def rule_18_effects(world: World) -> None:
+    ref = await world.start("effects")
+    await world.pass_time(1)
+    assert await ref.result() == [8, 10, 12, 3, ("ValueError", ("no luck",)), True]
+
+
+@scenario
+async def rule_1_types_and_identity_are_kept(world: World) -> None:
+    ref = await world.start("baggage")
+    assert await ref.result() == [True, True, True, {"a": [1, 2]}, 2.5, True, True]
+
+
+@scenario
+async def loops_mean_what_python_says(world: World) -> None:
+    ref = await world.start("loops")
+    assert await ref.result() == [2, 9, "no break", (1, 0), (2, 0), (2, 1), 9, 3, [2, 4]]
+
+
+@scenario
+async def handlers_mean_what_python_says(world: World) -> None:
+    ref = await world.start("handlers")
+    assert await ref.result() == [
+        "else 0",
+        "finally 0",
+        "else 1",
+        "finally 1",
+        ("fall", "end"),
+        "ValueError",
+        "finally 0",
+        "ValueError",
+        "finally 1",
+        ("raise", "end"),
+        "finally 0",
+        ("return", "returned"),
+        "finally 0",
+        ("break", "end"),
+        "finally 0",
+        "finally 1",
+        ("continue", "end"),
+    ]
+
+
+@scenario
+async def d5_cancelling_cleans_up(world: World) -> None:
+    ref = await world.start("cleanup")
+    await ref.cancel()
+    with pytest.raises(ProcessCancelled):
+        await ref.result()
+    assert await world.outputs(ref) == ["cancelled", 42]
+    with pytest.raises(NotRunning):
+        await ref.cancel()
+
+
+@scenario
+async def d5_a_cancellation_may_be_swallowed(world: World) -> None:
+    ref = await world.start("forgiving")
+    await ref.cancel()
+    assert await ref.result() == "still here"
+
+
+@scenario
+async def inherited_goroutines_call_super(world: World) -> None:
+    ref = await world.start("loud", "you")
+    assert await ref.result() == "HELLO you!"
+
+
+@scenario
+async def library_functions_wait_in_their_callers(world: World) -> None:
+    ref = await world.start("questions", world.short)
+    await ref.send("answers", "yes")
+    await world.pass_time(world.short)
+    assert await ref.result() == ["yes", "late"]
+
+
+@scenario
+async def rule_11_a_client_closes_a_channel(world: World) -> None:
+    ref = await world.start("doors")
+    await ref.send("letters", "a")
+    await ref.send("letters", "b")
+    await ref.close("letters")
+    assert await ref.result() == ["a", "b"]
+    with pytest.raises(NotRunning):
+        await ref.send("letters", "c")
+
+
+@scenario
+async def rule_12_values_cross_channels_as_copies(world: World) -> None:
+    ref = await world.start("relay")
+    assert await ref.result() == [[1, 2], [1]]
+
+
+@scenario
+async def rule_7_a_deadlock_is_named(world: World) -> None:
+    ref = await world.start("stuck")
+    assert await world.status(ref, "deadlocked") == "deadlocked"
+    await ref.cancel()
+    with pytest.raises(ProcessCancelled):
+        await ref.result()
+
+
+@scenario
+async def a_process_of_one_function(world: World) -> None:
+    ref = await world.start("greet", "you")
+    assert await ref.result() == "hello you"
+
+
+@scenario
+async def rule_17_an_undeclared_channel_is_refused(world: World) -> None:
+    ref = await world.start("totals", 1)
+    with pytest.raises(NotFound, match="numbers"):
+        await ref.send("nubmers", 1)
+    await ref.send("numbers", 1)
+    assert await ref.result() == 1
