@@ -2,10 +2,11 @@
 
 `approve` is a durable function of a library, `chat.py`; it waits as well as any code of the process's own.
 
-Run it, from the root of the repository, with a chat service at $CHAT_URL (`make demo` brings one along):
+Run it, from the root of the repository, with a chat service at $CHAT_URL (here one that prints what it is asked):
 
     slct-compile examples/ -o build/
     slct runtime --store sqlite:///slct.db &
+    python tools/chat_service.py 8080 &
     CHAT_URL=http://localhost:8080 slct worker build/ --version 1 &
     slct start order_approval order-17 900 --id approval-17
     slct show approval-17                       # two goroutines in chat.py, each waiting for its own answer
@@ -14,8 +15,9 @@ Run it, from the root of the repository, with a chat service at $CHAT_URL (`make
 
 from datetime import timedelta
 
-from chat import Approvals, approve
 from runtime_client import go
+
+from chat import Approvals, approve
 
 
 class OrderApproval(Approvals):

@@ -14,8 +14,9 @@ Run it, from the root of the repository:
 
 from datetime import timedelta
 
-from orders_io import charge_card, send_mail
 from runtime_client import Channel, Process, Retry, after, call, go, recv, select, sleep
+
+from orders_io import charge_card, send_mail
 
 
 class Order(Process):

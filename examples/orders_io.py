@@ -11,6 +11,7 @@ from runtime_client import current_effect
 
 log = logging.getLogger(__name__)
 
+
 def charge_card(customer: str, total: int) -> str:
     """Charge the customer and give the number of the receipt."""
     key = current_effect().idempotency_key

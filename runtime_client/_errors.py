@@ -8,6 +8,7 @@
     |   `-- ProcessFailed           another process failed; `__cause__` is its error
     |       `-- ProcessCancelled    another process was cancelled or terminated
     |-- CodecError              a value cannot be saved, or a document cannot be read
+    |-- RemoteError             stands in for an exception whose type is not known here; it keeps name and message
     |-- DefinitionError         a class cannot be a definition; misuse, raised when it is declared or deployed
     `-- ClientError             a request was refused; nothing was changed
         |-- NotFound                no such process, definition or channel
@@ -86,7 +87,8 @@ class ProcessCancelled(ProcessFailed):
 class CodecError(SlctError):
     """A value cannot be saved, or a document cannot be read.
 
-    `path` leads to the offending value: attribute names, keys and indexes from the root.
+    `path` leads to the offending value: attribute names, keys and indexes from the root. If it is in a frame,
+    `variable`, `function` and `place` (`orders.py:22`) say where the author finds it.
     """
 
     def __init__(self, message: str, path: tuple[str | int, ...] = (), help: str = "") -> None:
@@ -94,10 +96,27 @@ class CodecError(SlctError):
         self.message = message
         self.path = path
         self.help = help
+        self.variable = ""
+        self.function = ""
+        self.place = ""
 
     def __str__(self) -> str:
         where = "".join(f"[{p}]" if isinstance(p, int) else (f".{p}" if i else p) for i, p in enumerate(self.path))
-        return self.message + (f" (at {where})" if where else "") + (f"\n  help: {self.help}" if self.help else "")
+        owner = f" in local {self.variable!r} of {self.function}, {self.place}" if self.variable else ""
+        message = self.message + owner + (f" (at {where})" if where else "")
+        return message + (f"\n  help: {self.help}" if self.help else "")
+
+
+class RemoteError(SlctError):
+    """Stands in for an exception whose type is not known here. `type_name` is `module:qualname`, `text` its message."""
+
+    def __init__(self, type_name: str = "", text: str = "") -> None:
+        super().__init__(type_name, text)
+        self.type_name = type_name
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.type_name + (f": {self.text}" if self.text else "")
 
 
 class DefinitionError(SlctError, TypeError):

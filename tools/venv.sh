@@ -54,5 +54,5 @@ if ! { is_suitable "$directory/bin/python" && "$directory/bin/python" -m pip --v
 fi
 
 echo "installing $requirement into $directory ..."
-"$directory/bin/python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable "$requirement" ||
+"$directory/bin/python" -m pip install -qq --disable-pip-version-check --root-user-action=ignore --editable "$requirement" ||
     fail "pip could not install $requirement" "see the lines above; a network or a package index is needed the first time"

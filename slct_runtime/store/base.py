@@ -44,8 +44,9 @@ class ProcessRow:
 
 @dataclass(frozen=True, slots=True)
 class InboxRow:
-    """One arrival from outside. `position` is unique in its process and grows. `kind`: message | close | effect | child | cancel. `name`: channel, effect id, process id.
+    """One arrival from outside. `position` is unique in its process and grows.
 
+    `kind`: message | close | effect | child | cancel. `name`: channel, effect id, process id.
     For outcomes (`effect`, `child`), `payload` is the result and `error` the encoded exception.
     """
 
@@ -166,7 +167,7 @@ class ProcessSummary:
 
 
 class Store(Protocol):
-    """Blocking by design: the shell calls it from one writer thread and one reader thread, never from its event loop."""
+    """Blocking by design: the shell calls it from one writer and one reader thread, never from its event loop."""
 
     def commit(self, batch: Sequence[ProcessCommit]) -> list[Conflict]:
         """Store all commits of the batch in one durable transaction; report those that met another `seq`.
@@ -238,7 +239,9 @@ class SchemaTooNew(StoreError):
     """The file was written by a newer slct."""
 
     def __init__(self, path: str, held: int, known: int) -> None:
-        super().__init__(f"store {path!r} has schema version {held}, this slct knows versions up to {known}\n  help: upgrade slct")
+        super().__init__(
+            f"store {path!r} has schema version {held}, this slct knows versions up to {known}\n  help: upgrade slct"
+        )
         self.path = path
         self.held = held
         self.known = known

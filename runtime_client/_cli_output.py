@@ -1,0 +1,198 @@
+"""How the `slct` command prints processes: as text for people, as JSON for programs. Knows no network.
+
+Values arrive as the codec's JSON text, or as readable JSON already; nothing here needs an author's class.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from slct_runtime.wire.api import (
+    ChannelInfo,
+    EffectInfo,
+    FrameInfo,
+    GoroutineInfo,
+    ProcessDescription,
+    ProcessInfo,
+    ProcessOutcome,
+    WatchEvent,
+)
+from slct_runtime.wire.render import render
+
+STATUSES = ("running", "completed", "failed", "cancelled", "terminated", "faulted", "deadlocked")
+
+LOCAL_CHARACTERS_MAX = 200
+"""Longer values are cut in text; `--format json` has them whole."""
+LIST_PAGE = 100
+"""Rows of a list that share their column widths."""
+
+
+# --- one process -----------------------------------------------------------------------------------------------------
+
+
+def description_text(description: ProcessDescription) -> str:
+    return "\n".join(_description_lines(description))
+
+
+def _description_lines(description: ProcessDescription) -> Iterator[str]:
+    info = description.info
+    yield f"{info.process_id}  {info.definition} version {info.version}  {info.status}  seq {info.seq}"
+    yield f"  created {time_text(info.created_ms)}, updated {time_text(info.updated_ms)}"
+    if info.labels:
+        yield "  labels: " + _labels(info.labels)
+    if description.result is not None:
+        yield f"  result: {payload_text(description.result)}"
+    if description.error:
+        yield from _indented(description.error, "  error: ")
+    if description.unreceived_count:
+        yield f"  messages never received: {description.unreceived_count}"
+    yield from _values(description.fields, "  ")
+    for goroutine in description.goroutines:
+        yield from _goroutine_lines(goroutine)
+    for channel in description.channels:
+        yield f"  channel {channel.name}: {_channel_text(channel)}"
+    for effect in description.effects:
+        yield from _indented(_effect_text(effect), f"  call {effect.effect_id} ")
+
+
+def _goroutine_lines(goroutine: GoroutineInfo) -> Iterator[str]:
+    waits = f", waits for {' | '.join(goroutine.waits_for)}" if goroutine.waits_for else ""
+    yield f"  goroutine {goroutine.goroutine_id} is {goroutine.status}{waits}"
+    for frame in goroutine.frames:
+        yield from _frame_lines(frame)
+
+
+def _frame_lines(frame: FrameInfo) -> Iterator[str]:
+    yield "    " + "  ".join(part for part in (frame.place, frame.function, frame.state) if part)
+    yield from _values(frame.locals, "      ")
+
+
+def _values(values: dict[str, str], indent: str) -> Iterator[str]:
+    for name, text in values.items():
+        yield f"{indent}{name} = {_cut(text)}"
+
+
+def _channel_text(channel: ChannelInfo) -> str:
+    size = f"{channel.length} of {channel.capacity}" if channel.capacity else f"{channel.length} waiting"
+    return size + (", closed" if channel.closed else "")
+
+
+def _effect_text(effect: EffectInfo) -> str:
+    text = f"{effect.function}, attempt {effect.attempt}, due {time_text(effect.due_ms)}"
+    return text + (f", last error: {effect.last_error}" if effect.last_error else "")
+
+
+def description_json(description: ProcessDescription) -> str:
+    """The description with its values as JSON, not as texts of JSON."""
+    data = asdict(description)
+    data["fields"] = _parsed_values(description.fields)
+    data["result"] = _parsed(description.result)
+    for goroutine in data["goroutines"]:
+        for frame in goroutine["frames"]:
+            frame["locals"] = _parsed_values(frame["locals"])
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+# --- how it ended ----------------------------------------------------------------------------------------------------
+
+
+def payload_text(payload: str | None) -> str:
+    """A value for reading: a text as it is, anything else much as Python would print it."""
+    if payload is None:
+        return ""
+    value = _parsed(payload)
+    return value if isinstance(value, str) else render(value)
+
+
+def outcome_json(outcome: ProcessOutcome) -> str:
+    data = {"status": outcome.status, "result": _parsed(outcome.result), "error": _parsed(outcome.error)}
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+# --- many processes --------------------------------------------------------------------------------------------------
+
+
+async def write_list_text(processes: AsyncIterator[ProcessInfo], out: TextIO) -> None:
+    """A table, a page at a time, so that a long list begins at once."""
+    rows = [("ID", "DEFINITION", "VERSION", "STATUS", "SEQ", "UPDATED", "LABELS")]
+    async for info in processes:
+        updated = time_text(info.updated_ms)
+        labels = _labels(info.labels)
+        rows.append((info.process_id, info.definition, info.version, info.status, str(info.seq), updated, labels))
+        if len(rows) > LIST_PAGE:
+            _write_table(rows, out)
+            rows.clear()
+    _write_table(rows, out)
+
+
+def _write_table(rows: list[tuple[str, ...]], out: TextIO) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        out.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+
+
+async def write_list_json(processes: AsyncIterator[ProcessInfo], out: TextIO) -> None:
+    """One JSON array, an element per line, written as the pages arrive."""
+    opening = "[\n"
+    async for info in processes:
+        out.write(opening + json.dumps(asdict(info), ensure_ascii=False))
+        opening = ",\n"
+    out.write("[]\n" if opening == "[\n" else "\n]\n")
+
+
+# --- what happens ----------------------------------------------------------------------------------------------------
+
+
+def event_text(event: WatchEvent) -> str:
+    head = f"{time_text(event.at_ms)}  seq {event.seq}  {event.kind}"
+    match event.kind:
+        case "output":
+            return f"{head} {event.offset}: {_cut(payload_text(event.payload))}"
+        case _:
+            return "  ".join(part for part in (head, event.status, event.text) if part)
+
+
+def event_json(event: WatchEvent) -> str:
+    return json.dumps(asdict(event) | {"payload": _parsed(event.payload)}, ensure_ascii=False)
+
+
+# --- small things ----------------------------------------------------------------------------------------------------
+
+
+def is_text_type(description: Any) -> bool:
+    """Whether a type description of a manifest says `str`, so that a word on the command line is taken as it is."""
+    return isinstance(description, dict) and description.get("type") == "str"
+
+
+def time_text(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _labels(labels: dict[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(labels.items()))
+
+
+def _indented(text: str, head: str) -> Iterator[str]:
+    first, *rest = text.splitlines() or [""]
+    yield head + first
+    for line in rest:
+        yield "    " + line
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LOCAL_CHARACTERS_MAX else text[:LOCAL_CHARACTERS_MAX] + f"... ({len(text)} characters)"
+
+
+def _parsed(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return text
+
+
+def _parsed_values(values: dict[str, str]) -> dict[str, Any]:
+    return {name: _parsed(text) for name, text in values.items()}

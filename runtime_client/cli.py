@@ -1,0 +1,519 @@
+"""The `slct` command: one function per verb, over the public client.
+
+A verb raises; `main` alone turns exceptions into `error: ...` and `hint: ...` on stderr and an exit code: 0 done,
+1 refused or failed, 2 wrong usage, 130 interrupted. A traceback is shown only with `--debug`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version as distribution_version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from slct_runtime.wire.api import ApiError
+from slct_runtime.wire.work import DefinitionRecord
+
+from . import _cli_output as output
+from ._client import Client
+from ._definitions import Definitions
+from ._errors import ClientError, SlctError
+
+DEFAULT_ADDRESS = "127.0.0.1:9090"
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+"""What a shell reports for a command that died of SIGPIPE."""
+
+Verb = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
+
+
+class Refusal(Exception):
+    """Something on the command line cannot be done. `hint` says what to do instead."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        code = asyncio.run(arguments.run(arguments))
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more is written when Python exits
+        return EXIT_BROKEN_PIPE
+    except Exception as error:
+        if getattr(arguments, "debug", False):
+            traceback.print_exc()
+        _report(error)
+        return 1
+
+
+def _report(error: Exception) -> None:
+    """Print what went wrong and what to do about it. The only place that maps exceptions to words."""
+    match error:
+        case Refusal(hint=hint):
+            message = str(error)
+        case ClientError(message=message, help=hint) | ApiError(message=message, help=hint):
+            pass
+        case SlctError() | OSError() | TimeoutError():
+            message, _, hint = str(error).partition("\n  help: ")
+        case _ if type(error).__module__.startswith("slct_runtime.store"):
+            message, _, hint = str(error).partition("\n  help: ")
+        case _:
+            message = f"this is a fault of slct: {type(error).__name__}: {error}"
+            hint = "run the same command with --debug and report what it prints"
+    _print_error(message or type(error).__name__, hint)
+
+
+def _print_error(message: str, hint: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+
+
+# --- servers ---------------------------------------------------------------------------------------------------------
+
+
+async def run_runtime(arguments: argparse.Namespace) -> int:
+    """Serve a store to clients and workers until SIGTERM or Ctrl-C."""
+    from slct_runtime.runtime import Runtime
+    from slct_runtime.server import serve_grpc
+
+    with _Stop() as stop:
+        runtime = await Runtime.open(arguments.store)
+        try:
+            server = await serve_grpc(runtime, arguments.listen)
+            host = arguments.listen.rpartition(":")[0]
+            print(f"slct runtime listens on {host}:{server.port}, store {arguments.store}", flush=True)
+            try:
+                await stop.wait()
+            finally:
+                await server.stop()
+        finally:
+            await runtime.aclose()
+        return stop.exit_code
+
+
+async def run_worker(arguments: argparse.Namespace) -> int:
+    """Run the transitions and effects of one build until SIGTERM or Ctrl-C."""
+    from ._worker import Worker
+
+    worker = Worker(arguments.runtime, load_build(arguments.build), version=arguments.version)
+    with _Stop() as stop:
+        serving = asyncio.create_task(worker.run())
+        announcing = asyncio.create_task(_announce(worker, arguments))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        announcing.cancel()
+        stopping.cancel()
+        worker.stop()
+        await serving
+        return stop.exit_code
+
+
+async def _announce(worker: Any, arguments: argparse.Namespace) -> None:
+    await worker.connected.wait()
+    names = ", ".join(worker.definitions.names)
+    print(f"slct worker serves {names} as version {arguments.version} to {arguments.runtime}", flush=True)
+
+
+class _Stop:
+    """Waits for SIGTERM or SIGINT; a second SIGINT does not wait for anything."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self.exit_code = 0
+
+    def __enter__(self) -> _Stop:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop, 0)
+        loop.add_signal_handler(signal.SIGINT, self._stop, EXIT_INTERRUPTED)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGTERM)
+        loop.remove_signal_handler(signal.SIGINT)
+
+    def _stop(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        self._event.set()
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+
+def load_build(directory: str) -> Definitions:
+    """The definitions of a build directory; it is put first on the import path.
+
+    Raises:
+      Refusal: there is no such directory, it is not a build, or it cannot be imported.
+    """
+    build = Path(directory).resolve()
+    hint = f"compile your sources into it: slct-compile src/ -o {directory}"
+    if not build.is_dir():
+        raise Refusal(f"there is no build directory {directory!r}", hint)
+    if not (build / "slct_definitions.py").is_file():
+        raise Refusal(f"{directory!r} holds no slct_definitions.py, so it is not a build", hint)
+    sys.path.insert(0, str(build))
+    try:
+        defs = importlib.import_module("slct_definitions").defs
+    except Exception as error:
+        raise Refusal(f"the build {directory!r} cannot be imported: {_last_line(error, build)}", hint) from error
+    if not isinstance(defs, Definitions):
+        raise Refusal(f"{directory}/slct_definitions.py holds no Definitions named `defs`", hint)
+    return defs
+
+
+def _last_line(error: Exception, build: Path) -> str:
+    """The error, and where in the author's own files it was raised."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(build)]
+    place = f"{Path(frames[-1].filename).relative_to(build)}:{frames[-1].lineno}: " if frames else ""
+    return f"{place}{type(error).__name__}: {error}"
+
+
+# --- what is done to processes ---------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _client(arguments: argparse.Namespace) -> AsyncIterator[Client]:
+    async with Client(arguments.runtime) as client:
+        yield client
+
+
+async def start(arguments: argparse.Namespace) -> int:
+    """Start a process and print its id."""
+    async with _client(arguments) as client:
+        parameters = _Parameters(await client.definitions(), arguments.definition, arguments.version)
+        positional = [
+            _value(text, parameters.at(index), arguments.json) for index, text in enumerate(arguments.arguments)
+        ]
+        keywords = {
+            name: _value(text, parameters.named(name), arguments.json) for name, text in _pairs(arguments.arg).items()
+        }
+        ref = await client.start_json(
+            arguments.definition,
+            positional,
+            keywords,
+            id=arguments.id,
+            labels=_pairs(arguments.label),
+            version=arguments.version,
+        )
+        print(ref.id)
+    return 0
+
+
+async def send(arguments: argparse.Namespace) -> int:
+    """Send a value to a channel of a process; returns when it is stored."""
+    async with _client(arguments) as client:
+        ref = client.get(arguments.id)
+        info = (await ref.describe()).info
+        channels = _manifest(await client.definitions(), info.definition, info.version).get("channels", {})
+        value = _value(arguments.value, channels.get(arguments.channel, {}).get("type"), arguments.json)
+        await ref.send_json(arguments.channel, value, key=arguments.key, wait=arguments.wait)
+    return 0
+
+
+async def close(arguments: argparse.Namespace) -> int:
+    """Close a channel of a process."""
+    async with _client(arguments) as client:
+        await client.get(arguments.id).close(arguments.channel)
+    return 0
+
+
+async def cancel(arguments: argparse.Namespace) -> int:
+    """Raise `Cancelled` in every goroutine of a process, so that it can clean up and end."""
+    async with _client(arguments) as client:
+        await client.get(arguments.id).cancel()
+    return 0
+
+
+async def terminate(arguments: argparse.Namespace) -> int:
+    """End a process at once; no code of it runs any more."""
+    async with _client(arguments) as client:
+        await client.get(arguments.id).terminate()
+    return 0
+
+
+async def retry(arguments: argparse.Namespace) -> int:
+    """Take a faulted process up again from its last committed state."""
+    async with _client(arguments) as client:
+        await client.get(arguments.id).retry()
+    return 0
+
+
+# --- looking ---------------------------------------------------------------------------------------------------------
+
+
+async def show(arguments: argparse.Namespace) -> int:
+    """Print where every goroutine of a process stands, with its locals."""
+    async with _client(arguments) as client:
+        description = await client.get(arguments.id).describe()
+    print(output.description_json(description) if _wants_json(arguments) else output.description_text(description))
+    return 0
+
+
+async def list_processes(arguments: argparse.Namespace) -> int:
+    """Print the processes that match."""
+    async with _client(arguments) as client:
+        listed = client.list(
+            definition=arguments.definition, status=arguments.status, labels=_pairs(arguments.label) or None
+        )
+        write = output.write_list_json if _wants_json(arguments) else output.write_list_text
+        await write(_first(listed, arguments.limit), sys.stdout)
+    return 0
+
+
+async def _first(items: AsyncIterator[Any], count: int | None) -> AsyncIterator[Any]:
+    taken = 0
+    async for item in items:
+        if count is not None and taken >= count:
+            return
+        yield item
+        taken += 1
+
+
+async def watch(arguments: argparse.Namespace) -> int:
+    """Print what happens to a process, until it ends."""
+    async with _client(arguments) as client:
+        async for event in client.get(arguments.id).watch():
+            print(output.event_json(event) if _wants_json(arguments) else output.event_text(event), flush=True)
+    return 0
+
+
+async def result(arguments: argparse.Namespace) -> int:
+    """Wait for the end of a process and print its result."""
+    timeout_ms = None if arguments.timeout is None else round(arguments.timeout * 1000)
+    async with _client(arguments) as client:
+        outcome = await client.api.result(arguments.id, timeout_ms)
+    if _wants_json(arguments):
+        print(output.outcome_json(outcome))
+    elif outcome.status == "completed":
+        print(output.payload_text(outcome.result))
+    else:
+        reason = f": {output.payload_text(outcome.error)}" if outcome.error else ""
+        raise Refusal(f"process {arguments.id!r} {_ended(outcome.status)}{reason}", f"slct show {arguments.id}")
+    return 0 if outcome.status == "completed" else 1
+
+
+def _ended(status: str) -> str:
+    return status if status == "failed" else f"was {status}"
+
+
+def _wants_json(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.format == "json")
+
+
+# --- values on the command line --------------------------------------------------------------------------------------
+
+
+def _value(text: str, description: Any, is_json: bool) -> Any:
+    """The value that a word stands for: itself where a str is declared; otherwise JSON, or itself if it is none.
+
+    With `--json` a word is JSON and nothing else, so that `'"40"'` can be told from `40` where both would fit.
+    """
+    if not is_json and output.is_text_type(description):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if is_json:
+            raise Refusal(
+                f"{text!r} is not JSON: {error}", "quote a text twice: '\"like this\"', or leave out --json"
+            ) from None
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameters:
+    """What `main` of a definition takes, as far as its manifest tells; the runtime checks what is sent."""
+
+    records: tuple[DefinitionRecord, ...]
+    definition: str
+    version: str | None
+
+    def _list(self) -> list[dict[str, Any]]:
+        return list(_manifest(self.records, self.definition, self.version).get("parameters") or ())
+
+    def at(self, index: int) -> Any:
+        by_position = [p for p in self._list() if p["kind"] in ("positional_only", "positional_or_keyword")]
+        rest = [p for p in self._list() if p["kind"] == "var_positional"]
+        found = by_position[index : index + 1] or rest
+        return found[0].get("type") if found else None
+
+    def named(self, name: str) -> Any:
+        rest = [p for p in self._list() if p["kind"] == "var_keyword"]
+        found = [p for p in self._list() if p["name"] == name] or rest
+        return found[0].get("type") if found else None
+
+
+def _manifest(records: Sequence[DefinitionRecord], name: str, version: str | None) -> dict[str, Any]:
+    """The manifest of that version, or of any if None; empty if it is not deployed (the runtime will say so)."""
+    found = [r for r in records if r.name == name and version in (None, r.version)]
+    return dict(json.loads(found[-1].manifest)) if found else {}
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    """`["k=v", ...]` as a dict; checked by the parser."""
+    return dict(text.split("=", 1) for text in texts)
+
+
+# --- the parser ------------------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong usage in the words of every other error; options may stand between positional arguments."""
+
+    _is_intermixing = False
+
+    def error(self, message: str) -> NoReturn:
+        _print_error(message, f"{self.prog} --help")
+        raise SystemExit(2)
+
+
+class _VerbParser(_Parser):
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._is_intermixing:
+            return super().parse_known_args(args, namespace)
+        self._is_intermixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_intermixing = False
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="slct", description="Run durable processes, talk to them and look at them.")
+    parser.add_argument("--version", action="version", version=f"slct {distribution_version('slct')}")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_VerbParser)
+    _add_servers(verbs)
+    _add_actions(verbs)
+    _add_views(verbs)
+    return parser
+
+
+def _add_servers(verbs: Any) -> None:
+    verb = _add(verbs, "runtime", run_runtime, is_client=False)
+    verb.add_argument(
+        "--store", default="sqlite:///slct.db", metavar="URL", help="sqlite:///FILE (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--listen", type=_address, default=DEFAULT_ADDRESS, metavar="HOST:PORT", help="default: %(default)s"
+    )
+    verb = _add(verbs, "worker", run_worker)
+    verb.add_argument("build", metavar="BUILD", help="a directory made by slct-compile")
+    verb.add_argument("--version", default="1", help="what to register the build as (default: %(default)s)")
+
+
+def _add_actions(verbs: Any) -> None:
+    verb = _add(verbs, "start", start)
+    verb.add_argument("definition", metavar="DEFINITION")
+    verb.add_argument("arguments", metavar="ARGUMENT", nargs="*", help="text where a str is declared, JSON elsewhere")
+    verb.add_argument(
+        "--arg", type=_pair, action="append", default=[], metavar="NAME=VALUE", help="an argument by name"
+    )
+    verb.add_argument("--id", help="the same id again gives the same process (default: a new one)")
+    verb.add_argument("--label", type=_pair, action="append", default=[], metavar="NAME=VALUE")
+    verb.add_argument("--version", help="which deployed version to run on (default: the newest)")
+    verb.add_argument("-J", "--json", action="store_true", help="arguments are JSON and nothing else")
+    verb = _add_to_process(verbs, "send", send)
+    verb.add_argument("channel", metavar="CHANNEL")
+    verb.add_argument("value", metavar="VALUE", help="text where a str is declared, JSON elsewhere")
+    verb.add_argument("--key", help="a resend with the same key is delivered once")
+    verb.add_argument("--wait", action="store_true", help="return when a goroutine has received it")
+    verb.add_argument("-J", "--json", action="store_true", help="the value is JSON and nothing else")
+    verb = _add_to_process(verbs, "close", close)
+    verb.add_argument("channel", metavar="CHANNEL")
+    _add_to_process(verbs, "cancel", cancel)
+    _add_to_process(verbs, "terminate", terminate)
+    _add_to_process(verbs, "retry", retry)
+
+
+def _add_views(verbs: Any) -> None:
+    verb = _add(verbs, "list", list_processes)
+    verb.add_argument("--definition")
+    verb.add_argument("--status", choices=output.STATUSES)
+    verb.add_argument("--label", type=_pair, action="append", default=[], metavar="NAME=VALUE")
+    verb.add_argument("--limit", type=_count, metavar="N", help="how many at most (default: all)")
+    _add_format(verb)
+    _add_format(_add_to_process(verbs, "show", show))
+    _add_format(_add_to_process(verbs, "watch", watch))
+    verb = _add_to_process(verbs, "result", result)
+    verb.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="how long to wait (default: for ever)")
+    _add_format(verb)
+
+
+def _add(verbs: Any, name: str, run: Verb, *, is_client: bool = True) -> argparse.ArgumentParser:
+    summary = (run.__doc__ or "").strip().splitlines()[0]
+    verb: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=summary)
+    verb.set_defaults(run=run)
+    verb.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks")
+    if is_client:
+        default = os.environ.get("SLCT_RUNTIME", DEFAULT_ADDRESS)
+        help = "default: $SLCT_RUNTIME, or " + DEFAULT_ADDRESS
+        verb.add_argument("--runtime", type=_address, default=default, metavar="HOST:PORT", help=help)
+    return verb
+
+
+def _add_to_process(verbs: Any, name: str, run: Verb) -> argparse.ArgumentParser:
+    verb = _add(verbs, name, run)
+    verb.add_argument("id", metavar="ID", help="a process")
+    return verb
+
+
+def _add_format(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return text
+
+
+def _pair(text: str) -> str:
+    name, equals, _ = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

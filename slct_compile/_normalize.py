@@ -1,0 +1,745 @@
+"""Many surface forms to few: awaits out of expressions, `with` into `try`, `elif` into `else`.
+
+Rule 1 (operands): of operands evaluated in the order c1 … cn, of which L is the last that suspends, everything before L is
+evaluated and kept, L is taken apart, and the rest stays where it is. What is kept is a constant, or goes into a temporary.
+Since everything before it is kept, the value of the last await is the first thing evaluated in what remains; that is why
+it may later stand there as `f.resume()`.
+
+Rule 2 (truth once): what is tested is tested once. Where control flow must come between, the truth is kept as a real
+bool (`not not x`), whose own truth nobody can observe.
+
+What is not known here is refused, never passed through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import libcst as cst
+
+from ._names import Names
+from ._normal import (
+    Await,
+    Body,
+    Break,
+    Case,
+    Comment,
+    Continue,
+    For,
+    Handler,
+    If,
+    Keep,
+    Match,
+    Normal,
+    Raise,
+    Return,
+    TryExcept,
+    TryFinally,
+    While,
+    code,
+)
+from ._suspension import Suspensions
+from .diagnostics import Diagnostic, Place
+
+Expression = cst.BaseExpression
+NodeT = TypeVar("NodeT", bound=cst.CSTNode)
+
+
+class Unsupported(Exception):
+    """A construct that is refused; carries the diagnostic."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.finding)
+        self.diagnostic = diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Helpers:
+    """The names under which the module imports what compiled loops and `with` blocks call."""
+
+    iterate: str = "iterate"
+    iterate_async: str = "iterate_async"
+    next_async: str = "next_async"
+    enter: str = "enter"
+    leave: str = "leave"
+    enter_async: str = "enter_async"
+    leave_async: str = "leave_async"
+
+
+class Normalizer:
+    """Normalises the body of one durable function."""
+
+    def __init__(
+        self,
+        suspensions: Suspensions,
+        names: Names,
+        place_of: Callable[[cst.CSTNode], Place],
+        helpers: Helpers,
+    ) -> None:
+        self.suspensions = suspensions
+        self.names = names
+        self.place_of = place_of
+        self.helpers = helpers
+        self.out: list[Normal] = []
+        self.place = Place("", 0)
+        self.label: str | None = None
+
+    # --- statements ------------------------------------------------------------------------------------------------
+
+    def body(self, statements: Iterable[cst.BaseStatement | cst.BaseSmallStatement]) -> Body:
+        """Normalise a suite, into a list of its own."""
+        outer, self.out = self.out, []
+        place, label = self.place, self.label
+        for statement in statements:
+            self.statement(statement)
+        self.out, inner = outer, self.out
+        self.place, self.label = place, label
+        return tuple(inner)
+
+    def suite(self, suite: cst.BaseSuite) -> Body:
+        """The statements of an indented or one-line suite, without the docstring's special role."""
+        return self.body(suite.body)
+
+    def statement(self, node: cst.BaseStatement | cst.BaseSmallStatement) -> None:
+        self.place = self.place_of(node)
+        self.label = _label(node)
+        if isinstance(node, cst.SimpleStatementLine):
+            self._line(node)
+        elif isinstance(node, cst.BaseSmallStatement):
+            self._small_alone(node)
+        elif not self.suspensions.contains(node):
+            self.out.append(Keep(node, self.place))
+        else:
+            self._comments(node)
+            self._compound(node)
+
+    def _line(self, node: cst.SimpleStatementLine) -> None:
+        if not self.suspensions.contains(node) and not any(isinstance(s, _JUMPS) for s in node.body):
+            self.out.append(Keep(node, self.place))
+            return
+        self._comments(node)
+        for small in node.body:
+            self._small_alone(small)
+
+    def _small_alone(self, small: cst.BaseSmallStatement) -> None:
+        small = small.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+        if self.suspensions.contains(small):
+            self.small(small)
+        else:
+            self._plain_small(small)
+
+    def _plain_small(self, small: cst.BaseSmallStatement) -> None:
+        match small:
+            case cst.Return(value=value):
+                self.out.append(Return(value, self.place))
+            case cst.Break():
+                self.out.append(Break(self.place))
+            case cst.Continue():
+                self.out.append(Continue(self.place))
+            case cst.Raise():
+                self.out.append(Raise(small, self.place))
+            case _:
+                self.keep_statement(small)
+
+    def _comments(self, node: cst.CSTNode) -> None:
+        lines = [line.comment.value for line in getattr(node, "leading_lines", ()) if line.comment]
+        trailing = getattr(node, "trailing_whitespace", None)
+        if trailing is not None and trailing.comment is not None:
+            lines.append(trailing.comment.value)
+        body = getattr(node, "body", None)
+        if isinstance(body, cst.IndentedBlock) and body.header.comment is not None:
+            lines.append(body.header.comment.value)
+        if lines:
+            self.out.append(Comment(tuple(lines)))
+
+    def keep_statement(self, small: cst.BaseSmallStatement) -> None:
+        self.out.append(Keep(cst.SimpleStatementLine([small]), self.place))
+
+    def assign(self, name: str, value: Expression) -> None:
+        """`name = value`, of ours."""
+        self.keep_statement(cst.Assign([cst.AssignTarget(cst.Name(name))], value))
+
+    def small(self, small: cst.BaseSmallStatement) -> None:
+        """A small statement that suspends."""
+        match small:
+            case cst.Expr(value=cst.Await(expression=operation)):
+                self.wait(self.flatten(operation), None)
+            case cst.Expr(value=value):
+                residual = self.flatten(value)
+                if not self.names.is_temporary(residual):
+                    self.keep_statement(cst.Expr(residual))
+            case cst.Assign():
+                self._assign(small)
+            case cst.AnnAssign(value=value) if value is not None and not self.suspensions.contains(small.target):
+                self._refuse_if_suspends(small.annotation, "annotation")
+                self.keep_statement(small.with_changes(value=self.flatten(value)))
+            case cst.AugAssign():
+                self._augmented(small)
+            case cst.Return(value=value):
+                assert value is not None
+                self.out.append(Return(self.flatten(value), self.place))
+            case cst.Raise():
+                self._raise(small)
+            case cst.Assert():
+                self._assert(small)
+            case cst.Del(target=target):
+                self._delete(target)
+            case _:
+                raise self.unsupported(small)
+
+    def _assign(self, small: cst.Assign) -> None:
+        """Right side first, then the targets, left to right."""
+        value = self.flatten(small.value)
+        if not any(self.suspensions.contains(t) for t in small.targets):
+            self.keep_statement(small.with_changes(value=value))
+            return
+        kept = self.keep(value)
+        for target in small.targets:
+            self.keep_statement(cst.Assign([cst.AssignTarget(self._target(target.target))], kept))
+
+    def _target(self, target: cst.BaseAssignTargetExpression) -> cst.BaseAssignTargetExpression:
+        """A target whose own parts are evaluated: object, then key."""
+        if self.suspensions.contains(target) and not isinstance(target, cst.Attribute | cst.Subscript):
+            raise self.unsupported(target, help="await first, assign to the parts afterwards")
+        residual = self.flatten(target)
+        assert isinstance(residual, cst.BaseAssignTargetExpression)
+        return residual
+
+    def _augmented(self, small: cst.AugAssign) -> None:
+        """Object, key, old value, right side, in-place operator, store."""
+        target = self._kept_target(small.target)
+        old = self.names.fresh("old")
+        self.assign(old, _plain(target))
+        value = self.flatten(small.value)
+        self.keep_statement(small.with_changes(target=cst.Name(old), value=value))
+        self.keep_statement(cst.Assign([cst.AssignTarget(target)], cst.Name(old)))
+
+    def _kept_target(self, target: cst.BaseAssignTargetExpression) -> cst.BaseAssignTargetExpression:
+        match target:
+            case cst.Name():
+                return target
+            case cst.Attribute(value=value):
+                return target.with_changes(value=self.keep(self.flatten(value)))
+            case cst.Subscript():
+                parts = self._slice_parts(target)
+                kept = [self.keep(self.flatten(p)) for p in parts]
+                return swap(target, dict(zip(parts, kept, strict=True)))
+            case _:
+                raise self.unsupported(target)
+
+    def _raise(self, small: cst.Raise) -> None:
+        """The exception, then its cause."""
+        assert small.exc is not None
+        parts = [small.exc, *([small.cause.item] if small.cause else [])]
+        residual = self.operands(parts)
+        self.out.append(Raise(swap(small, residual), self.place))
+
+    def _assert(self, small: cst.Assert) -> None:
+        """`if __debug__: if not test: raise AssertionError(message)`: nothing under -O, the message only on failure."""
+        arguments = [] if small.msg is None else [cst.Arg(small.msg)]
+        failure = cst.Raise(cst.Call(cst.Name("AssertionError"), arguments))
+        test = cst.UnaryOperation(cst.Not(), parenthesized(small.test))
+        inner = cst.If(test, cst.IndentedBlock([cst.SimpleStatementLine([failure])]))
+        self.out.append(If(cst.Name("__debug__"), self.body([inner]), (), self.place))
+
+    def _delete(self, target: cst.BaseDelTargetExpression) -> None:
+        if isinstance(target, cst.Tuple | cst.List):
+            for element in target.elements:
+                self._delete(cst.ensure_type(element.value, cst.BaseDelTargetExpression))
+            return
+        residual = self.flatten(target) if self.suspensions.contains(target) else target
+        assert isinstance(residual, cst.BaseDelTargetExpression)
+        self.keep_statement(cst.Del(residual))
+
+    def _compound(self, node: cst.CSTNode) -> None:
+        match node:
+            case cst.If():
+                self._if(node)
+            case cst.While():
+                self._while(node)
+            case cst.For():
+                self._for(node)
+            case cst.Match():
+                self._match(node)
+            case cst.Try():
+                self._try(node)
+            case cst.With():
+                self._with(node)
+            case cst.TryStar():
+                raise self.unsupported(node, help="catch the ExceptionGroup with `except`, and look into it there")
+            case _:
+                raise self.unsupported(node)
+
+    def _if(self, node: cst.If) -> None:
+        place = self.place
+        test = self.test(node.test)
+        self.out.append(If(test, self.suite(node.body), self._orelse(node.orelse), place))
+
+    def _orelse(self, node: cst.If | cst.Else | None) -> Body:
+        match node:
+            case None:
+                return ()
+            case cst.Else():
+                return self.suite(node.body)
+            case cst.If():
+                return self.body([node])
+
+    def _while(self, node: cst.While) -> None:
+        place = self.place
+        outer, self.out = self.out, []
+        test = self.test(node.test)
+        prelude, self.out = tuple(self.out), outer
+        self.out.append(While(prelude, test, self.suite(node.body), self._orelse(node.orelse), place))
+
+    def _for(self, node: cst.For) -> None:
+        place = self.place
+        self._refuse_if_suspends(node.target, "loop target")
+        iterable = self.flatten(node.iter)
+        asynchronous = node.asynchronous is not None
+        body, orelse = self.suite(node.body), self._orelse(node.orelse)
+        self.out.append(For(node.target, iterable, body, orelse, asynchronous, place))
+
+    def _match(self, node: cst.Match) -> None:
+        place = self.place
+        subject = self.flatten(node.subject)
+        cases = []
+        for case in node.cases:
+            self._refuse_if_suspends(case.guard, "guard", "await before the match, or test it inside the case")
+            self._refuse_if_suspends(case.pattern, "pattern")
+            head = case.with_changes(body=cst.IndentedBlock([]), leading_lines=())
+            cases.append(Case(head, self.suite(case.body), self.place_of(case)))
+        self.out.append(Match(subject, tuple(cases), place))
+
+    def _try(self, node: cst.Try) -> None:
+        place = self.place
+        if node.finalbody is not None:
+            inner = self.body([node.with_changes(finalbody=None)]) if node.handlers else self.suite(node.body)
+            self.out.append(TryFinally(inner, self.suite(node.finalbody.body), place))
+            return
+        handlers = tuple(self._handler(h) for h in node.handlers)
+        self.out.append(TryExcept(self.suite(node.body), handlers, self._orelse(node.orelse), place))
+
+    def _handler(self, node: cst.ExceptHandler) -> Handler:
+        self._refuse_if_suspends(node.type, "exception type", "await it before the `try`")
+        name = None
+        if node.name is not None:
+            assert isinstance(node.name.name, cst.Name)
+            name = node.name.name.value
+        return Handler(node.type, name, self.suite(node.body), self.place_of(node))
+
+    def _with(self, node: cst.With) -> None:
+        """Rule 11, item by item: context, enter, bind; exits in reverse; a truthy exit suppresses."""
+        first, *rest = node.items
+        inner: cst.BaseSuite = node.body
+        if rest:
+            inner = cst.IndentedBlock([node.with_changes(items=rest, leading_lines=())])
+        self._with_item(first, inner, asynchronous=node.asynchronous is not None)
+
+    def _with_item(self, item: cst.WithItem, inner: cst.BaseSuite, *, asynchronous: bool) -> None:
+        place, words = self.place, self.helpers
+        manager = self.names.fresh("manager")
+        entered = self.names.fresh("entered")
+        unfinished = self.names.fresh("unfinished")
+        self.assign(manager, self.flatten(item.item))
+        if asynchronous:
+            self.wait(_call(words.enter_async, cst.Name(manager)), entered)
+        else:
+            self.assign(entered, _call(words.enter, cst.Name(manager)))
+        self.assign(unfinished, cst.Name("True"))
+
+        def leave(*arguments: Expression) -> Expression:
+            call = _call(words.leave_async if asynchronous else words.leave, cst.Name(manager), *arguments)
+            return cst.Await(call) if asynchronous else call
+
+        bound: list[cst.BaseStatement] = []
+        if item.asname is not None:
+            target = cst.ensure_type(item.asname.name, cst.BaseAssignTargetExpression)
+            bound = [_line(cst.Assign([cst.AssignTarget(target)], cst.Name(entered)))]
+        error = self.names.fresh("error")
+        handling: list[cst.BaseStatement] = [
+            _line(cst.Assign([cst.AssignTarget(cst.Name(unfinished))], cst.Name("False"))),
+            cst.If(
+                cst.UnaryOperation(cst.Not(), leave(cst.Name(error))),
+                cst.IndentedBlock([_line(cst.Raise())]),
+            ),
+        ]
+        final: list[cst.BaseStatement] = [
+            cst.If(cst.Name(unfinished), cst.IndentedBlock([_line(cst.Expr(leave()))]))
+        ]
+        body = self.body(bound) + self.suite(inner)
+        handler = Handler(cst.Name("BaseException"), error, self.body(handling), place)
+        guarded = TryExcept(body, (handler,), (), place)
+        self.out.append(TryFinally((guarded,), self.body(final), place))
+
+    def _refuse_if_suspends(self, node: cst.CSTNode | None, what: str, help: str = "") -> None:
+        if node is not None and self.suspensions.contains(node):
+            raise self.unsupported(node, f"an await in a {what}", help or "await it in a statement before this one")
+
+    def unsupported(self, node: cst.CSTNode, finding: str = "", help: str = "") -> Unsupported:
+        words = finding or f"an await inside {_kind(node)}"
+        return Unsupported(
+            Diagnostic(
+                "SLC101",
+                self.place_of(node),
+                f"{words} cannot be resumed from a stored frame",
+                help or "await in a statement of its own, and use its value here",
+            )
+        )
+
+    # --- expressions -----------------------------------------------------------------------------------------------
+
+    def wait(self, operation: Expression, target: str | None) -> None:
+        self.out.append(Await(unparenthesized(operation), target, self.place, self.label))
+        self.label = None
+
+    def keep(self, value: Expression) -> Expression:
+        """Evaluate now, use later: the value itself if nothing can change it, else a temporary."""
+        if self.names.is_constant(value):
+            return value
+        name = self.names.fresh()
+        self.assign(name, _plain(value))
+        return cst.Name(name)
+
+    def flatten(self, node: Expression) -> Expression:
+        """Append what must run first; give what is left to evaluate."""
+        if not self.suspensions.contains(node):
+            return node
+        match node:
+            case cst.Await(expression=operation):
+                name = self.names.fresh()
+                self.wait(self.flatten(operation), name)
+                return cst.Name(name, lpar=node.lpar, rpar=node.rpar)
+            case cst.BooleanOperation():
+                return self._boolean(node)
+            case cst.IfExp():
+                return self._ternary(node)
+            case cst.Comparison():
+                return self._comparison(node)
+            case cst.UnaryOperation(operator=cst.Not()):
+                return node.with_changes(expression=self.test(node.expression))
+            case cst.Call():
+                return self._call(node)
+            case cst.FormattedString():
+                return self._formatted(node)
+            case cst.ConcatenatedString():
+                return self.flatten(_added(node))
+            case cst.ListComp() | cst.SetComp() | cst.DictComp() | cst.GeneratorExp():
+                return self._comprehension(node)
+            case cst.Tuple() | cst.List() | cst.Set():
+                return self._display(node)
+            case cst.Dict():
+                return self._dict(node)
+            case cst.Attribute(value=value):
+                return swap(node, self.operands([value]))
+            case cst.Subscript():
+                return swap(node, self.operands(self._slice_parts(node)))
+            case cst.BinaryOperation(left=left, right=right):
+                return swap(node, self.operands([left, right]))
+            case cst.UnaryOperation(expression=expression):
+                return swap(node, self.operands([expression]))
+            case cst.NamedExpr(value=value):
+                return swap(node, self.operands([value]))
+            case _:
+                raise self.unsupported(node)
+
+    def operands(self, parts: Sequence[Expression]) -> dict[cst.CSTNode, cst.CSTNode]:
+        """Rule 1: what each operand becomes."""
+        suspending = [i for i, part in enumerate(parts) if self.suspensions.contains(part)]
+        last = suspending[-1] if suspending else -1
+        residual: dict[cst.CSTNode, cst.CSTNode] = {}
+        for position, part in enumerate(parts[: last + 1]):
+            flat = self.flatten(part)
+            residual[part] = flat if position == last else self.keep(flat)
+        return residual
+
+    def _call(self, node: cst.Call) -> Expression:
+        """Callee (a method is fetched), positionals and `*it` in order, then keywords and `**m`."""
+        positionals = [a for a in node.args if a.keyword is None and a.star != "**"]
+        keywords = [a for a in node.args if a.keyword is not None or a.star == "**"]
+        return self._unpacked(node, [node.func], [*positionals, *keywords])
+
+    def _display(self, node: cst.Tuple | cst.List | cst.Set) -> Expression:
+        return self._unpacked(node, [], node.elements)
+
+    def _dict(self, node: cst.Dict) -> Expression:
+        parts: list[cst.CSTNode] = []
+        for element in node.elements:
+            parts += [element.key, element] if isinstance(element, cst.DictElement) else [element]
+        return self._unpacked(node, [], parts)
+
+    def _unpacked(self, node: NodeT, before: Sequence[Expression], parts: Sequence[cst.CSTNode]) -> NodeT:
+        """Operands of which some are `*it` or `**m`, consumed at their turn."""
+        items: list[tuple[Expression, str]] = [(b, "") for b in before]
+        items += [_item(part) for part in parts]
+        suspending = [i for i, (value, _) in enumerate(items) if self.suspensions.contains(value)]
+        last = suspending[-1] if suspending else -1
+        residual: dict[cst.CSTNode, cst.CSTNode] = {}
+        for position, (value, star) in enumerate(items[: last + 1]):
+            flat = self.flatten(value)
+            if position < last:
+                flat = self.keep(_consumed(flat, star))
+            residual[value] = flat
+        return swap(node, residual)
+
+    def _slice_parts(self, node: cst.Subscript) -> list[Expression]:
+        parts: list[Expression] = [node.value]
+        for element in node.slice:
+            match element.slice:
+                case cst.Index(value=value, star=star):
+                    if star is not None and self.suspensions.contains(node):
+                        raise self.unsupported(node)
+                    parts.append(value)
+                case cst.Slice(lower=lower, upper=upper, step=step):
+                    parts += [p for p in (lower, upper, step) if p is not None]
+        return parts
+
+    def _formatted(self, node: cst.FormattedString) -> Expression:
+        """Each field is formatted before the next is evaluated."""
+        parts = [p for p in node.parts if isinstance(p, cst.FormattedStringExpression)]
+        last = max(i for i, p in enumerate(parts) if self.suspensions.contains(p))
+        residual: dict[cst.CSTNode, cst.CSTNode] = {}
+        for position, part in enumerate(parts[: last + 1]):
+            self._refuse_field(part, node)
+            flat = part.with_changes(expression=self.flatten(part.expression))
+            if position < last:
+                text = cst.FormattedString([flat], start=node.start, end=node.end)
+                kept = self.keep(text)
+                flat = cst.FormattedStringExpression(kept)
+            residual[part] = flat
+        return swap(node, residual)
+
+    def _refuse_field(self, part: cst.FormattedStringExpression, whole: cst.FormattedString) -> None:
+        if any(self.suspensions.contains(s) for s in part.format_spec or ()):
+            raise self.unsupported(whole, "an await in a format specification")
+        if part.equal is not None and self.suspensions.contains(part):
+            raise self.unsupported(whole, "an await in a self-documenting field (`{…=}`)")
+
+    def _comprehension(self, node: cst.BaseComp) -> Expression:
+        """Only the first iterable is evaluated out here."""
+        assert isinstance(node, cst.ListComp | cst.SetComp | cst.DictComp | cst.GeneratorExp)
+        first = node.for_in
+        others = [c for c in node.children if c is not first]
+        others += [c for c in first.children if c is not first.iter]
+        if first.asynchronous is not None or any(self.suspensions.contains(c) for c in others):
+            raise self.unsupported(node, help="write it as a loop")
+        return swap(node, {first.iter: self.flatten(first.iter)})
+
+    def _ternary(self, node: cst.IfExp) -> Expression:
+        if not self.suspensions.contains(node.body) and not self.suspensions.contains(node.orelse):
+            return node.with_changes(test=self.test(node.test))
+        test = self.test(node.test)
+        name = self.names.fresh()
+        place = self.place
+        self.out.append(If(test, self._into(name, node.body), self._into(name, node.orelse), place))
+        return cst.Name(name)
+
+    def _into(self, name: str, value: Expression) -> Body:
+        """`name = value` as a body of its own."""
+        outer, self.out = self.out, []
+        self.assign(name, _plain(self.flatten(value)))
+        self.out, inner = outer, self.out
+        return tuple(inner)
+
+    def _comparison(self, node: cst.Comparison) -> Expression:
+        """Middle operands once; a false link ends the chain."""
+        operands = [node.left, *(c.comparator for c in node.comparisons)]
+        last = max(i for i, o in enumerate(operands) if self.suspensions.contains(o))
+        if last <= 1:
+            return swap(node, self.operands(operands[:2]))
+        left = self.keep(self.flatten(node.left))
+        name = self.names.fresh()
+        self._links(name, left, list(node.comparisons))
+        return cst.Name(name)
+
+    def _links(self, name: str, left: Expression, links: list[cst.ComparisonTarget]) -> None:
+        link, *rest = links
+        right = self.flatten(link.comparator)
+        if rest:
+            right = self.keep(right)
+        self.assign(name, cst.Comparison(left, [link.with_changes(comparator=parenthesized(right))]))
+        if rest:
+            outer, self.out = self.out, []
+            self._links(name, right, rest)
+            self.out, inner = outer, self.out
+            self.out.append(If(cst.Name(name), tuple(inner), (), self.place))
+
+    def _boolean(self, node: cst.BooleanOperation) -> Expression:
+        if not self.suspensions.contains(node.right):
+            return node.with_changes(left=self.flatten(node.left))
+        name = self.names.fresh()
+        self._boolean_into(node, name, None)
+        return cst.Name(name)
+
+    def _boolean_into(self, node: Expression, value: str | None, truth: str | None) -> None:
+        """Leave the value of an expression in `value` and its truth, tested once, in `truth`; either may be unwanted."""
+        if not isinstance(node, cst.BooleanOperation):
+            self._leaf_into(node, value, truth)
+            return
+        first = truth or (self.names.fresh() if isinstance(node.left, cst.BooleanOperation) else None)
+        self._boolean_into(node.left, value, first)
+        test: Expression = cst.Name(first or value or "")
+        if isinstance(node.operator, cst.Or):
+            test = cst.UnaryOperation(cst.Not(), test)
+        outer, self.out = self.out, []
+        self._boolean_into(node.right, value, truth)
+        self.out, inner = outer, self.out
+        self.out.append(If(test, tuple(inner), (), self.place))
+
+    def _leaf_into(self, node: Expression, value: str | None, truth: str | None) -> None:
+        if value is None:
+            assert truth is not None
+            self.assign(truth, _truth(self.test(node)))
+            return
+        self.assign(value, _plain(self.flatten(node)))
+        if truth is not None:
+            self.assign(truth, _truth(cst.Name(value)))
+
+    def test(self, node: Expression) -> Expression:
+        """As `flatten`, for an expression of which only the truth is wanted (rule 2)."""
+        if not self.suspensions.contains(node):
+            return node
+        match node:
+            case cst.UnaryOperation(operator=cst.Not()):
+                return node.with_changes(expression=parenthesized(self.test(node.expression)))
+            case cst.BooleanOperation() if self.suspensions.contains(node.right):
+                truth = self.names.fresh()
+                self._boolean_into(node, None, truth)
+                return cst.Name(truth)
+            case cst.BooleanOperation():
+                return node.with_changes(left=parenthesized(self.test(node.left)))
+            case _:
+                return self.flatten(node)
+
+
+_JUMPS = (cst.Return, cst.Break, cst.Continue, cst.Raise)
+
+
+def _line(small: cst.BaseSmallStatement) -> cst.SimpleStatementLine:
+    return cst.SimpleStatementLine([small])
+
+
+def _call(function: str, *arguments: Expression) -> cst.Call:
+    return cst.Call(cst.Name(function), [cst.Arg(a) for a in arguments])
+
+
+def _item(part: cst.CSTNode) -> tuple[Expression, str]:
+    match part:
+        case cst.Arg(value=value, star=star):
+            return value, star
+        case cst.StarredElement(value=value):
+            return value, "*"
+        case cst.StarredDictElement(value=value):
+            return value, "**"
+        case cst.Element(value=value) | cst.DictElement(value=value):
+            return value, ""
+        case cst.BaseExpression():
+            return part, ""
+        case _:
+            raise TypeError(f"not an operand: {type(part).__name__}")
+
+
+def _consumed(value: Expression, star: str) -> Expression:
+    """What is unpacked is unpacked at its turn, into a tuple or dict of ours."""
+    match star:
+        case "*":
+            return cst.Tuple([cst.StarredElement(value, comma=cst.Comma())])
+        case "**":
+            return cst.Dict([cst.StarredDictElement(value)])
+        case _:
+            return value
+
+
+def _truth(value: Expression) -> Expression:
+    """A real bool, by one test."""
+    if isinstance(value, cst.UnaryOperation) and isinstance(value.operator, cst.Not):
+        return value
+    return cst.UnaryOperation(cst.Not(), cst.UnaryOperation(cst.Not(), parenthesized(value)))
+
+
+def _added(node: cst.ConcatenatedString) -> Expression:
+    """Adjacent strings as a sum, each part a string of its own."""
+    right = node.right
+    return cst.BinaryOperation(
+        node.left,
+        cst.Add(),
+        parenthesized(_added(right)) if isinstance(right, cst.ConcatenatedString) else right,
+        lpar=[cst.LeftParen()],
+        rpar=[cst.RightParen()],
+    )
+
+
+_SIMPLE = (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.BaseNumber, cst.List, cst.Dict, cst.Set)
+
+
+def parenthesized(node: Expression) -> Expression:
+    """Safe as an operand of anything."""
+    if isinstance(node, _SIMPLE) or node.lpar:
+        return node
+    return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
+def unparenthesized(node: Expression) -> Expression:
+    """Without parentheses, unless they hold lines together."""
+    if not node.lpar or isinstance(node, cst.Tuple | cst.GeneratorExp | cst.NamedExpr | cst.Yield):
+        return node
+    return node.with_changes(lpar=node.lpar, rpar=node.rpar)
+
+
+def _plain(node: cst.CSTNode) -> Expression:
+    """A target or operand as the right side of an assignment."""
+    assert isinstance(node, cst.BaseExpression)
+    if isinstance(node, cst.NamedExpr):
+        return parenthesized(node)
+    return node
+
+
+def _label(node: cst.CSTNode) -> str | None:
+    """The name in `# slct: state=Paid`, above the statement or at its end."""
+    from ._naming import label_in_comment
+
+    comments = [line.comment for line in getattr(node, "leading_lines", ())]
+    trailing = getattr(node, "trailing_whitespace", None)
+    body = getattr(node, "body", None)
+    if trailing is not None:
+        comments.append(trailing.comment)
+    if isinstance(body, cst.IndentedBlock):
+        comments.append(body.header.comment)
+    for comment in comments:
+        label = label_in_comment(comment.value) if comment is not None else None
+        if label:
+            return label
+    return None
+
+
+class _Swap(cst.CSTTransformer):
+    def __init__(self, replaced: Mapping[int, cst.CSTNode]) -> None:
+        super().__init__()
+        self.replaced = replaced
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        return id(node) not in self.replaced
+
+    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
+        return self.replaced.get(id(original_node), updated_node)
+
+
+def swap(node: NodeT, replaced: Mapping[cst.CSTNode, cst.CSTNode]) -> NodeT:
+    """The node with these very nodes below it replaced."""
+    changed = {id(old): new for old, new in replaced.items() if old is not new}
+    if not changed:
+        return node
+    result = node.visit(_Swap(changed))
+    assert isinstance(result, type(node))
+    return result
+
+
+def _kind(node: cst.CSTNode) -> str:
+    """A node's class in words: `list comp`."""
+    name = type(node).__name__
+    words = "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
+    return ("an " if words[0] in "aeiou" else "a ") + words
+
+
+__all__ = ["Helpers", "Normalizer", "Unsupported", "code", "parenthesized", "swap"]

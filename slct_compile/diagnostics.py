@@ -1,0 +1,99 @@
+"""Diagnostics: the catalogue of codes, and how one is shown.
+
+Each code owns a page in `docs/diagnostics/`. A message names the pattern found; the cure stands under `help`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["CATALOGUE", "CompileError", "Diagnostic", "Place", "Severity", "render", "sorted_diagnostics"]
+
+
+class Severity(Enum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A range of the author's text. Lines from 1, columns from 0, as libcst counts."""
+
+    path: str
+    line: int
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. `code` is a key of the catalogue; `finding` and `help` are lower case, without a full stop."""
+
+    code: str
+    place: Place
+    finding: str
+    help: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        return CATALOGUE[self.code][1]
+
+
+class CompileError(Exception):
+    """What stops the compiler as a whole: `error:` and `hint:` on stderr, exit code 2."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+CATALOGUE: dict[str, tuple[str, Severity]] = {
+    "SLC001": ("syntax-error", Severity.ERROR),
+    "SLC002": ("definition-name-taken", Severity.ERROR),
+    "SLC003": ("reserved-attribute", Severity.ERROR),
+    "SLC004": ("process-constructor", Severity.ERROR),
+    "SLC005": ("decorated-durable-method", Severity.ERROR),
+    "SLC006": ("redefined-durable-method", Severity.ERROR),
+    "SLC007": ("misplaced-definition", Severity.ERROR),
+    "SLC101": ("suspension-not-possible-here", Severity.ERROR),
+    "SLC102": ("yield-in-durable-function", Severity.ERROR),
+    "SLC103": ("frame-introspection", Severity.ERROR),
+    "SLC104": ("local-class-across-suspension", Severity.ERROR),
+    "SLC302": ("durable-call-not-awaited", Severity.ERROR),
+    "SLC303": ("await-of-non-durable", Severity.ERROR),
+    "SLC402": ("asyncio-in-durable-code", Severity.ERROR),
+    "SLC403": ("mutable-default", Severity.ERROR),
+}
+"""Code to name and severity."""
+
+
+def sorted_diagnostics(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Once each, in the order of the text."""
+    return sorted(set(found), key=lambda d: (d.place.path, d.place.line, d.place.column, d.code, d.finding))
+
+
+def render(diagnostic: Diagnostic, source: str) -> str:
+    """The form of style.md: place, code and name; the line with carets; the finding; the help."""
+    place = diagnostic.place
+    head = f"{place.path}:{place.line}:{place.column + 1}: {diagnostic.code} {CATALOGUE[diagnostic.code][0]}"
+    shown = [head, *_excerpt(place, source), f"  {diagnostic.finding}"]
+    if diagnostic.help:
+        shown.append(f"  help: {diagnostic.help}")
+    return "\n".join(shown)
+
+
+def _excerpt(place: Place, source: str) -> list[str]:
+    lines = source.splitlines()
+    if not 1 <= place.line <= len(lines):
+        return []
+    text = lines[place.line - 1]
+    end = place.end_column if place.end_line == place.line else len(text.rstrip())
+    carets = "^" * max(1, end - place.column)
+    # Tabs stay tabs, so that the carets stand under what they point at.
+    indent = "".join("\t" if c == "\t" else " " for c in text[: place.column])
+    number = f"{place.line:5}"
+    return [f"{number} | {text}", f"{' ' * len(number)} | {indent}{carets}"]

@@ -1,0 +1,195 @@
+"""The saved form of the core: compact JSON, without the messages from outside that nobody has received.
+
+Those stay inbox rows and are put back in their places on load: a value from a goroutine remembers after which message it
+came. A goroutine that is running is saved as the first of the ready ones; tries of a faulting transition are not saved.
+Format 1: an object of short keys, named in `to_json`; statuses and kinds are spelt out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias, assert_never
+
+from ._model import Cancelling, ChannelState, Entry, Goroutine, GoroutineStatus, Process, ProcessStatus, Waiter
+from .commands import (
+    CallCase,
+    Case,
+    DefaultCase,
+    EffectRequest,
+    JoinCase,
+    RecvCase,
+    ResultCase,
+    Resumption,
+    ResumptionKind,
+    SendCase,
+    TimerCase,
+)
+
+FORMAT = 1
+
+QueuedMessage: TypeAlias = tuple[int, str, str]
+"""Position, channel and payload of a message from outside that nobody has received."""
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def to_json(process: Process) -> str:
+    """The process as text, to be read back by `from_json` together with its queued messages."""
+    ready = process.ready if process.running is None else (process.running, *process.ready)
+    saved: dict[str, Any] = {
+        "format": FORMAT,
+        "id": process.process_id,
+        "status": process.status.value,
+        "goroutines": [_goroutine_json(g) for g in process.goroutines.values()],
+        "ready": ready,
+        "channels": {name: _channel_json(c) for name, c in process.channels.items()},
+        "order": process.next_order,
+        "position": process.last_position,
+    }
+    flags = {
+        "open": process.open_channels,
+        "fail": process.fail_on_fault,
+        "cancelled": process.is_cancelled,
+        "unreceived": process.unreceived_count,
+    }
+    saved.update({name: value for name, value in flags.items() if value})
+    return _encode(saved)
+
+
+def from_json(text: str, messages: Iterable[QueuedMessage] = ()) -> Process:
+    """The process as it was saved, with its queued messages back in their places.
+
+    Messages at positions after the saved last one are left out: they arrived later, and are events still to come.
+    """
+    saved = json.loads(text)
+    assert saved["format"] == FORMAT, f"core format {saved['format']!r}, this slct reads {FORMAT}"
+    process = Process(
+        saved["id"],
+        status=ProcessStatus(saved["status"]),
+        open_channels=saved.get("open", False),
+        fail_on_fault=saved.get("fail", False),
+        goroutines={g.goroutine_id: g for g in map(_goroutine, saved["goroutines"])},
+        channels={name: _channel(c) for name, c in saved["channels"].items()},
+        ready=tuple(saved["ready"]),
+        next_order=saved["order"],
+        last_position=saved["position"],
+        is_cancelled=saved.get("cancelled", False),
+        unreceived_count=saved.get("unreceived", 0),
+    )
+    seen = [m for m in messages if m[0] <= process.last_position]
+    return _indexed(_with_messages(process, seen))
+
+
+def _goroutine_json(g: Goroutine) -> list[Any]:
+    out: list[Any] = [g.goroutine_id, g.cancelling.value if g.cancelling is not Cancelling.NO else ""]
+    if g.status is GoroutineStatus.PARKED:
+        return [*out, g.parked_order, [_case_json(case) for case in g.cases]]
+    assert g.resumption is not None
+    return [*out, [g.resumption.kind.value, g.resumption.case_index, g.resumption.payload]]
+
+
+def _goroutine(saved: list[Any]) -> Goroutine:
+    cancelling = Cancelling(saved[1] or "no")
+    if len(saved) == 4:
+        cases = tuple(_case(case) for case in saved[3])
+        return Goroutine(saved[0], GoroutineStatus.PARKED, None, cases, saved[2], cancelling)
+    kind, case_index, payload = saved[2]
+    resumption = Resumption(ResumptionKind(kind), case_index, payload)
+    return Goroutine(saved[0], GoroutineStatus.READY, resumption, cancelling=cancelling)
+
+
+def _case_json(case: Case) -> list[Any]:
+    match case:
+        case RecvCase(channel):
+            return ["recv", channel]
+        case SendCase(channel, _):
+            return ["send", channel]
+        case TimerCase(deadline_ms):
+            return ["after", deadline_ms]
+        case CallCase(request):
+            return ["call", request.effect_id, request.function]
+        case JoinCase(goroutine_id):
+            return ["join", goroutine_id]
+        case ResultCase(process_id):
+            return ["result", process_id]
+        case DefaultCase():
+            return ["default"]
+        case _:
+            assert_never(case)
+
+
+def _case(saved: list[Any]) -> Case:
+    match saved:
+        case ["recv", channel]:
+            return RecvCase(channel)
+        case ["send", channel]:
+            return SendCase(channel, "")
+        case ["after", deadline_ms]:
+            return TimerCase(deadline_ms)
+        case ["call", effect_id, function]:
+            return CallCase(EffectRequest(effect_id, function, ""))
+        case ["join", goroutine_id]:
+            return JoinCase(goroutine_id)
+        case ["result", process_id]:
+            return ResultCase(process_id)
+        case ["default"]:
+            return DefaultCase()
+        case _:
+            raise AssertionError(f"unknown case {saved!r}")
+
+
+def _channel_json(channel: ChannelState) -> list[Any]:
+    """Capacity, closed, values from goroutines, receivers; what is empty at the end is left out."""
+    values = [[e.payload, e.goroutine_id, e.case_index, e.after] for e in channel.queue if not e.position]
+    out: list[Any] = [channel.capacity, int(channel.is_closed), values]
+    out.append([[w.goroutine_id, w.case_index] for w in channel.receivers])
+    while len(out) > 1 and not out[-1]:
+        out.pop()
+    return out
+
+
+def _channel(saved: list[Any]) -> ChannelState:
+    left_out: list[Any] = [0, [], []][len(saved) - 1 :]
+    capacity, is_closed, values, receivers = [*saved, *left_out]
+    queue = tuple(Entry(payload, g, index, 0, after) for payload, g, index, after in values)
+    return ChannelState(capacity, bool(is_closed), queue, tuple(Waiter(g, i) for g, i in receivers))
+
+
+def _with_messages(process: Process, messages: Sequence[QueuedMessage]) -> Process:
+    """Merge messages among the values from goroutines: before those that came after them."""
+    if not messages:
+        return process
+    channels = dict(process.channels)
+    for position, name, payload in sorted(messages):
+        state = channels.get(name, ChannelState())
+        entry = Entry(payload, position=position)
+        place = next((i for i, e in enumerate(state.queue) if not e.position and e.after >= position), len(state.queue))
+        queue = (*state.queue[:place], entry, *state.queue[place:])
+        channels[name] = replace(state, queue=queue, message_count=state.message_count + 1)
+    return replace(process, channels=channels)
+
+
+def _indexed(process: Process) -> Process:
+    """Fill the indexes that follow from the goroutines' cases."""
+    joins: dict[int, tuple[Waiter, ...]] = {}
+    effects: dict[int, Waiter] = {}
+    children: dict[str, tuple[Waiter, ...]] = {}
+    timers: dict[int, int] = {}
+    parked = [g for g in process.goroutines.values() if g.status is GoroutineStatus.PARKED]
+    for g in sorted(parked, key=lambda g: g.parked_order):
+        for index, case in enumerate(g.cases):
+            waiter = Waiter(g.goroutine_id, index)
+            match case:
+                case JoinCase(goroutine_id):
+                    joins[goroutine_id] = (*joins.get(goroutine_id, ()), waiter)
+                case CallCase(request):
+                    effects[request.effect_id] = waiter
+                case ResultCase(process_id):
+                    children[process_id] = (*children.get(process_id, ()), waiter)
+                case TimerCase(deadline_ms):
+                    timers[g.goroutine_id] = min(deadline_ms, timers.get(g.goroutine_id, deadline_ms))
+                case _:
+                    pass
+    return replace(process, joins=joins, effects=effects, children=children, timers=timers)

@@ -1,0 +1,261 @@
+"""The store in memory: for tests, simulations and runtimes that need no tomorrow. Passes the contract of the others.
+
+Safe to call from several threads: one lock, held for each call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from ._codes import ENDED, KIND_CODES, OUTCOME_KINDS, RUNNING, STATUS_CODES
+from .base import (
+    Conflict,
+    DefinitionRow,
+    EffectRow,
+    InboxRow,
+    KeyRow,
+    LoadedProcess,
+    OutputRow,
+    ProcessCommit,
+    ProcessFilter,
+    ProcessRow,
+    ProcessSummary,
+    StoreUnavailable,
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class _Held:
+    """One process and all that goes with it."""
+
+    row: ProcessRow
+    inbox: dict[int, InboxRow] = field(default_factory=dict)
+    effects: dict[int, EffectRow] = field(default_factory=dict)
+    keys: dict[str, KeyRow] = field(default_factory=dict)
+    outputs: dict[int, OutputRow] = field(default_factory=dict)
+
+    def copy(self) -> _Held:
+        return _Held(self.row, dict(self.inbox), dict(self.effects), dict(self.keys), dict(self.outputs))
+
+
+def _exclusively(method: Callable[Concatenate[MemoryStore, P], R]) -> Callable[Concatenate[MemoryStore, P], R]:
+    @wraps(method)
+    def locked(self: MemoryStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self._lock:
+            if self._is_closed:
+                raise StoreUnavailable("memory:", "it is closed")
+            return method(self, *args, **kwargs)
+
+    return locked
+
+
+class MemoryStore:
+    """A `Store` that ends with its process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: dict[str, _Held] = {}
+        self._definitions: dict[tuple[str, str], DefinitionRow] = {}
+        self._is_closed = False
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    @_exclusively
+    def commit(self, batch: Sequence[ProcessCommit]) -> list[Conflict]:
+        """As `Store.commit`."""
+        changes = _Changes(self._processes)
+        conflicts = [conflict for commit in batch if (conflict := changes.apply(commit)) is not None]
+        self._processes.update(changes.changed)
+        return conflicts
+
+    @_exclusively
+    def put_definitions(self, rows: Sequence[DefinitionRow]) -> None:
+        self._definitions.update({(row.name, row.version): row for row in rows})
+
+    @_exclusively
+    def vacuum(self, before_ms: int) -> int:
+        """As `Store.vacuum`."""
+        old = [h.row.process_id for h in self._processes.values() if _has_ended(h.row) and h.row.updated_ms < before_ms]
+        for process_id in old:
+            del self._processes[process_id]
+        for held in self._processes.values():
+            held.keys = {key: row for key, row in held.keys.items() if row.accepted_ms >= before_ms}
+        return len(old)
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    @_exclusively
+    def load(self, process_ids: Sequence[str]) -> list[LoadedProcess]:
+        found = [self._processes[one] for one in dict.fromkeys(process_ids) if one in self._processes]
+        return [LoadedProcess(_own(h.row), _in_order(h.inbox), _in_order(h.effects)) for h in found]
+
+    @_exclusively
+    def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
+        running = [held for held in self._processes.values() if held.row.status == RUNNING]
+        deadlines = [(h.row.process_id, h.row.due_ms) for h in running if h.row.due_ms is not None]
+        deadlines += [(effect.process_id, effect.due_ms) for h in running for effect in h.effects.values()]
+        return sorted((d for d in deadlines if d[1] <= until_ms), key=lambda d: (d[1], _by_id(d[0])))[:limit]
+
+    @_exclusively
+    def runnable(self, after_process_id: str, limit: int) -> list[str]:
+        def needs_attention(held: _Held) -> bool:
+            return held.row.status == RUNNING and bool(held.row.is_ready or held.inbox or held.effects)
+
+        return _page((id for id, held in self._processes.items() if needs_attention(held)), after_process_id, limit)
+
+    @_exclusively
+    def find_keys(self, wanted: Sequence[tuple[str, str]], since_ms: int) -> list[KeyRow]:
+        held = ((self._processes.get(process_id), key) for process_id, key in dict.fromkeys(wanted))
+        found = [one.keys[key] for one, key in held if one is not None and key in one.keys]
+        return [row for row in found if row.accepted_ms >= since_ms]
+
+    @_exclusively
+    def query(self, where: ProcessFilter, after_process_id: str, limit: int) -> list[ProcessSummary]:
+        wanted = (id for id, held in self._processes.items() if _matches(held.row, where))
+        return [_summary(self._processes[id].row) for id in _page(wanted, after_process_id, limit)]
+
+    @_exclusively
+    def outputs(self, process_id: str, from_offset: int, limit: int) -> list[OutputRow]:
+        held = self._processes.get(process_id)
+        rows = () if held is None else _in_order(held.outputs)
+        return [row for row in rows if row.offset >= from_offset][:limit]
+
+    @_exclusively
+    def definitions(self) -> list[DefinitionRow]:
+        return [self._definitions[key] for key in sorted(self._definitions)]
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+
+
+class _Changes:
+    """What one batch makes of the processes that it concerns; nothing is taken over before all of it is applied."""
+
+    def __init__(self, processes: dict[str, _Held]) -> None:
+        self._processes = processes
+        self.changed: dict[str, _Held] = {}
+
+    def apply(self, commit: ProcessCommit) -> Conflict | None:
+        held = self._find(commit.process_id)
+        held_seq = None if held is None else held.row.seq
+        if commit.row is None:
+            if held is None:
+                return Conflict(commit.process_id, None, commit.expected_seq)
+        elif held_seq != commit.expected_seq:
+            return Conflict(commit.process_id, held_seq, commit.expected_seq)
+        elif held is None:
+            held = self._create(commit.row)
+        else:
+            created_ms, digest = held.row.created_ms, held.row.arguments_digest
+            held.row = replace(_checked(commit.row), created_ms=created_ms, arguments_digest=digest)
+        self._apply_rest(commit, held)
+        return None
+
+    def _apply_rest(self, commit: ProcessCommit, held: _Held) -> None:
+        for row in commit.create:
+            if self._find(row.process_id) is None:
+                self._create(row)
+        for arrived in commit.inbox_insert:
+            self._arrive(arrived)
+        for key in commit.keys_insert:
+            if key.key not in held.keys or held.keys[key.key].accepted_ms < key.accepted_ms:
+                held.keys[key.key] = key
+        held.effects.update({row.effect_id: row for row in commit.effects_upsert})
+        for output in commit.outputs_insert:
+            _check(
+                output.offset not in held.outputs, f"output {output.offset} of {output.process_id!r} is there already"
+            )
+            held.outputs[output.offset] = output
+        for position in commit.inbox_delete:
+            held.inbox.pop(position, None)
+        for effect_id in commit.effects_delete:
+            held.effects.pop(effect_id, None)
+
+    def _arrive(self, row: InboxRow) -> None:
+        assert row.kind in KIND_CODES, f"inbox row of unknown kind {row.kind!r}"
+        held = self._find(row.process_id)
+        if held is None:
+            return
+        if row.kind in OUTCOME_KINDS and any(
+            (one.kind, one.name) == (row.kind, row.name) for one in held.inbox.values()
+        ):
+            return
+        _check(row.position not in held.inbox, f"inbox position {row.position} of {row.process_id!r} is taken")
+        held.inbox[row.position] = row
+
+    def _find(self, process_id: str) -> _Held | None:
+        """A copy to change, the same one for the whole batch."""
+        if process_id not in self.changed and process_id in self._processes:
+            self.changed[process_id] = self._processes[process_id].copy()
+        return self.changed.get(process_id)
+
+    def _create(self, row: ProcessRow) -> _Held:
+        held = self.changed[row.process_id] = _Held(_checked(row))
+        return held
+
+
+def _check(condition: bool, reason: str) -> None:
+    """What a database refuses by a constraint."""
+    if not condition:
+        raise StoreUnavailable("memory:", reason)
+
+
+def _checked(row: ProcessRow) -> ProcessRow:
+    assert row.status in STATUS_CODES, f"process row of unknown status {row.status!r}"
+    return _own(row)
+
+
+def _own(row: ProcessRow) -> ProcessRow:
+    """A row whose labels nobody else can change."""
+    return replace(row, labels=dict(row.labels))
+
+
+def _has_ended(row: ProcessRow) -> bool:
+    return row.status in ENDED
+
+
+def _matches(row: ProcessRow, where: ProcessFilter) -> bool:
+    return (
+        where.definition in (None, row.definition)
+        and where.status in (None, row.status)
+        and where.version in (None, row.version)
+        and where.labels.items() <= row.labels.items()
+    )
+
+
+def _summary(row: ProcessRow) -> ProcessSummary:
+    return ProcessSummary(
+        row.process_id,
+        row.definition,
+        row.version,
+        row.status,
+        row.seq,
+        row.created_ms,
+        row.updated_ms,
+        row.due_ms,
+        dict(row.labels),
+    )
+
+
+T = TypeVar("T")
+
+
+def _in_order(rows: dict[int, T]) -> tuple[T, ...]:
+    return tuple(rows[key] for key in sorted(rows))
+
+
+def _page(process_ids: Iterable[str], after: str, limit: int) -> list[str]:
+    return sorted((one for one in process_ids if _by_id(one) > _by_id(after)), key=_by_id)[:limit]
+
+
+def _by_id(process_id: str) -> bytes:
+    """Databases order texts by their bytes."""
+    return process_id.encode("utf-8")

@@ -1,0 +1,188 @@
+-- All that the SQLite store says to its database once it is open. Read by _queries.py.
+--
+-- Each query: its name between dashes, one line of purpose, the statement. Parameters are positional. `{rows}` stands
+-- for as many parenthesized rows of parameters as one statement is given at a time: many rows are one statement, because
+-- each statement lets go of Python's interpreter lock and has to wait for it again. Rows of NULLs fill it up; the
+-- statement must skip them. Changes begin with INSERT, UPDATE or DELETE: Python counts the rows of no others.
+-- Status and kind numbers are explained in schema.sql; they are literals where a partial index is to be used.
+
+-- advance_processes --
+-- Replace each process that is still at the seq its change started from; the count tells whether all were.
+UPDATE process
+SET status = given.status, is_ready = given.is_ready, seq = given.seq, due_ms = given.due_ms,
+    updated_ms = given.updated_ms, definition = given.definition, version = given.version, labels = given.labels,
+    core = given.core, document = given.document, arguments = given.arguments, result = given.result,
+    error = given.error
+FROM (WITH given (process_id, expected_seq, status, is_ready, seq, due_ms, updated_ms, definition, version, labels, core,
+                  document, arguments, result, error) AS (VALUES {rows})
+      SELECT * FROM given) AS given
+WHERE process.process_id = given.process_id AND process.seq = given.expected_seq
+
+-- create_processes --
+-- Insert each process whose id is not there yet; the count tells whether all were new.
+INSERT INTO process (process_id, status, is_ready, seq, due_ms, created_ms, updated_ms, definition, version,
+                     arguments_digest, labels, core, document, arguments, result, error)
+WITH given (process_id, status, is_ready, seq, due_ms, created_ms, updated_ms, definition, version, arguments_digest,
+            labels, core, document, arguments, result, error) AS (VALUES {rows})
+SELECT * FROM given WHERE process_id IS NOT NULL
+ON CONFLICT (process_id) DO NOTHING
+
+-- count_processes --
+-- How many of these processes exist.
+WITH given (process_id) AS (VALUES {rows})
+SELECT count(*) FROM given JOIN process USING (process_id)
+
+-- held_seq --
+-- The seq at which a process is.
+SELECT seq FROM process WHERE process_id = ?
+
+-- insert_inbox --
+-- Store arrivals; those of processes that do not exist, and outcomes that are there already, are left out.
+INSERT INTO inbox (process_id, position, kind, at_ms, name, payload, error)
+WITH given (process_id, position, kind, at_ms, name, payload, error) AS (VALUES {rows})
+SELECT * FROM given WHERE EXISTS (SELECT 1 FROM process WHERE process.process_id = given.process_id)
+ON CONFLICT (process_id, kind, name) WHERE kind IN (2, 3) DO NOTHING
+
+-- delete_inbox --
+-- Remove arrivals that a transition has consumed. With casts, both columns of the key are searched by.
+DELETE FROM inbox WHERE (process_id, position) IN (
+    SELECT CAST(column1 AS TEXT), CAST(column2 AS INTEGER) FROM (VALUES {rows}))
+
+-- upsert_keys --
+-- Remember message keys. A key given again was not found any more: it begins anew.
+INSERT INTO message_key (process_id, key, digest, accepted_ms)
+WITH given (process_id, key, digest, accepted_ms) AS (VALUES {rows})
+SELECT * FROM given WHERE process_id IS NOT NULL
+ON CONFLICT (process_id, key) DO UPDATE SET digest = excluded.digest, accepted_ms = excluded.accepted_ms
+WHERE excluded.accepted_ms > accepted_ms
+
+-- upsert_effects --
+-- Store requested effects, or their next attempt.
+INSERT INTO effect (process_id, effect_id, attempt, due_ms, requested_ms, request)
+WITH given (process_id, effect_id, attempt, due_ms, requested_ms, request) AS (VALUES {rows})
+SELECT * FROM given WHERE process_id IS NOT NULL
+ON CONFLICT (process_id, effect_id) DO UPDATE SET attempt = excluded.attempt, due_ms = excluded.due_ms,
+    requested_ms = excluded.requested_ms, request = excluded.request
+
+-- delete_effects --
+-- Remove effects that have an outcome, or that nobody waits for any more.
+DELETE FROM effect WHERE (process_id, effect_id) IN (
+    SELECT CAST(column1 AS TEXT), CAST(column2 AS INTEGER) FROM (VALUES {rows}))
+
+-- insert_outputs --
+-- Append to output streams.
+INSERT INTO output (process_id, "offset", payload)
+WITH given (process_id, "offset", payload) AS (VALUES {rows})
+SELECT * FROM given WHERE process_id IS NOT NULL
+
+-- load_processes --
+-- The rows of these processes.
+WITH given (process_id) AS (VALUES {rows})
+SELECT process.process_id, definition, version, status, seq, core, document, arguments, arguments_digest, due_ms,
+       is_ready, created_ms, updated_ms, labels, result, error
+FROM given JOIN process USING (process_id)
+
+-- load_inbox --
+-- What has arrived for these processes, in order.
+WITH given (process_id) AS (VALUES {rows})
+SELECT position, inbox.process_id, kind, name, payload, error, at_ms
+FROM given JOIN inbox USING (process_id)
+ORDER BY inbox.process_id, position
+
+-- load_effects --
+-- What these processes wait for, in order.
+WITH given (process_id) AS (VALUES {rows})
+SELECT effect.process_id, effect_id, request, attempt, due_ms, requested_ms
+FROM given JOIN effect USING (process_id)
+ORDER BY effect.process_id, effect_id
+
+-- due --
+-- Deadlines of running processes and of their effects, earliest first.
+SELECT process_id, due_ms FROM process WHERE status = 0 AND due_ms IS NOT NULL AND due_ms <= ?
+UNION ALL
+SELECT effect.process_id, effect.due_ms FROM effect JOIN process USING (process_id)
+WHERE process.status = 0 AND effect.due_ms <= ?
+ORDER BY due_ms, process_id
+LIMIT ?
+
+-- runnable --
+-- Running processes that are ready, or have arrivals or effects; each arm is an ordered walk along an index.
+SELECT process_id FROM (
+    SELECT * FROM (SELECT process_id FROM process WHERE status = 0 AND is_ready = 1 AND process_id > ?
+                   ORDER BY process_id LIMIT ?)
+    UNION
+    SELECT * FROM (SELECT DISTINCT process_id FROM inbox WHERE process_id > ?
+                   AND EXISTS (SELECT 1 FROM process WHERE process.process_id = inbox.process_id AND status = 0)
+                   ORDER BY process_id LIMIT ?)
+    UNION
+    SELECT * FROM (SELECT DISTINCT process_id FROM effect WHERE process_id > ?
+                   AND EXISTS (SELECT 1 FROM process WHERE process.process_id = effect.process_id AND status = 0)
+                   ORDER BY process_id LIMIT ?)
+)
+ORDER BY process_id
+LIMIT ?
+
+-- find_keys --
+-- Those of these keys that are known, and since when.
+WITH given (process_id, key) AS (VALUES {rows})
+SELECT message_key.process_id, message_key.key, digest, accepted_ms
+FROM given JOIN message_key USING (process_id, key)
+
+-- list_processes --
+-- One page of processes in order of id; NULL stands for any. Labels: each wanted pair must be there.
+SELECT process_id, definition, version, status, seq, created_ms, updated_ms, due_ms, labels
+FROM process
+WHERE process_id > ?
+  AND definition = coalesce(?, definition)
+  AND status = coalesce(?, status)
+  AND version = coalesce(?, version)
+  AND NOT EXISTS (
+      SELECT 1 FROM json_each(?) AS wanted
+      WHERE NOT EXISTS (SELECT 1 FROM json_each(process.labels) AS held
+                        WHERE held.key = wanted.key AND held.value = wanted.value))
+ORDER BY process_id
+LIMIT ?
+
+-- list_outputs --
+-- One page of an output stream.
+SELECT process_id, "offset", payload FROM output WHERE process_id = ? AND "offset" >= ? ORDER BY "offset" LIMIT ?
+
+-- put_definitions --
+-- Deploy definitions, or deploy them again.
+INSERT INTO definition (name, version, deployed_ms, manifest)
+WITH given (name, version, deployed_ms, manifest) AS (VALUES {rows})
+SELECT * FROM given WHERE name IS NOT NULL
+ON CONFLICT (name, version) DO UPDATE SET deployed_ms = excluded.deployed_ms, manifest = excluded.manifest
+
+-- list_definitions --
+-- All that is deployed.
+SELECT name, version, manifest, deployed_ms FROM definition ORDER BY name, version
+
+-- ended_before --
+-- Processes at an end since before then, oldest first.
+SELECT process_id FROM process WHERE status BETWEEN 1 AND 4 AND updated_ms < ? ORDER BY updated_ms, process_id LIMIT ?
+
+-- delete_processes_inbox --
+-- Part of deleting processes.
+DELETE FROM inbox WHERE process_id IN (VALUES {rows})
+
+-- delete_processes_effects --
+-- Part of deleting processes.
+DELETE FROM effect WHERE process_id IN (VALUES {rows})
+
+-- delete_processes_keys --
+-- Part of deleting processes.
+DELETE FROM message_key WHERE process_id IN (VALUES {rows})
+
+-- delete_processes_outputs --
+-- Part of deleting processes.
+DELETE FROM output WHERE process_id IN (VALUES {rows})
+
+-- delete_processes --
+-- The processes themselves.
+DELETE FROM process WHERE process_id IN (VALUES {rows})
+
+-- delete_old_keys --
+-- Forget keys accepted before then, some at a time.
+DELETE FROM message_key WHERE (process_id, key) IN (
+    SELECT process_id, key FROM message_key WHERE accepted_ms < ? LIMIT ?)

@@ -1,0 +1,127 @@
+"""Schema, migrations and named queries."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from slct_runtime.store import _schema, sqlite
+from slct_runtime.store._codes import KINDS, STATUSES
+from slct_runtime.store._queries import Query, load_queries, parse_queries
+from slct_runtime.store._schema import migrate, migrations, split_statements
+
+SCHEMA = (files("slct_runtime.store") / "sql" / "schema.sql").read_text("utf-8")
+
+
+def migrated() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, "test")
+    return connection
+
+
+def objects(connection: sqlite3.Connection) -> dict[str, str]:
+    """Every table and index by name, its text without comments and layout."""
+    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {name: re.sub(r"\s+", " ", re.sub(r"--.*", "", sql)).replace(" )", ")") for name, sql in rows}
+
+
+def test_all_migrations_applied_equal_schema_sql() -> None:
+    written = sqlite3.connect(":memory:")
+    written.executescript(SCHEMA)
+    assert objects(migrated()) == objects(written)
+
+
+def test_schema_explains_every_status_and_kind() -> None:
+    for words in (STATUSES, KINDS):
+        for code, word in enumerate(words):
+            assert re.search(rf"--.*\b{code} {word}\b", SCHEMA), word
+
+
+def test_version_counts_the_migrations_and_the_file_is_marked() -> None:
+    connection = migrated()
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
+    assert connection.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"slct", "big"),)
+    migrate(connection, "test")
+
+
+def test_later_migration_is_applied_to_an_older_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = migrated()
+    steps = [*migrations(), "CREATE TABLE later (a);\n-- and\nINSERT INTO later VALUES ('a;b');\n"]
+    monkeypatch.setattr(_schema, "migrations", lambda: steps)
+    migrate(connection, "test")
+    assert connection.execute("SELECT a FROM later").fetchall() == [("a;b",)]
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(steps),)
+
+
+def test_migration_that_fails_leaves_the_file_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = migrated()
+    before = objects(connection)
+    steps = [*migrations(), "CREATE TABLE later (a);", "CREATE TABLE process (a);"]
+    monkeypatch.setattr(_schema, "migrations", lambda: steps)
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrate(connection, "test")
+    assert objects(connection) == before
+    assert not connection.in_transaction
+
+
+def test_statements_are_split_where_they_end() -> None:
+    script = "-- first; not an end\nCREATE TABLE a (x); -- after\nINSERT INTO a\nVALUES (';');\n"
+    assert len(list(split_statements(script))) == 2
+    with pytest.raises(AssertionError, match="inside a statement"):
+        list(split_statements("CREATE TABLE a (x)"))
+
+
+# --- queries ---------------------------------------------------------------------------------------------------------
+
+
+def prepared(query: Query) -> tuple[str, list[None]]:
+    """The statement for three rows of nothing."""
+    if "{rows}" not in query.text:
+        return query.text, [None] * query.text.count("?")
+    for width in range(1, 20):
+        text, parameters = query.for_rows([(None,) * width] * 3)
+        try:
+            migrated().execute(f"EXPLAIN {text}", parameters)
+        except sqlite3.OperationalError:
+            continue
+        return text, parameters
+    raise AssertionError(f"query {query.name!r} takes rows of no width")
+
+
+@pytest.mark.parametrize("query", load_queries().values(), ids=lambda query: query.name)
+def test_query_finds_its_rows_by_an_index(query: Query) -> None:
+    plan = [row[3] for row in migrated().execute(f"EXPLAIN QUERY PLAN {prepared(query)[0]}", prepared(query)[1])]
+    scans = [step for step in plan if re.match(r"SCAN (process|inbox|effect|message_key|output)\b", step)]
+    allowed = ["SCAN message_key"] if query.name == "delete_old_keys" else []
+    assert scans == allowed, plan
+
+
+@pytest.mark.parametrize("query", ["delete_inbox", "delete_effects"])
+def test_deletion_searches_by_the_whole_key(query: str) -> None:
+    text, parameters = prepared(load_queries()[query])
+    plan = [row[3] for row in migrated().execute(f"EXPLAIN QUERY PLAN {text}", parameters)]
+    assert re.search(r"\(process_id=\? AND \w+=\?\)", plan[0]), plan
+
+
+def test_every_query_is_used_and_has_a_purpose() -> None:
+    source = Path(sqlite.__file__).read_text("utf-8")
+    for query in load_queries().values():
+        assert query.purpose.endswith("."), query.name
+        assert f'"{query.name}"' in source or query.name.startswith("delete_processes"), query.name
+
+
+def test_rows_are_filled_up_to_a_power_of_two() -> None:
+    query = Query("q", "", "VALUES {rows}")
+    for count, expanded in ((1, 1), (2, 2), (3, 4), (5, 8), (256, 256)):
+        text, parameters = query.for_rows([(1, 2)] * count)
+        assert text.count("(?, ?)") == expanded
+        assert parameters == [1, 2] * count + [None] * 2 * (expanded - count)
+
+
+def test_two_queries_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two queries are named 'a'"):
+        parse_queries("-- a --\n-- One.\nSELECT 1\n-- a --\n-- Two.\nSELECT 2\n")
