@@ -87,8 +87,8 @@ async def approve(question: str, timeout: timedelta) -> Answer | None:
     await send("tickets", Ticket(question_id, mailbox))
     await call(post_question, question_id, question)
     match await select(answer=recv(mailbox), late=after(deadline)):
-        case ("answer", answer):
-            return answer  # type: ignore[no-any-return]
+        case ("answer", Answer() as answer):
+            return answer
         case _:
             await send("tickets", Ticket(question_id, None))
             return None

@@ -1,6 +1,6 @@
 """How the `slct` command prints processes: as text for people, as JSON for programs. Knows no network.
 
-Values arrive as the codec's JSON text, or as readable JSON already; nothing here needs an author's class.
+Values arrive as the codec's JSON, or as text for reading already; nothing here needs an author's class.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from slct_runtime.wire.render import render
 
 STATUSES = ("running", "completed", "failed", "cancelled", "terminated", "faulted", "deadlocked")
 
+TEXT_KINDS = frozenset({"str", "path", "uuid", "datetime", "date", "time", "bytes", "bytearray"})
+"""Kinds of types whose values are text in plain JSON, and nothing else."""
 LOCAL_CHARACTERS_MAX = 200
 """Longer values are cut in text; `--format json` has them whole."""
 LIST_PAGE = 100
@@ -87,13 +89,8 @@ def _effect_text(effect: EffectInfo) -> str:
 
 
 def description_json(description: ProcessDescription) -> str:
-    """The description with its values as JSON, not as texts of JSON."""
-    data = asdict(description)
-    data["fields"] = _parsed_values(description.fields)
-    data["result"] = _parsed(description.result)
-    for goroutine in data["goroutines"]:
-        for frame in goroutine["frames"]:
-            frame["locals"] = _parsed_values(frame["locals"])
+    """The description as it is; fields and locals are texts for reading, the result is JSON of the codec's."""
+    data = asdict(description) | {"result": _parsed(description.result)}
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
@@ -163,9 +160,19 @@ def event_json(event: WatchEvent) -> str:
 # --- small things ----------------------------------------------------------------------------------------------------
 
 
-def is_text_type(description: Any) -> bool:
-    """Whether a type description of a manifest says `str`, so that a word on the command line is taken as it is."""
-    return isinstance(description, dict) and description.get("type") == "str"
+def is_text(text: str, description: Any) -> bool:
+    """Whether a word on the command line is meant as it is, for a type as a manifest describes it.
+
+    It is, where only text can fit: `100` for a `str` is text. For `str | None` it is too, unless it says `null`.
+    """
+    match description:
+        case {"kind": "union", "of": [*members]}:
+            others = [member for member in members if member != {"kind": "none"}]
+            return text != "null" and bool(others) and all(is_text(text, member) for member in others)
+        case {"kind": kind}:
+            return kind in TEXT_KINDS
+        case _:
+            return False
 
 
 def time_text(time_ms: int) -> str:
@@ -192,7 +199,3 @@ def _parsed(text: str | None) -> Any:
         return None if text is None else json.loads(text)
     except ValueError:
         return text
-
-
-def _parsed_values(values: dict[str, str]) -> dict[str, Any]:
-    return {name: _parsed(text) for name, text in values.items()}

@@ -14,17 +14,18 @@ it, else pairs. Fields in brackets are left out when they say nothing.
     bytes, bytearray  v: base64                              list      v: array (only with "$id")
     tuple, set, frozenset, slice, range  v: array            deque     v: array [maxlen]
     dict, ordereddict, counter  v: mapping                   defaultdict  v: mapping, factory
-    view              v: the dict, kind: keys|values|items   iterator  v: what is iterated, kind, [at]
+    view              v: the dict, kind: keys|values|items   iterator  v: what is iterated, kind [at] [strict]
     date, time, datetime  v: ISO 8601, [zone: IANA name | tz: value] [fold: 1]
     timedelta         v: [days, seconds, microseconds]       timezone  v: like timedelta [name]
     zoneinfo, uuid, decimal, path  v: text [kind: pure path]  fraction  v: [numerator, denominator]
     ip                v: text, kind: IPv4Address ...         pattern   v: text or bytes, flags
     ellipsis, notimplemented, process                        random    v: state
     class, function   v: name                                module    v: name
-    method            v: attribute name, self                partial   v: function, args, keywords [attributes]
+    method            v: attribute name, self [owner]        partial   v: function, args, keywords [attributes]
     enum              type, v: member's name, or value: of a flag that has none
     namedtuple        type, v: mapping [attributes]
-    object            type, v: mapping of attributes, or state: of `__getstate__`; [base: the value of a builtin base]
+    object            type, v: mapping of attributes, or state: of `__getstate__`; [base: content as a builtin, maxlen, factory]
+    construct         type, v: mapping of arguments; only from `conform`: the dataclass is called
     exception         type, text, args [v: attributes, members, cause, context, suppress, traceback]
     exceptiongroup    the same, and message, exceptions
     selected          v: [case, value] [ok: false]           outcome   value, or error
@@ -51,7 +52,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from . import _codec_objects, _codec_values
+from . import _codec_iterators, _codec_objects, _codec_values
 from ._errors import CodecError
 from ._resolver import Resolver
 
@@ -88,7 +89,7 @@ class Codec:
 
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
-        self.writers: dict[type, Writer] = dict(_codec_values.WRITERS)
+        self.writers: dict[type, Writer] = {**_codec_values.WRITERS, **_codec_iterators.WRITERS}
 
     def encode(self, value: Any, *, process: object | None = None) -> str:
         """The text of one value; everything reachable from it is one alias domain.
@@ -103,7 +104,7 @@ class Codec:
         encoder = Encoder(self, process)
         try:
             text = _dumps(encoder.document(value))
-            if encoder.is_doubtful:
+            if encoder.is_doubtful or (encoder.has_iterators and encoder.deep):
                 self.decode(text, process=process)
             return text
         except CodecError as error:
@@ -167,7 +168,8 @@ class Encoder:
         self.level = 0
         self.tolerant = 0  # within exceptions that are written as well as can be
         self.reference_count = 0
-        self.is_doubtful = False  # a frozenset holds references: only reading it back shows whether it can be made
+        self.is_doubtful = False  # what is made in one go holds references: only reading shows whether it can be made
+        self.has_iterators = False
 
     def document(self, value: Any) -> Json:
         self.tolerant = 1 if isinstance(value, BaseException) else 0
@@ -424,9 +426,7 @@ class Decoder:
                 raise CodecError(
                     f"unknown tag {tag!r}", help="it was written by a newer version of slct; upgrade this one"
                 )
-            value = reader(self, node)
-            if "$id" in node:
-                self._register(node["$id"], value)
+            value = self._whole(node, reader)
         self.level -= 1
         return value
 
@@ -482,10 +482,20 @@ class Decoder:
             self.open.discard(number)
         return value
 
-    def _register(self, number: Any, value: Any) -> None:
-        if number in self.found:
+    def _whole(self, node: dict[str, Json], reader: Callable[..., Any]) -> Any:
+        """Make an object in one go; one with a number may have been made ahead."""
+        number = node.get("$id")
+        if number is None:
+            return reader(self, node)
+        if number not in self.read:
+            self.read.add(number)
+            value = reader(self, node)
+            if number in self.found:
+                raise CodecError(f'"$ref" {number!r} is inside of what it refers to')
+            self.found[number] = value
+        elif self.nodes.get(number) is not node:
             raise CodecError(f'"$id" {number!r} is used twice')
-        self.found[number] = value
+        return self.found[number]
 
     def _reference(self, node: dict[str, Json]) -> Any:
         if "$deep" in node:
@@ -502,9 +512,12 @@ class Decoder:
     def _make_ahead(self, number: Any) -> None:
         """Make the object that stands further to the front of a document with a deep table, to be filled later."""
         node = self.nodes.get(number)
-        shell = SHELLS.get(node.get("$")) if node is not None else None
-        if node is None or shell is None:
-            raise CodecError(f'"$ref" {number!r} refers to nothing')
+        if node is None or number in self.read:
+            raise CodecError(f'"$ref" {number!r} refers to nothing, or to what it is inside of')
+        shell = SHELLS.get(node.get("$"))
+        if shell is None:
+            self.tagged(node)
+            return
         self.found[number] = shell[0](self, node)
         self.open.add(number)
 
@@ -537,5 +550,9 @@ class Decoder:
 SHELLS: dict[Any, tuple[Callable[..., Any], Callable[..., None]]] = {**_codec_values.SHELLS, **_codec_objects.SHELLS}
 """Tag to (make an empty one, fill it): what may be part of a cycle."""
 
-READERS: dict[Any, Callable[[Decoder, dict[str, Json]], Any]] = {**_codec_values.READERS, **_codec_objects.READERS}
+READERS: dict[Any, Callable[[Decoder, dict[str, Json]], Any]] = {
+    **_codec_values.READERS,
+    **_codec_objects.READERS,
+    **_codec_iterators.READERS,
+}
 """Tag to reader of what is made in one go."""

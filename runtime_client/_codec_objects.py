@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import enum
 import functools
 import io
@@ -18,7 +19,7 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._channels import Channel
 from ._errors import CodecError, RemoteError
@@ -29,6 +30,8 @@ from ._resolver import CURSORS_MODULE, FIXED, Resolver, Unresolvable
 
 if TYPE_CHECKING:
     from ._codec import Codec, Decoder, Encoder, Json, Writer
+
+T = TypeVar("T")
 
 TRACEBACK_FRAMES_MAX = 40
 """Frames of a traceback that are kept as text; the innermost are kept."""
@@ -66,7 +69,7 @@ def make_writer(codec: Codec, cls: type, value: Any) -> Writer:
         return _write_channel
     if _is_wrapper(value):
         return _write_wrapper
-    refusal = refuse(cls, value)
+    refusal = refuse(cls, codec.resolver)
     if refusal is not None:
         raise refusal
     name = codec.resolver.type_name(cls)
@@ -90,6 +93,18 @@ def _write_module(encoder: Encoder, value: types.ModuleType) -> Json:
     if encoder.codec.resolver.module_of(value.__name__) is not value:
         raise CodecError(f"module {value.__name__!r} is not what is imported under that name")
     return {"$": "module", "v": value.__name__}
+
+
+def _read_class(decoder: Decoder, node: dict[str, Json]) -> type:
+    return decoder.resolver.type_of(node["v"])
+
+
+def _read_function(decoder: Decoder, node: dict[str, Json]) -> Callable[..., Any]:
+    return decoder.resolver.function_of(node["v"])
+
+
+def _read_module(decoder: Decoder, node: dict[str, Json]) -> types.ModuleType:
+    return decoder.resolver.module_of(node["v"])
 
 
 def _write_builtin(encoder: Encoder, value: Any) -> Json:
@@ -321,11 +336,18 @@ def _builtin_base(cls: type) -> type | None:
 
 
 def _slots(cls: type) -> dict[str, Any]:
+    """Descriptors of slots, bases first, in the order in which they were declared."""
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
-        for name, raw in vars(base).items():
-            if isinstance(raw, types.MemberDescriptorType) and "__slots__" in vars(base):
-                found[name] = raw
+        declared = vars(base).get("__slots__", ())
+        names = (declared,) if isinstance(declared, str) else tuple(declared)
+        order = [
+            f"_{base.__name__.lstrip('_')}{n}" if n.startswith("__") and not n.endswith("__") else n for n in names
+        ]
+        slots = {name: raw for name, raw in vars(base).items() if isinstance(raw, types.MemberDescriptorType)}
+        if "__slots__" in vars(base):
+            found.update({name: slots[name] for name in order if name in slots})
+            found.update({name: raw for name, raw in slots.items() if name not in found})
     return found
 
 
@@ -362,13 +384,10 @@ def _unsupported(cls: type) -> CodecError:
 
 
 def _new(layout: Layout, content: Any) -> Any:
-    base = layout.base
+    base: Any = layout.base
     if base is None:
-        return (
-            types.SimpleNamespace.__new__(layout.cls)
-            if issubclass(layout.cls, types.SimpleNamespace)
-            else (object.__new__(layout.cls))
-        )
+        is_namespace = issubclass(layout.cls, types.SimpleNamespace)
+        return types.SimpleNamespace.__new__(layout.cls) if is_namespace else object.__new__(layout.cls)
     if base in _IMMUTABLE_BASES:
         return base.__new__(layout.cls, content) if content is not None else base.__new__(layout.cls)
     return base.__new__(layout.cls)
@@ -378,7 +397,7 @@ _IMMUTABLE_BASES: dict[type, Callable[[Any], Any]] = {
     str: str.__str__,
     int: int.__int__,
     float: float.__float__,
-    complex: lambda value: complex(complex.real.__get__(value), complex.imag.__get__(value)),  # type: ignore[attr-defined]
+    complex: lambda value: complex(complex.real.__get__(value), complex.imag.__get__(value)),
     bytes: lambda value: bytes(memoryview(value)),
     tuple: lambda value: tuple(tuple.__iter__(value)),
     frozenset: lambda value: frozenset(frozenset.__iter__(value)),
@@ -505,6 +524,15 @@ def _set_state(layout: Layout, value: Any, state: Any) -> None:
         )
 
 
+def _read_construct(decoder: Decoder, node: dict[str, Json]) -> Any:
+    """A dataclass or named tuple that came from outside and computes part of itself: its class is called."""
+    cls: Any = decoder.resolver.type_of(node["type"])
+    if not (dataclasses.is_dataclass(cls) or (issubclass(cls, tuple) and hasattr(cls, "_fields"))):
+        raise CodecError(f"{node['type']!r} is neither a dataclass nor a named tuple")
+    _check_allowed(cls, decoder.resolver)
+    return cls(**dict(decoder.attributes(node["v"])))
+
+
 # --- exceptions -------------------------------------------------------------------------------------------------
 
 _MEMBERS: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
@@ -532,7 +560,7 @@ def _write_exception(encoder: Encoder, value: BaseException) -> Json:
     node: Json = {"$": "exceptiongroup" if is_group else "exception", "type": _exception_name(encoder, cls)}
     encoder.memo[id(value)] = node
     node["text"] = encoder.encode(_text_of(value))
-    if is_group:
+    if isinstance(value, BaseExceptionGroup):
         _write_group(encoder, value, node)
     node["args"] = [] if is_group else _arguments(encoder, value)
     attributes = dict(value.__dict__)
@@ -772,10 +800,10 @@ def _read_child(decoder: Decoder, node: dict[str, Json]) -> ChildRef:
     return _interned(decoder, ("child", name), lambda: ChildRef(name))
 
 
-def _interned(decoder: Decoder, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+def _interned(decoder: Decoder, key: tuple[Any, ...], make: Callable[[], T]) -> T:
     if key not in decoder.interned:
         decoder.interned[key] = make()
-    return decoder.interned[key]
+    return cast(T, decoder.interned[key])
 
 
 def _write_selected(encoder: Encoder, value: Selected) -> Json:
@@ -832,12 +860,17 @@ _REFUSED: tuple[tuple[str, str, str], ...] = (
 """(module:qualname of a class or one it derives from, what it is, the cure). `*`: every class of that module."""
 
 
-def refuse(cls: type, value: Any) -> CodecError | None:
+def refuse(cls: type, resolver: Resolver) -> CodecError | None:
     """Why values of a class that has no writer cannot be saved; None if its instances may be taken apart."""
     if cls is object:
         return CodecError("an object() sentinel cannot be saved", help="use a member of an Enum: it stays identical")
     if cls in _PLAIN_STANDARD_TYPES:
         return None
+    if issubclass(cls, io.IOBase):
+        return CodecError(
+            f"an open file ({cls.__qualname__}) cannot be saved",
+            help="close it before the suspension; keep its path and position, and open it again after",
+        )
     for base in cls.__mro__:
         for name, what, help in _REFUSED:
             module, _, qualname = name.partition(":")
@@ -845,12 +878,12 @@ def refuse(cls: type, value: Any) -> CodecError | None:
                 if base is not cls and qualname == "*":
                     continue  # an author's class derived from it is judged by its content
                 return CodecError(f"{what} cannot be saved ({cls.__module__}.{cls.__qualname__})", help=help)
-    return None
+    is_standard = cls.__module__.partition(".")[0] in sys.stdlib_module_names and cls.__module__ not in resolver.modules
+    return _unsupported(cls) if is_standard else None
 
 
 def _belongs(cls: type, module: str) -> bool:
-    home = cls.__module__
-    return home == module or home.startswith(module + ".") or (module == "io" and home == "_io" and cls is io.IOBase)
+    return cls.__module__ == module or cls.__module__.startswith(module + ".")
 
 
 # --- tables -----------------------------------------------------------------------------------------------------
@@ -890,12 +923,13 @@ SHELLS: dict[Any, tuple[Callable[..., Any], Callable[..., None]]] = {
 }
 
 READERS: dict[Any, Callable[[Decoder, dict[str, Json]], Any]] = {
-    "class": lambda decoder, node: decoder.resolver.type_of(node["v"]),
-    "function": lambda decoder, node: decoder.resolver.function_of(node["v"]),
-    "module": lambda decoder, node: decoder.resolver.module_of(node["v"]),
+    "class": _read_class,
+    "function": _read_function,
+    "module": _read_module,
     "method": _read_method,
     "enum": _read_enum,
     "namedtuple": _read_named_tuple,
+    "construct": _read_construct,
     "channel": _read_channel,
     "goroutine": _read_handle,
     "child": _read_child,

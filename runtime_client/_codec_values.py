@@ -184,7 +184,8 @@ def _fill_deque(decoder: Decoder, value: collections.deque[Any], node: dict[str,
 def _read_frozenset(decoder: Decoder, node: dict[str, Json]) -> frozenset[Any]:
     before = decoder.open_count
     items = decoder.array(node["v"])
-    if decoder.open_count != before and any(type(item).__hash__ is not object.__hash__ for item in items):
+    identity: Any = object.__hash__
+    if decoder.open_count != before and any(type(item).__hash__ is not identity for item in items):
         raise CodecError(
             "a frozenset holds an object that leads back to the frozenset, and is hashed by its contents",
             help="keep the members in a set or a list",

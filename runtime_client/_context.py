@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from ._channels import Channel
     from ._frame import Frame
-    from ._handles import Handle
+    from ._handles import ChildRef, Handle
+    from ._process import Process
 
 
 class TransitionContext(Protocol):
@@ -29,6 +30,10 @@ class TransitionContext(Protocol):
     def is_done(self, goroutine_id: int) -> bool: ...
     def cancel(self, goroutine_id: int) -> None: ...
     def emit(self, value: Any) -> None: ...
+    def start(
+        self, definition: str | type[Process], args: tuple[Any, ...], kwargs: dict[str, Any], process_id: str | None
+    ) -> ChildRef: ...
+    def send_to(self, process_id: str, channel: str, value: Any) -> None: ...
 
 
 _local = threading.local()

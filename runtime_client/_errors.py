@@ -102,7 +102,7 @@ class CodecError(SlctError):
 
     def __str__(self) -> str:
         where = "".join(f"[{p}]" if isinstance(p, int) else (f".{p}" if i else p) for i, p in enumerate(self.path))
-        owner = f" in local {self.variable!r} of {self.function}, {self.place}" if self.variable else ""
+        owner = f": local {self.variable!r} of {self.function}, {self.place}" if self.variable else ""
         message = self.message + owner + (f" (at {where})" if where else "")
         return message + (f"\n  help: {self.help}" if self.help else "")
 

@@ -16,6 +16,7 @@ Names that `Frame` itself uses are in `RESERVED`: the compiler renames an author
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import Enum
@@ -73,6 +74,7 @@ class Frame:
         "__dict__",
         "__weakref__",
         "frame_awaited",
+        "frame_handled",
         "frame_outcome",
         "frame_receiver",
         "frame_state",
@@ -85,6 +87,7 @@ class Frame:
         self.frame_status = FrameStatus.NEW
         self.frame_awaited: Any = None  # what `suspend` waits for, or what `finish` returns
         self.frame_outcome: Outcome | None = None  # what `resume` gives
+        self.frame_handled: BaseException | None = None  # what uncompiled code handled when it awaited this frame
         self.__dict__.update(slots)
 
     def goto(self, state: Callable[..., Any], /) -> Instruction:
@@ -107,9 +110,7 @@ class Frame:
         """The value of what was awaited; raises if it ended in an error. Called once, first thing in a resumed state."""
         outcome, self.frame_outcome = self.frame_outcome, None
         assert outcome is not None, f"{type(self).__name__}.{self.frame_state} resumed without an outcome"
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.value
+        return outcome.unwrap()
 
     def let(self, /, **slot: Any) -> Any:
         """Assign slots inside an expression; gives the last value."""
@@ -123,7 +124,10 @@ class Frame:
         raise UnboundLocalError(f"cannot access local variable {shown!r} where it is not associated with a value")
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        raise TypeError(f"{self!r} is compiled and can only be awaited by compiled code")
+        """For uncompiled code: hand the frame up to the driver, which runs it and sends back how it ended."""
+        self.frame_handled = sys.exc_info()[1]
+        outcome: Outcome = yield self
+        return outcome.unwrap()
 
     def __repr__(self) -> str:
         return f"<frame {type(self).FUNCTION or type(self).__name__} at {self.frame_state}>"
@@ -135,6 +139,29 @@ class Outcome:
 
     value: Any = None
     error: BaseException | None = None
+
+    def unwrap(self) -> Any:
+        """The value; raises the error, here."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Returned(Outcome):
+    """How a called frame ended. Its error is on its way already: it is passed on, with the context it was raised in."""
+
+    def unwrap(self) -> Any:
+        """The value; passes on the error."""
+        error = self.error
+        if error is None:
+            return self.value
+        context = error.__context__
+        try:
+            raise error
+        except BaseException:
+            error.__context__ = context  # `raise` has replaced it by what the caller handles
+            raise
 
 
 RESERVED = frozenset(name for name in dir(Frame) if not name.startswith("__"))

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+from ._channels import Channel
 from ._context import current
+from ._frame import Outcome
 from ._operations import Join, Result
 
 
@@ -33,7 +35,8 @@ class Handle:
         current().cancel(self.goroutine_id)
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return (yield self.join())
+        outcome: Outcome = yield self.join()
+        return outcome.unwrap()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Handle) and other.goroutine_id == self.goroutine_id
@@ -56,6 +59,10 @@ class ChildRef:
     def result(self) -> Result:
         """Wait for its end; raises `ProcessFailed` (detail D19)."""
         return Result(self.process_id)
+
+    def send(self, channel: Channel[Any] | str, value: Any) -> None:
+        """Send to one of its channels, exactly once, when this transition commits. Does not suspend."""
+        current().send_to(self.process_id, channel.channel_id if isinstance(channel, Channel) else channel, value)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ChildRef) and other.process_id == self.process_id

@@ -2,7 +2,7 @@
 
 Nothing happens when one is made; it is carried out when it is awaited. An operation is a value: it may be stored, passed
 and saved before it is awaited (detail D9). Uncompiled code reaches the driver through `__await__`, which hands the
-operation itself up the coroutine chain; compiled code returns it from a state with `f.suspend(...)`.
+operation itself up the coroutine chain and is sent an `Outcome`; compiled code returns it from a state with `f.suspend(...)`.
 
 Source: authoring.md, "Suspension points"; docs/semantics.md, rules 8 to 13 and 18.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from ._channels import Channel
+    from ._frame import Outcome
 
 Deadline: TypeAlias = timedelta | datetime | float | int
 """When to wake: a duration (`timedelta`, or seconds), or an aware `datetime`."""
@@ -27,7 +28,8 @@ class Operation:
     __slots__ = ()
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return (yield self)
+        outcome: Outcome = yield self
+        return outcome.unwrap()
 
 
 @dataclass(frozen=True, slots=True)

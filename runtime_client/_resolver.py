@@ -65,7 +65,7 @@ _STANDARD_TYPES: tuple[Any, ...] = (
 
 def _fixed_names() -> dict[str, Any]:
     names: dict[str, Any] = {}
-    for name, thing in vars(builtins).items():
+    for thing in vars(builtins).values():
         if isinstance(thing, type) and thing.__module__ == "builtins":
             names.setdefault(f"builtins:{thing.__qualname__}", thing)
     for name in _BUILTIN_FUNCTIONS.split():

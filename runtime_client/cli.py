@@ -22,6 +22,7 @@ from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any, NoReturn
 
+from slct_runtime.wire.address import BadAddress, split_address
 from slct_runtime.wire.api import ApiError
 from slct_runtime.wire.work import DefinitionRecord
 
@@ -331,7 +332,7 @@ def _value(text: str, description: Any, is_json: bool) -> Any:
 
     With `--json` a word is JSON and nothing else, so that `'"40"'` can be told from `40` where both would fit.
     """
-    if not is_json and output.is_text_type(description):
+    if not is_json and output.is_text(text, description):
         return text
     try:
         return json.loads(text)
@@ -486,9 +487,10 @@ def _add_format(verb: argparse.ArgumentParser) -> None:
 
 
 def _address(text: str) -> str:
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    try:
+        split_address(text)
+    except BadAddress as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 

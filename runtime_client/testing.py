@@ -26,9 +26,10 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, assert_never
 
+from slct_runtime._describe import error_text
 from slct_runtime.core import Process as Core
 from slct_runtime.core import channel_facts, from_json, is_ready, new_process, next_due_ms, step, to_json, watched_processes
-from slct_runtime.core.commands import EffectRequest, Emit, Parked, Finished, SendTo, SetLabels, StartProcess
+from slct_runtime.core.commands import EffectRequest, Emit, SendTo, SetLabels, StartProcess
 from slct_runtime.core.effects import CancelEffect, Effect, Finish, Received, RequestEffect, RunGoroutine, WatchProcess
 from slct_runtime.core.events import (
     CancelRequested,
@@ -44,6 +45,8 @@ from slct_runtime.core.events import (
 )
 from slct_runtime.retry import delay_ms, may_retry
 from slct_runtime.wire.work import ChannelFact, RunEffect, RunTransition
+
+
 
 from ._channels import Channel
 from ._codec import Codec
@@ -316,8 +319,18 @@ class Simulation:
         answer, live = run_transition(process.definitions, order, process.live)
         done = TransitionDone(self._now_ms, run.goroutine_id, answer.commands, answer.ending)
         accepted = self._apply_transition(process, done, answer.document)
-        if not process.definition.is_compiled and accepted:
-            process.live = live
+        if not process.definition.is_compiled:
+            process.live = live if accepted else process.live
+            self._exhaust_tries(process, done, accepted)
+
+    def _exhaust_tries(self, process: _Simulated, done: TransitionDone, accepted: bool) -> None:
+        """A coroutine cannot be run again from where it was: every further try of a faulted transition fails alike."""
+        while not accepted and process.status == "running":
+            retry_ms = next_due_ms(process.core)
+            assert retry_ms is not None
+            self._apply(process, TimerDue(retry_ms))
+            process.run = None
+            self._apply(process, replace(done, now_ms=retry_ms))
 
     def _apply_transition(self, process: _Simulated, done: TransitionDone, document: str | None) -> bool:
         accepted = self._apply(process, done)
@@ -419,6 +432,9 @@ class Simulation:
                 cause = None if process.error is None else codec.decode(process.error)
                 assert cause is None or isinstance(cause, BaseException)
                 raise ProcessFailed(process_id, f"{type(cause).__name__}: {cause}") from cause
+            case "faulted":
+                assert process.error is not None
+                raise StillRunning(process_id, "faulted", (error_text(process.error),))
             case status:
                 raise StillRunning(process_id, status, self._waits(process))
 

@@ -20,6 +20,7 @@ from typing import TypeVar
 import libcst as cst
 
 from ._names import Names
+from ._naming import label_in_comment
 from ._normal import (
     Await,
     Body,
@@ -75,16 +76,20 @@ class Normalizer:
         self,
         suspensions: Suspensions,
         names: Names,
-        place_of: Callable[[cst.CSTNode], Place],
+        place_of: Callable[[cst.CSTNode], Place | None],
         helpers: Helpers,
     ) -> None:
         self.suspensions = suspensions
         self.names = names
-        self.place_of = place_of
+        self._place_of = place_of
         self.helpers = helpers
         self.out: list[Normal] = []
         self.place = Place("", 0)
         self.label: str | None = None
+
+    def place_of(self, node: cst.CSTNode) -> Place:
+        """Where a node stands; for one of ours, where the statement stands that it came from."""
+        return self._place_of(node) or self.place
 
     # --- statements ------------------------------------------------------------------------------------------------
 
@@ -391,7 +396,7 @@ class Normalizer:
     # --- expressions -----------------------------------------------------------------------------------------------
 
     def wait(self, operation: Expression, target: str | None) -> None:
-        self.out.append(Await(unparenthesized(operation), target, self.place, self.label))
+        self.out.append(Await(operation, target, self.place, self.label))
         self.label = None
 
     def keep(self, value: Expression) -> Expression:
@@ -680,13 +685,6 @@ def parenthesized(node: Expression) -> Expression:
     return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
 
 
-def unparenthesized(node: Expression) -> Expression:
-    """Without parentheses, unless they hold lines together."""
-    if not node.lpar or isinstance(node, cst.Tuple | cst.GeneratorExp | cst.NamedExpr | cst.Yield):
-        return node
-    return node.with_changes(lpar=node.lpar, rpar=node.rpar)
-
-
 def _plain(node: cst.CSTNode) -> Expression:
     """A target or operand as the right side of an assignment."""
     assert isinstance(node, cst.BaseExpression)
@@ -697,8 +695,6 @@ def _plain(node: cst.CSTNode) -> Expression:
 
 def _label(node: cst.CSTNode) -> str | None:
     """The name in `# slct: state=Paid`, above the statement or at its end."""
-    from ._naming import label_in_comment
-
     comments = [line.comment for line in getattr(node, "leading_lines", ())]
     trailing = getattr(node, "trailing_whitespace", None)
     body = getattr(node, "body", None)

@@ -218,3 +218,25 @@ def captured_names(body: Iterable[ast.AST], local: frozenset[str]) -> set[str]:
         else:
             found |= captured_names(ast.iter_child_nodes(node), local)
     return found
+
+
+def rebound_handler_names(node: Function) -> frozenset[str]:
+    """Names of `except … as name` whose end can be seen: read outside every handler of that name, or nested in one."""
+    found: set[str] = set()
+    _rebound(node.body, frozenset(), {h.name for h in ast.walk(node) if isinstance(h, ast.ExceptHandler)}, found)
+    return frozenset(found)
+
+
+def _rebound(nodes: Iterable[ast.AST], inside: frozenset[str], names: set[str | None], found: set[str]) -> None:
+    for node in nodes:
+        match node:
+            case ast.Name(name, ast.Load() | ast.Del()) if name in names and name not in inside:
+                found.add(name)
+            case ast.ExceptHandler(name=str(name)):
+                if name in inside:
+                    found.add(name)
+                _rebound([*filter(None, [node.type]), *node.body], inside | {name}, names, found)
+                continue
+            case _:
+                pass
+        _rebound(ast.iter_child_nodes(node), inside, names, found)

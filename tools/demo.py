@@ -55,7 +55,7 @@ def run(build: Path, store: Path, chat: ChatService) -> None:
     with App(build, store, chat.url) as app:
         questions = chat.wait_for_questions(2, PATIENCE_S)
         app.send("order-17", "payments", 40, key="payment-1")
-        app.wait_for_field("order-17", "paid", 40)
+        app.wait_for_field("order-17", "paid", "40")
         before = {name: app.places(name) for name in ("order-17", "approval-17")}
         print(f"   order-17     40 of 100 paid, {before['order-17']}")
         print(f"   approval-17  asked in the chat: {' '.join(repr(q['text']) for q in questions)}")
@@ -68,7 +68,7 @@ def run(build: Path, store: Path, chat: ChatService) -> None:
     with App(build, store, chat.url) as app:
         for name, places in before.items():
             expect(app.places(name), places, f"where {name} stands")
-        expect(app.fields("order-17")["paid"], 40, "what order-17 was paid")
+        expect(app.fields("order-17")["paid"], "40", "what order-17 was paid")
         kept = app.wait_until(lambda: app.counter_at_rest(acknowledged), "counter-1 has all acknowledged messages")
         print(f"   counter-1    has counted {kept}, no acknowledged message is missing")
         print(f"   order-17     40 of 100 paid, still {before['order-17']}")
@@ -145,9 +145,9 @@ class App:
     def result(self, process_id: str) -> Any:
         return self._ask(verb="result", id=process_id)
 
-    def fields(self, process_id: str) -> dict[str, Any]:
+    def fields(self, process_id: str) -> dict[str, str]:
         fields: dict[str, str] = self._ask(verb="describe", id=process_id)["fields"]
-        return {name: json.loads(text) for name, text in fields.items()}
+        return fields
 
     def places(self, process_id: str) -> str:
         """Where its goroutines stand, once they all wait: `waits at order.py:29, order.py:38`."""
@@ -160,8 +160,8 @@ class App:
 
         return str(self.wait_until(find, f"{process_id} waits"))
 
-    def wait_for_field(self, process_id: str, name: str, value: Any) -> None:
-        self.wait_until(lambda: self.fields(process_id)[name] == value, f"{name} of {process_id} is {value!r}")
+    def wait_for_field(self, process_id: str, name: str, value: str) -> None:
+        self.wait_until(lambda: self.fields(process_id)[name] == value, f"{name} of {process_id} is {value}")
 
     def counter_at_rest(self, count: int) -> int | None:
         """What the counter has counted, if that is at least `count` and nothing waits to be counted."""

@@ -263,13 +263,20 @@ class _Lowering:
 
     def _dispatch(self, dispatch: Block, handlers: Sequence[Handler], after: Block, context: Context) -> None:
         bodies = [self.block(_naming.handler_hint(h.type), h.place.line, context) for h in handlers]
-        clauses = tuple(Clause(h.type, h.name) for h in handlers)
+        clauses = tuple(Clause(h.type, self._bound_by(h)) for h in handlers)
         dispatch.terminator = Branch(Handlers(clauses), tuple(b.id for b in bodies))
-        for handler, body in zip(handlers, bodies, strict=True):
-            if handler.name is not None and handler.name in self.rebound:
+        for handler, clause, body in zip(handlers, clauses, bodies, strict=True):
+            if clause.name != handler.name:
+                assert handler.name is not None
+                assert clause.name is not None
+                body.statements.append(cst.SimpleStatementLine([assign(handler.name, cst.Name(clause.name))]))
                 self._unbinding_handler(handler, body, after, context)
             else:
                 self._part(body, handler.body, after, context)
+
+    def _bound_by(self, handler: Handler) -> str | None:
+        """The name in the clause: the author's, unless its end is ours to write."""
+        return self.names.fresh("error") if handler.name in self.rebound else handler.name
 
     def _unbinding_handler(self, handler: Handler, start: Block, after: Block, context: Context) -> None:
         """Rule 8: a handler's name is unbound on every way out, where anything could see that it is not."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from ._codes import KINDS, STATUSES
 from ._queries import Row
@@ -15,16 +17,21 @@ def is_independent(batch: Sequence[ProcessCommit]) -> bool:
     own = {commit.process_id for commit in batch}
     if len(own) < len(batch):
         return False
-    return not any(process_id in own for commit in batch for process_id in foreign_ids(commit))
+    concerned: Counter[str] = Counter()
+    created: set[str] = set()
+    for commit in batch:
+        created.update(row.process_id for row in commit.create)
+        concerned.update(_foreign_ids(commit))
+    return own.isdisjoint(concerned) and all(concerned[process_id] == 1 for process_id in created - own)
 
 
-def foreign_ids(commit: ProcessCommit) -> set[str]:
+def _foreign_ids(commit: ProcessCommit) -> set[str]:
     """The other processes that a commit concerns: started by it, or sent to."""
     concerned = {row.process_id for row in commit.create} | {row.process_id for row in commit.inbox_insert}
     return concerned - {commit.process_id}
 
 
-def process_row(values: Row) -> ProcessRow:
+def process_row(values: Sequence[Any]) -> ProcessRow:
     process_id, definition, version, status, seq, core, document, arguments, digest, due_ms, is_ready, *rest = values
     created_ms, updated_ms, labels, result, error = rest
     return ProcessRow(

@@ -134,11 +134,15 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class LoadedProcess:
-    """A row with everything that goes with it; inbox and effects in order of position and effect id."""
+    """A row with everything that goes with it; inbox and effects in order of position and effect id.
+
+    `output_count` is the offset that its next output takes.
+    """
 
     row: ProcessRow
     inbox: tuple[InboxRow, ...]
     effects: tuple[EffectRow, ...]
+    output_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

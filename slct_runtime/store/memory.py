@@ -94,7 +94,10 @@ class MemoryStore:
     @_exclusively
     def load(self, process_ids: Sequence[str]) -> list[LoadedProcess]:
         found = [self._processes[one] for one in dict.fromkeys(process_ids) if one in self._processes]
-        return [LoadedProcess(_own(h.row), _in_order(h.inbox), _in_order(h.effects)) for h in found]
+        return [
+            LoadedProcess(_own(h.row), _in_order(h.inbox), _in_order(h.effects), max(h.outputs, default=-1) + 1)
+            for h in found
+        ]
 
     @_exclusively
     def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:

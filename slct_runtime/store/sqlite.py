@@ -150,10 +150,9 @@ class SqliteStore:
             rows = _fetch_rows(connection, "load_processes", given)
             inbox = _by_process(map(inbox_row, _fetch_rows(connection, "load_inbox", given)))
             effects = _by_process(map(effect_row, _fetch_rows(connection, "load_effects", given)))
-        loaded = map(process_row, rows)
         return [
-            LoadedProcess(row, tuple(inbox.get(row.process_id, ())), tuple(effects.get(row.process_id, ())))
-            for row in loaded
+            LoadedProcess(process_row(row), tuple(inbox.get(row[0], ())), tuple(effects.get(row[0], ())), output_count)
+            for *row, output_count in rows
         ]
 
     def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:

@@ -76,10 +76,11 @@ WITH given (process_id, "offset", payload) AS (VALUES {rows})
 SELECT * FROM given WHERE process_id IS NOT NULL
 
 -- load_processes --
--- The rows of these processes.
+-- The rows of these processes, each with the offset of its next output.
 WITH given (process_id) AS (VALUES {rows})
 SELECT process.process_id, definition, version, status, seq, core, document, arguments, arguments_digest, due_ms,
-       is_ready, created_ms, updated_ms, labels, result, error
+       is_ready, created_ms, updated_ms, labels, result, error,
+       (SELECT coalesce(max("offset") + 1, 0) FROM output WHERE output.process_id = process.process_id)
 FROM given JOIN process USING (process_id)
 
 -- load_inbox --

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from slct_runtime.store.base import EffectRow, InboxRow, KeyRow, LoadedProcess, OutputRow, ProcessCommit, ProcessRow, Store
+from slct_runtime.store.base import (
+    EffectRow,
+    InboxRow,
+    KeyRow,
+    LoadedProcess,
+    OutputRow,
+    ProcessCommit,
+    ProcessRow,
+    Store,
+)
 
 NOBODY = ProcessRow(
     process_id="",

@@ -13,6 +13,7 @@ from slct_runtime.store.base import (
     Conflict,
     DefinitionRow,
     InboxRow,
+    LoadedProcess,
     ProcessCommit,
     ProcessFilter,
     ProcessSummary,
@@ -68,7 +69,14 @@ def test_creating_a_process_that_exists_is_a_conflict_and_changes_nothing(store:
 
 def test_row_is_replaced_from_the_seq_it_started_from(store: Store) -> None:
     store.commit([creation("p", is_ready=True)])
-    changes = {"status": "completed", "document": "{}", "arguments": "", "result": "42", "updated_ms": 2_000, "due_ms": 3}
+    changes = {
+        "status": "completed",
+        "document": "{}",
+        "arguments": "",
+        "result": "42",
+        "updated_ms": 2_000,
+        "due_ms": 3,
+    }
     assert store.commit([advance("p", 0, {**changes, "version": "2", "labels": {"a": "b"}})]) == []
     assert load_one(store, "p").row == process("p", 1, **changes, version="2", labels={"a": "b"})
 
@@ -185,6 +193,13 @@ def test_message_to_a_process_that_does_not_exist_is_left_out(store: Store) -> N
     assert load_one(store, "p").inbox == (message("p", 1),)
 
 
+def test_message_comes_too_early_for_a_process_that_a_later_commit_of_the_batch_creates(store: Store) -> None:
+    store.commit([creation("a"), creation("b")])
+    early = ProcessCommit("a", inbox_insert=(message("child", 1),))
+    assert store.commit([early, advance("b", 0, create=(process("child"),))]) == []
+    assert load_one(store, "child").inbox == ()
+
+
 @pytest.mark.parametrize("kind", ["effect", "child"])
 def test_outcome_reported_twice_is_recorded_once(store: Store, kind: str) -> None:
     store.commit([creation("p"), creation("q")])
@@ -236,6 +251,7 @@ def test_outputs_are_read_from_an_offset(store: Store) -> None:
     store.commit([creation("p"), advance("p", 0, outputs_insert=tuple(output("p", n, str(n)) for n in range(12)))])
     assert [row.payload for row in store.outputs("p", 0, 3)] == ["0", "1", "2"]
     assert store.outputs("p", 10, 100) == [output("p", 10, "10"), output("p", 11, "11")]
+    assert load_one(store, "p").output_count == 12
     assert store.outputs("p", 12, 100) == store.outputs("nobody", 0, 1) == []
 
 
@@ -327,7 +343,9 @@ def test_any_text_survives(store: Store) -> None:
         store.commit(
             [
                 ProcessCommit(name, row),
-                ProcessCommit(name, inbox_insert=(arrived,), keys_insert=(asked,), outputs_insert=(output(name, 0, text),)),
+                ProcessCommit(
+                    name, inbox_insert=(arrived,), keys_insert=(asked,), outputs_insert=(output(name, 0, text),)
+                ),
             ]
         )
         loaded = load_one(store, name)
@@ -370,7 +388,7 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
     assert store.outputs("completed", 0, 9) == store.find_keys([("completed", "k")], 0) == []
     assert len(store.outputs("running", 0, 9)) == len(store.find_keys([("running", "k")], 0)) == 1
     store.commit([creation("completed")])
-    assert load_one(store, "completed") == (type(load_one(store, "completed")))(process("completed"), (), ())
+    assert load_one(store, "completed") == LoadedProcess(process("completed"), (), ())
 
 
 def test_vacuum_forgets_old_keys_of_living_processes(store: Store) -> None:

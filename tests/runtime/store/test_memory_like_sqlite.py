@@ -82,7 +82,7 @@ def all_of(store: Store) -> Any:
     )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(batches=st.lists(st.lists(commits(), max_size=4), max_size=6), before_ms=small)
 def test_memory_and_sqlite_agree(batches: list[list[ProcessCommit]], before_ms: int) -> None:
     with tempfile.TemporaryDirectory() as directory:

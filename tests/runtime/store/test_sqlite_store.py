@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -305,7 +306,7 @@ def test_log_is_bounded_and_gone_after_close(path: Path, store: SqliteStore) -> 
     for seq in range(150):
         store.commit([advance(f"p{n}", seq, {"document": f"{seq:03}" * 1_000}) for n in range(20)])
         sizes.append(log.stat().st_size)
-    assert sum(size > before for before, size in zip(sizes, sizes[1:], strict=False)) < 100, "it starts over"
+    assert sum(size > before for before, size in itertools.pairwise(sizes)) < 100, "it starts over"
     assert max(sizes) < 3 * 1000 * 4096
     store.close()
     assert not log.exists()
@@ -354,9 +355,9 @@ def test_parked_process_takes_little_room(path: Path, store: SqliteStore) -> Non
     core, document = "c" * 80, "d" * 120
     names = [f"order-{n * 2654435761 % 2**64:016x}" for n in range(5_000)]
     store.commit([creation(name, core=core) for name in names])
+    parked = {"core": core, "document": document, "arguments": "", "due_ms": 1_900_000_000_000}
     for start in range(0, len(names), 100):
-        batch = [advance(name, 0, {"core": core, "document": document, "arguments": "", "due_ms": 10**12}) for name in names]
-        store.commit(batch[start : start + 100])
+        store.commit([advance(name, 0, parked) for name in names[start : start + 100]])
     store.close()
     texts = len(core) + len(document) + len(names[0])
     assert path.stat().st_size / len(names) - texts < 150

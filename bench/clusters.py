@@ -1,0 +1,70 @@
+"""The runtime to be measured: embedded in this OS process, or runtime and worker as OS processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from runtime_client import Client, Definitions
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+def compile_programs(build: Path) -> Definitions:
+    """The programs of the benchmark, compiled by the command that an author uses."""
+    command = [sys.executable, "-m", "slct_compile", str(PROGRAMS), "-o", str(build)]
+    subprocess.run(command, check=True)
+    sys.path.insert(0, str(build))
+    from slct_definitions import defs  # type: ignore[import-not-found]
+
+    assert isinstance(defs, Definitions)
+    return defs
+
+
+@asynccontextmanager
+async def embedded(folder: Path, definitions: Definitions, client_count: int) -> AsyncIterator[list[Client]]:
+    """One runtime here; it has one client, given as often as asked for."""
+    async with Client.embedded(str(folder / "embedded.db"), definitions) as client:
+        yield [client] * client_count
+
+
+@asynccontextmanager
+async def over_grpc(
+    folder: Path, build: Path, definitions: Definitions, client_count: int
+) -> AsyncIterator[list[Client]]:
+    """A runtime and a worker, each an OS process; every client has a connection of its own."""
+    store = f"sqlite:///{folder / 'grpc.db'}"
+    runtime = _command(folder / "runtime.log", "runtime", "--store", store, "--listen", "127.0.0.1:0")
+    processes = [runtime]
+    try:
+        target = _said(runtime, "slct runtime listens on ").split(",")[0]
+        worker = _command(folder / "worker.log", "worker", str(build), "--runtime", target, "--version", "1")
+        processes.insert(0, worker)
+        _said(worker, "slct worker serves ")
+        async with AsyncExitStack() as stack:
+            clients = [Client(target, definitions) for _ in range(client_count)]
+            yield [await stack.enter_async_context(client) for client in clients]
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.communicate()
+
+
+def _command(log: Path, *arguments: str) -> subprocess.Popen[str]:
+    """`slct ...` as an OS process; its first line comes through a pipe."""
+    command = [sys.executable, "-m", "runtime_client.cli", *arguments]
+    with log.open("w") as errors:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+
+
+def _said(process: subprocess.Popen[str], start: str) -> str:
+    """What follows `start` in the first line that the process says."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line.startswith(start):
+        raise RuntimeError(f"{process.args!r} said {line!r} instead of {start!r}")
+    return line.removeprefix(start).strip()

@@ -1,0 +1,103 @@
+"""How half-used iterators of the builtins are written and read: over sequences and ranges, and enumerate, zip, map, filter.
+
+Compiled `for` loops use cursors of our own (`_cursors.py`); these are for iterators that an author holds by name. Iterators over
+dicts and sets are refused: they do not tell what they iterate over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ._errors import CodecError
+
+if TYPE_CHECKING:
+    from ._codec import Decoder, Encoder, Json
+
+_OVER: dict[str, tuple[Any, ...]] = {
+    "list": (list,),
+    "tuple": (tuple,),
+    "str": (str,),
+    "bytes": (bytes,),
+    "bytearray": (bytearray,),
+    "range": (range,),
+    "reversed_list": (list,),
+    "reversed": (tuple, str, bytes, bytearray),
+}
+"""Kind to the exact types iterated over."""
+
+_KINDS: dict[type, str] = {
+    type(iter([])): "list",
+    type(iter(())): "tuple",
+    type(iter("")): "str",
+    type(iter("é")): "str",
+    type(iter(b"")): "bytes",
+    type(iter(bytearray())): "bytearray",
+    type(iter(range(0))): "range",
+    type(iter(range(1 << 70))): "range",
+    type(reversed([])): "reversed_list",
+    type(reversed(())): "reversed",
+}
+
+_COMPOSED: dict[str, Callable[..., Any]] = {"enumerate": enumerate, "zip": zip, "map": map, "filter": filter}
+
+
+def _write_sequence(encoder: Encoder, value: Any) -> Json:
+    kind = _KINDS[type(value)]
+    node: Json = {"$": "iterator", "kind": kind}
+    encoder.memo[id(value)] = node
+    encoder.has_iterators = True
+    reduced = value.__reduce__()  # (iter, (sequence,), index), or (iter, (empty,)) when it is used up
+    if len(reduced) > 2:
+        over = encoder.temporary(reduced[1][0])
+        if type(over) not in _OVER[kind]:
+            raise CodecError(
+                f"an iterator over a {type(over).__qualname__} cannot be saved", help="iterate over a list of it"
+            )
+        node["v"] = encoder.field("(iterated)", over)
+        node["at"] = encoder.encode(reduced[2])
+    return node
+
+
+def _read_sequence(decoder: Decoder, node: dict[str, Json]) -> Any:
+    kind = node["kind"]
+    types = _OVER[kind]
+    over = decoder.value(node["v"]) if "at" in node else types[0]()
+    if type(over) not in types:
+        raise CodecError(f"an iterator of kind {kind!r} is not over a {type(over).__name__}")
+    iterator: Any = reversed(over) if kind.startswith("reversed") else iter(over)
+    if "at" in node:
+        iterator.__setstate__(decoder.value(node["at"]))
+    return iterator
+
+
+def _write_composed(encoder: Encoder, value: Any) -> Json:
+    node: Json = {"$": "iterator", "kind": type(value).__name__}
+    encoder.memo[id(value)] = node
+    encoder.has_iterators = True
+    before = encoder.reference_count
+    reduced = value.__reduce__()
+    node["v"] = encoder.array(encoder.temporary(reduced[1]))
+    if len(reduced) > 2:
+        node["strict"] = True
+    if encoder.reference_count != before:
+        encoder.is_doubtful = True  # one that leads back to itself cannot be made
+    return node
+
+
+def _read_composed(decoder: Decoder, node: dict[str, Json]) -> Any:
+    make = _COMPOSED[node["kind"]]
+    parts = decoder.array(node["v"])
+    return make(*parts, strict=True) if make is zip and node.get("strict") is True else make(*parts)
+
+
+def _read_iterator(decoder: Decoder, node: dict[str, Json]) -> Any:
+    return _read_composed(decoder, node) if node["kind"] in _COMPOSED else _read_sequence(decoder, node)
+
+
+WRITERS: dict[type, Callable[[Encoder, Any], Json]] = {
+    **dict.fromkeys(_KINDS, _write_sequence),
+    **dict.fromkeys((enumerate, zip, map, filter), _write_composed),
+}
+
+READERS: dict[Any, Callable[[Decoder, dict[str, Json]], Any]] = {"iterator": _read_iterator}

@@ -1,0 +1,334 @@
+"""What durable code calls: operations to await, and what takes effect when the transition commits.
+
+Everything here checks its arguments at the call, so that a mistake shows at the line that makes it.
+
+Source: authoring.md, "Suspension points"; docs/semantics.md, rules 8 to 13 and 18.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, NoReturn, TypeVar
+
+from ._channels import Channel
+from ._context import current
+from ._errors import Cancelled
+from ._frame import Frame
+from ._handles import ChildRef, Handle
+from ._operations import After, Call, Deadline, Default, Operation, Recv, Retry, Select, Send
+from ._process import Process, definition_name, is_durable
+
+T = TypeVar("T")
+
+DURATION_S_MAX = 1_000 * 366 * 86_400
+"""Longest duration, in seconds: a thousand years."""
+
+
+# --- operations -----------------------------------------------------------------------------------------------------------
+
+
+def recv(channel: Channel[Any] | str | None) -> Recv:
+    """Wait for a value from a channel; raises `ChannelClosed` once it is closed and drained. None is never ready."""
+    return Recv(_channel(channel, "recv"))
+
+
+def send(channel: Channel[Any] | str | None, value: Any) -> Send:
+    """Wait until a receiver takes the value, or until there is room in the buffer; raises `ChannelClosed`."""
+    return Send(_channel(channel, "send"), value)
+
+
+def after(deadline: Deadline) -> After:
+    """Wait for a time: a `timedelta`, a number of seconds, or an aware `datetime`. What is past is ready at once."""
+    return After(_deadline(deadline))
+
+
+def sleep(deadline: Deadline) -> After:
+    """Wait, as `after`. `sleep(0)` lets the other goroutines run."""
+    return After(_deadline(deadline))
+
+
+def call(
+    function: Callable[..., Any],
+    /,
+    *args: Any,
+    retry: Retry | None = None,
+    timeout: float | timedelta | None = None,
+    key: str | None = None,
+    at_most_once: bool = False,
+    queue: str = "default",
+    **kwargs: Any,
+) -> Call:
+    """Run an ordinary function, sync or async, outside the transition: an effect (rule 18). Gives its result.
+
+    Args:
+      retry: How often it is attempted. timeout: of one attempt, in seconds or a timedelta. key: takes the place of the request's
+        number in the idempotency key. at_most_once: never attempted twice (rule 19). queue: which workers run it.
+
+    Raises, when awaited:
+      CallFailed: the last attempt failed; `__cause__` is its exception. EffectUnknown: at most once, and nobody knows.
+    """
+    _check_effect(function)
+    if retry is not None and not isinstance(retry, Retry):
+        raise TypeError(f"retry is a Retry, got {retry!r}")
+    if retry is not None:
+        _check_retry(retry)
+    if timeout is not None and _seconds(timeout, "timeout") <= 0:
+        raise ValueError(f"a timeout is longer than nothing, got {timeout!r}")
+    if key is not None and not (isinstance(key, str) and key):
+        raise TypeError(f"key is a text that is not empty, got {key!r}")
+    if not isinstance(queue, str):
+        raise TypeError(f"queue is the name of a queue, got {queue!r}")
+    return Call(function, args, kwargs, retry or Retry(), timeout, key, bool(at_most_once), queue)
+
+
+def default() -> Default:
+    """The case of a `select` that is taken when no other is ready."""
+    return Default()
+
+
+def select(*cases: Operation | Handle, label: str | None = None, **named: Operation | Handle) -> Select:
+    """Wait for the first of several operations, in the order written (rule 10). Gives `Selected(case, value, ok)`.
+
+    Args:
+      label: A name for the state, kept when the code around it is edited; read by the compiler.
+    """
+    if label is not None and not isinstance(label, str):
+        raise TypeError(f"label is the name of a state, got {label!r}\n  help: a case needs another name than 'label'")
+    names: tuple[int | str, ...] = (*range(len(cases)), *named)
+    checked = zip(names, (*cases, *named.values()), strict=True)
+    return Select(names, tuple(_case(name, case) for name, case in checked))
+
+
+def gather(*awaited: Any) -> NoReturn:
+    """Wait for several frames or operations at once. Not supported yet."""
+    raise _unsupported("gather()", "start each with handle = go(frame), then await each handle")
+
+
+# --- what takes effect when the transition commits -----------------------------------------------------------------------
+
+
+def go(frame: Any, /) -> Handle:
+    """Run a durable function in a new goroutine of this process.
+
+    Raises:
+      TypeError: not a frame. RuntimeError: the frame has been started already, or this is not durable code.
+    """
+    if not isinstance(frame, Frame):
+        if inspect.iscoroutine(frame):
+            frame.close()
+        raise TypeError(
+            f"go() takes a durable function that was called, got {_shown(frame)}\n"
+            "  help: go(self.method(...)), or mark the function with @durable"
+        )
+    return current().go(frame)
+
+
+def start(definition: str | type[Process], /, *args: Any, id: str | None = None, **kwargs: Any) -> ChildRef:
+    """Start another process when this transition commits. The same id again is the same process (rule 15)."""
+    if not isinstance(definition, str):
+        definition_name(definition)
+    if id is not None and not (isinstance(id, str) and id):
+        raise TypeError(f"a process id is a text that is not empty, got {id!r}")
+    return current().start(definition, args, kwargs, id)
+
+
+def close(channel: Channel[Any] | str) -> None:
+    """Close a channel: what it holds is still received. Raises `ChannelClosed` if it is closed already."""
+    held = _channel(channel, "close")
+    if held is None:
+        raise TypeError("the nil channel cannot be closed")
+    current().close(held.channel_id if isinstance(held, Channel) else held)
+
+
+def make_channel(capacity: int = 0) -> Channel[Any]:
+    """A new channel that lives in this process: it may be stored, passed, and sent over channels."""
+    return current().make_channel(Channel[Any](capacity).capacity)
+
+
+def now() -> datetime:
+    """The time of this transition, in UTC."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=current().now_ms)
+
+
+def emit(value: Any) -> None:
+    """Append a value to the output of this process, which clients may read."""
+    current().emit(value)
+
+
+# --- what is not there yet -----------------------------------------------------------------------------------------------
+
+
+class timeout:
+    """`async with timeout(t):` raises `TimeoutError` at the suspension that outlives it. Not supported yet."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        raise _unsupported("timeout()", "match await select(value=..., late=after(t))")
+
+    async def __aenter__(self) -> None:
+        raise AssertionError("never made")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        raise AssertionError("never made")
+
+
+class TaskGroup:
+    """`async with TaskGroup() as tg: tg.go(...)`, as in asyncio. Not supported yet."""
+
+    def __init__(self) -> None:
+        raise _unsupported("TaskGroup", "start each with handle = go(frame), then await each handle")
+
+    async def __aenter__(self) -> TaskGroup:
+        raise AssertionError("never made")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        raise AssertionError("never made")
+
+    def go(self, frame: Any, /) -> Handle:
+        """Run a durable function in this group."""
+        raise AssertionError("never made")
+
+
+def _unsupported(what: str, instead: str) -> NotImplementedError:
+    return NotImplementedError(f"{what} is not supported yet\n  help: {instead}")
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------------
+
+
+def _shown(thing: Any) -> str:
+    if inspect.iscoroutine(thing):
+        return f"a plain coroutine, {thing.__qualname__}()"
+    if callable(thing) and hasattr(thing, "__qualname__"):
+        return f"{thing.__qualname__} (not called)"
+    return repr(thing)
+
+
+def _channel(channel: Channel[Any] | str | None, what: str) -> Channel[Any] | str | None:
+    if channel is None or (isinstance(channel, str) and channel):
+        return channel
+    if not isinstance(channel, Channel):
+        raise TypeError(f"{what}() takes a channel, its name, or None, got {channel!r}")
+    if not channel.channel_id:
+        raise TypeError(
+            f"{what}() on a channel that belongs to no process\n"
+            "  help: declare it in the process class, or make it with make_channel()"
+        )
+    return channel
+
+
+def _case(name: int | str, case: Any) -> Operation:
+    where = f"case {name!r} of select()"
+    match case:
+        case Handle():
+            return case.join()
+        case Select():
+            raise TypeError(f"{where} is a select itself\n  help: put its cases into the outer one")
+        case Operation():
+            return case
+        case Frame():
+            raise TypeError(f"{where} is a frame, and a case never starts one\n  help: go(frame), and wait for its handle")
+        case ChildRef():
+            raise TypeError(f"{where} is a process\n  help: ref.result() waits for its end")
+        case _:
+            if inspect.iscoroutine(case):
+                case.close()
+            raise TypeError(f"{where} cannot be waited for: {_shown(case)}\n  help: recv, send, after, call, a handle, ...")
+
+
+def _deadline(deadline: Any) -> Deadline:
+    if isinstance(deadline, datetime):
+        if deadline.tzinfo is None or deadline.utcoffset() is None:
+            raise ValueError(
+                f"a deadline needs a time zone, got the naive {deadline!r}\n  help: datetime(..., tzinfo=UTC), or a timedelta"
+            )
+        return deadline
+    _seconds(deadline, "deadline")
+    return deadline  # type: ignore[no-any-return]
+
+
+def _seconds(duration: Any, what: str) -> float:
+    """A duration in seconds. One that is past is allowed: `deadline - now()` may be."""
+    if isinstance(duration, timedelta):
+        seconds = duration.total_seconds()
+    elif isinstance(duration, int | float) and not isinstance(duration, bool):
+        seconds = duration
+    else:
+        raise TypeError(f"a {what} is a timedelta, seconds, or an aware datetime, got {duration!r}")
+    if math.isnan(seconds) or abs(seconds) > DURATION_S_MAX:
+        raise ValueError(f"a {what} of {duration!r} is no time that comes\n  help: recv(None) waits for ever")
+    return seconds
+
+
+def _check_retry(retry: Retry) -> None:
+    if retry.max_attempts is not None and (not isinstance(retry.max_attempts, int) or retry.max_attempts < 1):
+        raise ValueError(f"max_attempts is a whole number from 1 up, or None, got {retry.max_attempts!r}")
+    for name in ("first", "longest"):
+        if _seconds(getattr(retry, name), f"retry delay ({name})") < 0:
+            raise ValueError(f"a retry delay is not negative, got {name}={getattr(retry, name)!r}")
+    if not retry.factor >= 1 or not math.isfinite(retry.factor):
+        raise ValueError(f"factor is a number from 1 up, got {retry.factor!r}")
+    if not 0 <= retry.jitter <= 1:
+        raise ValueError(f"jitter is a number from 0 to 1, got {retry.jitter!r}")
+    for kind in retry.non_retryable:
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise TypeError(f"non_retryable holds exception types, got {kind!r}")
+
+
+def _check_effect(function: Any) -> None:
+    """Refuse what a worker could not find by name."""
+    if isinstance(function, Frame) or is_durable(getattr(function, "__func__", function)):
+        raise TypeError(
+            f"call() runs ordinary functions, {_shown(function)} is durable\n  help: await it, or start it with go()"
+        )
+    if inspect.iscoroutine(function):
+        function.close()
+        raise TypeError("call() takes the function, not what it returned\n  help: call(fn, *args), not call(fn(*args))")
+    if not callable(function):
+        raise TypeError(f"call() takes a function, got {function!r}")
+    inner = function
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    if isinstance(getattr(inner, "__self__", None), Process):
+        raise TypeError(
+            f"call() cannot run {inner.__qualname__}: effects run outside of the process\n"
+            "  help: make it a function of the module, and pass it what it needs"
+        )
+    qualname = getattr(inner, "__qualname__", None)
+    if not isinstance(qualname, str):
+        raise TypeError(f"call() takes a function that has a name, got {function!r}\n  help: define a function at module level")
+    if "<lambda>" in qualname or "<locals>" in qualname:
+        what = "a lambda" if "<lambda>" in qualname else f"{qualname}, which is local to a function"
+        raise TypeError(
+            f"call() cannot run {what}: a worker could not find it by name\n"
+            "  help: define it at module level; functools.partial keeps arguments"
+        )
+
+
+__all__ = [
+    "Cancelled",
+    "TaskGroup",
+    "after",
+    "call",
+    "close",
+    "default",
+    "emit",
+    "gather",
+    "go",
+    "make_channel",
+    "now",
+    "recv",
+    "select",
+    "send",
+    "sleep",
+    "start",
+    "timeout",
+]

@@ -1,0 +1,240 @@
+"""The durable functions of one module, each with all that the later passes need to know about it.
+
+Knows the tree as parsed and what the index says; decides names of frames and prefixes of states, so that two functions of
+one class never meet.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import libcst as cst
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+
+from ._index import DurableName, Index, ModuleInfo, dotted_name, durable_functions
+from ._names import Names
+from ._naming import camel, unique
+from ._scopes import FunctionNames, function_names
+from .diagnostics import Place
+
+
+class Kind(Enum):
+    METHOD = "method"  # states are methods of the class, beside the stub
+    STATIC = "static"  # states are in the frame class, which is in the class
+    FUNCTION = "function"  # states are in the frame class, at module level
+
+
+@dataclass(frozen=True, slots=True)
+class DurableFunction:
+    """One durable function as found."""
+
+    kind: Kind
+    qualname: str
+    node: cst.FunctionDef
+    parsed: ast.AsyncFunctionDef
+    own: FunctionNames
+    frame_class: str
+    prefix: str
+    class_members: frozenset[str]
+    methods: frozenset[str]
+    is_classmethod: bool
+
+    @property
+    def name(self) -> str:
+        return self.parsed.name
+
+    @property
+    def class_name(self) -> str:
+        return self.qualname.rpartition(".")[0]
+
+    @property
+    def receiver(self) -> str | None:
+        """The name of `self`."""
+        if self.kind is not Kind.METHOD or not self.own.parameters:
+            return None
+        positional = [*self.parsed.args.posonlyargs, *self.parsed.args.args]
+        return positional[0].arg if positional else None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Without `self`."""
+        return tuple(p for p in self.own.parameters if p != self.receiver)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedModule:
+    """A module with durable code: its text, tree and positions, and the functions found."""
+
+    info: ModuleInfo
+    tree: cst.Module
+    positions: Mapping[cst.CSTNode, CodeRange]
+    functions: tuple[DurableFunction, ...]
+
+    def place(self, node: cst.CSTNode) -> Place | None:
+        """Where a node of the tree stands; None for a node made since."""
+        found = self.positions.get(node)
+        if found is None:
+            return None
+        return Place(self.info.path, found.start.line, found.start.column, found.end.line, found.end.column)
+
+
+def find_definitions(index: Index, info: ModuleInfo) -> ParsedModule | None:
+    """Parse a module for good and find its durable functions; None if it has none."""
+    durable = durable_functions(index, info)
+    if not durable:
+        return None
+    wrapper = MetadataWrapper(cst.parse_module(info.source), unsafe_skip_copy=True)
+    positions = wrapper.resolve(PositionProvider)
+    functions: list[DurableFunction] = []
+    taken: dict[str, set[str]] = {}
+    for node in _function_nodes(wrapper.module.body):
+        start = positions[node].start
+        found = durable.get((start.line, _byte_column(info.source, start.line, start.column)))
+        if found is not None:
+            functions.append(_describe(info, node, found, taken))
+    return ParsedModule(info, wrapper.module, positions, tuple(functions))
+
+
+def _byte_column(source: str, line: int, column: int) -> int:
+    """`ast` counts bytes, libcst characters; before a `def` stand only spaces and tabs."""
+    return column
+
+
+def _function_nodes(body: object) -> Iterator[cst.FunctionDef]:
+    """Functions at module level and in classes, also under `if` and `try`; none inside functions."""
+    for node in body if isinstance(body, list | tuple) else ():
+        if isinstance(node, cst.FunctionDef):
+            yield node
+        else:
+            for child in getattr(node, "children", ()):
+                yield from _function_nodes([child])
+
+
+def _describe(
+    info: ModuleInfo, node: cst.FunctionDef, found: DurableName, taken: dict[str, set[str]]
+) -> DurableFunction:
+    class_name = found.qualname.rpartition(".")[0]
+    kind = _kind(found.kind)
+    members = _members(info, class_name)
+    methods = _method_names(info, class_name)
+    used = taken.setdefault(class_name, set(members))
+    prefix = camel(found.node.name) or "Function"
+    wanted, number = prefix, 1
+    while f"{prefix}Frame" in used or any(m.startswith(f"{prefix}_") for m in used):
+        number += 1
+        prefix = f"{wanted}{number}"
+    used.add(f"{prefix}Frame")
+    return DurableFunction(
+        kind=kind,
+        qualname=found.qualname,
+        node=node,
+        parsed=found.node,
+        own=function_names(found.node),
+        frame_class=f"{prefix}Frame",
+        prefix=prefix,
+        class_members=frozenset(members),
+        methods=frozenset(methods),
+        is_classmethod=found.kind == "class",
+    )
+
+
+def _kind(kind: str) -> Kind:
+    match kind:
+        case "durable" | "process":
+            return Kind.FUNCTION
+        case "static":
+            return Kind.STATIC
+        case _:
+            return Kind.METHOD
+
+
+def _members(info: ModuleInfo, class_name: str) -> set[str]:
+    """What a class or, for functions, the module binds: what new names beside them must not meet."""
+    if not class_name:
+        return {*info.names, *(n.id for n in ast.walk(info.tree) if isinstance(n, ast.Name))}
+    found: set[str] = set()
+    for child in ast.walk(info.classes[class_name].node):
+        for field in ("name", "id", "attr"):
+            value = getattr(child, field, None)
+            if isinstance(value, str):
+                found.add(value)
+    return found
+
+
+def _method_names(info: ModuleInfo, class_name: str) -> set[str]:
+    """Methods that nothing in the module assigns over: `self.name` is the same whenever it is read."""
+    if not class_name:
+        return set()
+    body = info.classes[class_name].node.body
+    methods = {n.name for n in body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and not n.decorator_list}
+    assigned = {
+        n.attr for n in ast.walk(info.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store | ast.Del)
+    }
+    return methods - assigned
+
+
+def stable_globals(info: ModuleInfo) -> frozenset[str]:
+    """Global names that mean the same whenever they are read: bound once by def, class or import; untouched builtins."""
+    bindings: dict[str, int] = {}
+    steady: set[str] = set()
+    rebound: set[str] = set()
+    for node in ast.walk(info.tree):
+        if isinstance(node, ast.Global):
+            rebound.update(node.names)
+    for statement in info.tree.body:
+        for name in _bound_at_top(statement):
+            bindings[name] = bindings.get(name, 0) + 1
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            steady.add(statement.name)
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            steady.update(_bound_at_top(statement))
+    free = {n for n in dir(builtins) if n not in bindings} if not info.stars else set()
+    return frozenset(({n for n in steady if bindings[n] == 1} | free) - rebound)
+
+
+def _bound_at_top(statement: ast.stmt) -> list[str]:
+    from ._scopes import bound_names
+
+    return list(bound_names([statement]))
+
+
+def make_names(module: ParsedModule, function: DurableFunction, stable: frozenset[str]) -> Names:
+    """The names of a function, ready to give out temporaries."""
+    return Names(
+        function.own,
+        receiver=function.receiver,
+        stable=stable,
+        methods=function.methods,
+        unsteady=_rebound_parameters(function),
+        taken=(*module.info.names, *dir(builtins)),
+    )
+
+
+def _rebound_parameters(function: DurableFunction) -> frozenset[str]:
+    """Parameters that are bound again, deleted, or open to an inner function."""
+    from ._scopes import bound_names
+
+    bound = set(bound_names(function.parsed.body))
+    inner = {n for c in ast.walk(function.parsed) if isinstance(c, ast.Nonlocal) for n in c.names}
+    return frozenset(bound | inner)
+
+
+def decorator_names(node: ast.AsyncFunctionDef) -> list[tuple[str, ast.expr]]:
+    """Each decorator's dotted name, and its expression."""
+    return [(dotted_name(d.func if isinstance(d, ast.Call) else d), d) for d in node.decorator_list]
+
+
+__all__ = [
+    "DurableFunction",
+    "Kind",
+    "ParsedModule",
+    "decorator_names",
+    "find_definitions",
+    "make_names",
+    "stable_globals",
+    "unique",
+]

@@ -1,0 +1,96 @@
+"""What generated code imports, under names that the author's module does not use."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from ._definitions import ParsedModule
+from ._format import Replacement
+from ._normalize import Helpers
+from .emit import RuntimeNames
+
+_HELPERS = ("iterate", "iterate_async", "next_async", "enter", "leave", "enter_async", "leave_async")
+_HELPER_MODULE = "runtime_client._cursors"
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """The names chosen for one module."""
+
+    words: RuntimeNames
+    helpers: Helpers
+    needs_helpers: bool
+
+    def replacement(self, module: ParsedModule) -> Replacement:
+        """The import lines, after the module's first imports."""
+        line = insertion_line(module.info.tree)
+        words = self.words
+        pairs = (("Frame", words.frame), ("Instruction", words.instruction), ("State", words.state))
+        text = f"from runtime_client import {_names(pairs)}\n"
+        if self.needs_helpers:
+            used = [(h, getattr(self.helpers, h)) for h in _needed(module)]
+            text += f"from {_HELPER_MODULE} import {_names(tuple(used))}\n" if used else ""
+        return Replacement(line, line - 1, text)
+
+
+def _names(pairs: tuple[tuple[str, str], ...]) -> str:
+    return ", ".join(name if name == alias else f"{name} as {alias}" for name, alias in pairs)
+
+
+def choose_imports(module: ParsedModule) -> Imports:
+    """Each under its own name, or `slct_name` if the module mentions that name anywhere."""
+    mentioned = _mentioned(module.info.tree)
+
+    def choose(name: str) -> str:
+        while name in mentioned:
+            name = f"slct_{name}"
+        return name
+
+    words = RuntimeNames(choose("Frame"), choose("State"), choose("Instruction"))
+    helpers = Helpers(**{name: choose(name) for name in _HELPERS})
+    return Imports(words, helpers, bool(_needed(module)))
+
+
+def _needed(module: ParsedModule) -> list[str]:
+    """The helpers that the module's suspending loops and `with` blocks call."""
+    found: dict[str, None] = {}
+    for function in module.functions:
+        for node in ast.walk(function.parsed):
+            match node:
+                case ast.AsyncFor():
+                    found.update(dict.fromkeys(("iterate_async", "next_async")))
+                case ast.AsyncWith():
+                    found.update(dict.fromkeys(("enter_async", "leave_async")))
+                case ast.For() if _suspends(node):
+                    found["iterate"] = None
+                case ast.With() if _suspends(node):
+                    found.update(dict.fromkeys(("enter", "leave")))
+                case _:
+                    pass
+    return [h for h in _HELPERS if h in found]
+
+
+def _suspends(node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Await | ast.AsyncFor | ast.AsyncWith) for n in ast.walk(node))
+
+
+def _mentioned(tree: ast.Module) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        for name in ("id", "attr", "arg", "name", "asname"):
+            value = getattr(node, name, None)
+            if isinstance(value, str):
+                found.update(value.split("."))
+    return found
+
+
+def insertion_line(tree: ast.Module) -> int:
+    """The line before which imports go: after the docstring and the imports that the module opens with."""
+    line = 1
+    for position, node in enumerate(tree.body):
+        docstring = position == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not docstring and not isinstance(node, ast.Import | ast.ImportFrom):
+            break
+        line = (node.end_lineno or node.lineno) + 1
+    return line

@@ -1,0 +1,264 @@
+"""`slct_definitions.py` and `slct_manifest.json`: what the build defines, for people's imports and for the runtime.
+
+The manifest says what a deployment must know to decide whether saved frames fit: functions, states, live slots with their
+types, select cases, effects; and which files the compiler wrote, so that it removes those and no others.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from ._checks import definition_of
+from ._index import ClassInfo, Index, ModuleInfo, dotted_name
+from ._naming import definition_name, words_of
+from ._pipeline import ModuleOutput
+from .emit import Compiled
+from .ir import ops
+from .lower.states import StateCode
+
+FORMAT = 1
+MANIFEST = "slct_manifest.json"
+DEFINITIONS = "slct_definitions.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A process class or `@process` function, by its deployed name."""
+
+    name: str
+    module: str
+    qualname: str
+
+
+def find_process_definitions(index: Index) -> list[Definition]:
+    """All of the tree, by name."""
+    found = []
+    for info in index.modules.values():
+        for class_info in info.classes.values():
+            if index.is_process(class_info) and index.has_entry(class_info):
+                found.append(Definition(_class_definition_name(class_info), info.name, class_info.qualname))
+        for name, function in info.functions.items():
+            if index.durable_decorator(info.name, function) == "process":
+                found.append(Definition(definition_of(index, info, function) or name, info.name, name))
+    return sorted(found, key=lambda d: (d.name, d.module, d.qualname))
+
+
+def _class_definition_name(info: ClassInfo) -> str:
+    for keyword in info.node.keywords:
+        if keyword.arg == "name" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str):
+            return keyword.value.value
+    return definition_name(info.qualname.rpartition(".")[2])
+
+
+def definitions_module(definitions: Sequence[Definition], modules: Sequence[str]) -> str:
+    """The text of `slct_definitions.py`."""
+    imported: dict[str, str] = {}
+    lines: list[str] = []
+    names: dict[tuple[str, str], str] = {}
+    for definition in definitions:
+        top, _, rest = definition.qualname.partition(".")
+        alias = top if imported.get(top, definition.module) == definition.module else ""
+        alias = alias if alias and alias not in _OWN else f"{definition.module.replace('.', '_')}_{top}"
+        if imported.get(alias) != definition.module:
+            imported[alias] = definition.module
+            renamed = "" if alias == top else f" as {alias}"
+            lines.append(f"from {definition.module} import {top}{renamed}")
+        names[definition.module, definition.qualname] = f"{alias}.{rest}" if rest else alias
+    entries = "".join(f'        "{d.name}": {names[d.module, d.qualname]},\n' for d in definitions)
+    shown = "".join(f'        "{m}",\n' for m in modules)
+    imports = "\n".join(sorted(lines))
+    return (
+        '"""Written by slct-compile: the definitions of this build. `slct_manifest.json` describes their states."""\n\n'
+        "from pathlib import Path\n\n"
+        f"from runtime_client import Definitions\n\n{imports}{chr(10) if imports else ''}\n"
+        f"defs = Definitions(\n    {{\n{entries}    }},\n    modules=(\n{shown}    ),\n"
+        f'    manifest=Path(__file__).with_name("{MANIFEST}"),\n)\n'
+    )
+
+
+_OWN = frozenset({"Path", "Definitions", "defs"})
+
+
+def manifest(
+    index: Index, outputs: Mapping[str, ModuleOutput], definitions: Sequence[Definition], files: Sequence[str]
+) -> str:
+    """The text of `slct_manifest.json`."""
+    functions = {
+        f"{output.info.name}:{one.function.qualname}": _function(output.info, one)
+        for output in outputs.values()
+        for one in output.compiled
+    }
+    content = {
+        "format": FORMAT,
+        "modules": sorted(m for m in index.modules if not m.endswith("__main__")),
+        "definitions": {d.name: _definition(index, d, functions) for d in definitions},
+        "functions": dict(sorted(functions.items())),
+        "files": sorted(files),
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _definition(index: Index, definition: Definition, functions: Mapping[str, Any]) -> dict[str, Any]:
+    info = index.modules[definition.module]
+    described: dict[str, Any] = {
+        "class": f"{definition.module}:{definition.qualname}",
+        "source": info.path,
+        "modules": [definition.module],
+        "functions": [],
+        "channels": {},
+        "fields": {},
+        "parameters": [],
+    }
+    if definition.qualname not in info.classes:
+        key = f"{definition.module}:{definition.qualname}"
+        return described | {"functions": [key], "parameters": functions.get(key, {}).get("parameters", [])}
+    ancestors = index.ancestors(info.classes[definition.qualname])
+    found: dict[str, str] = {}
+    for ancestor in ancestors:
+        for name in ancestor.async_methods:
+            found.setdefault(name, f"{ancestor.module}:{ancestor.qualname}.{name}")
+    described["modules"] = sorted({a.module for a in ancestors})
+    described["functions"] = sorted(found.values())
+    for ancestor in reversed(ancestors):
+        channels, fields = _attributes(index, ancestor)
+        described["channels"].update(channels)
+        described["fields"].update(fields)
+    if "main" in found:
+        described["parameters"] = functions.get(found["main"], {}).get("parameters", [])
+    return described
+
+
+def _attributes(index: Index, info: ClassInfo) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Declared channels and shared fields of one class."""
+    channels: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    for node in info.node.body:
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Call() as value) | ast.AnnAssign(
+                ast.Name(name), _, ast.Call() as value
+            ) if index.runtime_name(info.module, value.func) == "Channel":
+                channels[name] = {"type": _element_type(value), "capacity": _capacity(value)}
+            case ast.AnnAssign(ast.Name(name), annotation, value):
+                if "ClassVar" not in ast.unparse(annotation):
+                    fields[name] = {"type": ast.unparse(annotation), "default": value is not None}
+            case _:
+                pass
+    return channels, fields
+
+
+def _element_type(call: ast.Call) -> str | None:
+    return ast.unparse(call.func.slice) if isinstance(call.func, ast.Subscript) else None
+
+
+def _capacity(call: ast.Call) -> int | str:
+    given = [*call.args, *(k.value for k in call.keywords if k.arg == "capacity")]
+    if not given:
+        return 0
+    value = given[0]
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, int) else ast.unparse(value)
+
+
+def _function(info: ModuleInfo, one: Compiled) -> dict[str, Any]:
+    return {
+        "source": info.path,
+        "line": one.function.parsed.lineno,
+        "parameters": _parameters(one),
+        "slots": {slot: one.types.get(name) for name, slot in one.slots.items()},
+        "states": {one.names[s.block.id]: _state(one, s) for s in one.states},
+    }
+
+
+def _parameters(one: Compiled) -> list[dict[str, Any]]:
+    arguments = one.function.parsed.args
+    plain = [*arguments.posonlyargs, *arguments.args]
+    required = len(plain) - len(arguments.defaults)
+    found = [
+        _parameter(a, "positional-only" if i < len(arguments.posonlyargs) else "positional", i < required)
+        for i, a in enumerate(plain)
+    ]
+    if arguments.vararg:
+        found.append(_parameter(arguments.vararg, "var-positional", False))
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        found.append(_parameter(argument, "keyword-only", default is None))
+    if arguments.kwarg:
+        found.append(_parameter(arguments.kwarg, "var-keyword", False))
+    return [p for p in found if p["name"] != one.function.receiver]
+
+
+def _parameter(argument: ast.arg, kind: str, required: bool) -> dict[str, Any]:
+    annotation = ast.unparse(argument.annotation) if argument.annotation is not None else None
+    return {"name": argument.arg, "kind": kind, "required": required, "type": annotation}
+
+
+def _state(one: Compiled, state: StateCode) -> dict[str, Any]:
+    live = list(one.live(state)) if state.block.resumes else None
+    described: dict[str, Any] = {
+        "line": state.block.line,
+        "fingerprint": fingerprint(state),
+        "parks": state.block.resumes,
+        "live": live,
+    }
+    operation = _awaited(one, state)
+    if operation is not None:
+        described["awaits"] = _text(operation)
+        described["cases"] = _cases(operation)
+        described["effects"] = _effects(operation)
+    return described
+
+
+def fingerprint(state: StateCode) -> str:
+    """What a state does, whatever it is called and wherever it stands."""
+    text = "".join(_text(s).strip() for s in state.code)
+    return hashlib.sha256(f"{state.block.hint}\n{text}".encode()).hexdigest()[:16]
+
+
+def _awaited(one: Compiled, state: StateCode) -> cst.BaseExpression | None:
+    """The operation whose outcome a state takes."""
+    for other in one.states:
+        found = _Suspensions(state.block.id)
+        cst.Module(list(other.code)).visit(found)
+        if found.operation is not None:
+            return found.operation
+    return None
+
+
+class _Suspensions(cst.CSTVisitor):
+    def __init__(self, then: int) -> None:
+        self.then = then
+        self.operation: cst.BaseExpression | None = None
+
+    def visit_Expr(self, node: cst.Expr) -> None:
+        arguments = ops.marker_arguments(node, ops.SUSPEND_MARKER)
+        if arguments is not None and _text(arguments[0]) == str(self.then):
+            self.operation = arguments[1]
+
+
+def _cases(operation: cst.BaseExpression) -> list[str]:
+    if not isinstance(operation, cst.Call) or words_of(operation.func) != "select":
+        return []
+    return [a.keyword.value if a.keyword else str(i) for i, a in enumerate(operation.args)]
+
+
+def _effects(operation: cst.BaseExpression) -> list[str]:
+    """The functions that are called by `call(...)` in an operation, as written."""
+    tree = ast.parse(_text(operation).strip(), mode="eval") if "\n" not in _text(operation) else _lenient(operation)
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and dotted_name(n.func).rpartition(".")[2] == "call"]
+    return [ast.unparse(c.args[0]) for c in calls if c.args]
+
+
+def _lenient(operation: cst.BaseExpression) -> ast.Expression:
+    return ast.parse(f"({_text(operation)})", mode="eval")
+
+
+def _text(node: cst.CSTNode) -> str:
+    return cst.Module([]).code_for_node(node)
+
+
+__all__ = ["DEFINITIONS", "MANIFEST", "Definition", "definitions_module", "find_process_definitions", "manifest"]

@@ -1,0 +1,199 @@
+"""The passes, in order: parse → find → refuse → normalise → lower → analyse → name → emit → format → verify.
+
+Each is a function from value to value, and each has a printed form (`slct-compile --show PASS`). One module at a time;
+what other modules say comes from the index.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from . import _checks, _normal
+from ._definitions import (
+    DurableFunction,
+    Kind,
+    ParsedModule,
+    find_definitions,
+    make_names,
+    stable_globals,
+)
+from ._format import Replacement, definitions_text, splice
+from ._imports import Imports, choose_imports
+from ._index import Index, ModuleInfo
+from ._names import Names
+from ._naming import name_states
+from ._normal import Body
+from ._normalize import Normalizer, Unsupported
+from ._scopes import rebound_handler_names
+from ._suspension import Suspensions
+from ._unsupported import refuse
+from .analysis.liveness import lay_out
+from .diagnostics import CATALOGUE, Diagnostic, Severity, sorted_diagnostics
+from .emit import Compiled, assign_slots, emit
+from .ir.ops import Graph
+from .ir.pprint import show_graph, show_states
+from .lower import lower
+from .lower.states import StateCode, cut, merge_resumptions, simplify
+
+PASSES = ("find", "normalised", "ir", "states", "names", "emitted", "output")
+"""What `--show` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleOutput:
+    """What became of one module: its new text, what it defines, what was found, and each pass as text."""
+
+    info: ModuleInfo
+    text: str
+    compiled: tuple[Compiled, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_errors(self) -> bool:
+        return any(CATALOGUE[d.code][1] is Severity.ERROR for d in self.diagnostics)
+
+
+def compile_module(index: Index, info: ModuleInfo) -> ModuleOutput:
+    """Compile one module. Without durable code it comes out byte for byte; with findings it comes out as it was."""
+    findings = _checks.check_module(index, info)
+    module = find_definitions(index, info)
+    if module is None:
+        return ModuleOutput(info, info.source, diagnostics=tuple(sorted_diagnostics(findings)))
+    trace = Trace()
+    imports = choose_imports(module)
+    stable = stable_globals(info)
+    compiled: list[Compiled] = []
+    for function in module.functions:
+        trace.add("find", f"{function.kind.value} {function.qualname}({', '.join(function.own.parameters)})\n")
+        refused = refuse(index, info, function)
+        findings += refused
+        if refused:
+            continue
+        try:
+            compiled.append(compile_function(module, function, make_names(module, function, stable), imports, trace))
+        except Unsupported as error:
+            findings.append(error.diagnostic)
+    diagnostics = tuple(sorted_diagnostics(findings))
+    if any(CATALOGUE[d.code][1] is Severity.ERROR for d in diagnostics):
+        return ModuleOutput(info, info.source, (), diagnostics, trace.texts)
+    text = assemble(module, compiled, imports)
+    verify(text, info)
+    trace.add("output", text)
+    return ModuleOutput(info, text, tuple(compiled), diagnostics, trace.texts)
+
+
+class Trace:
+    """The printed form of every pass, function by function."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    def add(self, name: str, text: str) -> None:
+        self.texts[name] = self.texts.get(name, "") + text
+
+    def function(self, name: str, function: DurableFunction, text: str) -> None:
+        self.add(name, f"{function.qualname}:\n" + "".join(f"    {line}\n" for line in text.splitlines()) + "\n")
+
+
+def compile_function(
+    module: ParsedModule, function: DurableFunction, names: Names, imports: Imports, trace: Trace
+) -> Compiled:
+    """The passes over one function, up to what is emitted.
+
+    Raises:
+      Unsupported: a construct that is refused.
+    """
+    body = normalise(module, function, names, imports)
+    trace.function("normalised", function, _normal.show(body))
+    rebound = rebound_handler_names(function.parsed)
+    graph = lower(body, names, function.parsed.lineno, imports.helpers, rebound)
+    trace.function("ir", function, show_graph(graph))
+    states = analyse_states(graph, names)
+    variables = [*function.own.locals, *names.temporaries]
+    captured = function.own.captured - {function.receiver}
+    layout = lay_out(
+        states,
+        [v for v in variables if v != function.receiver],
+        [p for p in function.own.parameters if p != function.receiver],
+        captured,
+    )
+    _checks.refuse_local_definitions(module, function, states, layout)
+    trace.function("states", function, show_states(states, layout.live))
+    state_names = name_states(function.prefix, (s.block for s in states), function.class_members)
+    trace.function("names", function, "".join(f"{i} {n}\n" for i, n in state_names.items()))
+    slots = assign_slots(function, names, layout)
+    frame = "f" if "f" not in names.taken else names.reserve("frame")
+    types = _annotations(function)
+    return Compiled(function, tuple(states), state_names, layout, slots, types, rebound, frame)
+
+
+def normalise(module: ParsedModule, function: DurableFunction, names: Names, imports: Imports) -> Body:
+    """The function's body in normal form, without its docstring."""
+    normalizer = Normalizer(Suspensions(), names, module.place, imports.helpers)
+    node = function.node
+    for default in (node.params, *node.decorators):
+        if normalizer.suspensions.contains(default):
+            raise normalizer.unsupported(default, "an await in the head of a function")
+    statements = list(node.body.body)
+    if node.get_docstring(clean=False) is not None:
+        statements = _without_docstring(statements)
+    return normalizer.body(statements)
+
+
+def _without_docstring(
+    statements: list[cst.BaseStatement | cst.BaseSmallStatement],
+) -> list[cst.BaseStatement | cst.BaseSmallStatement]:
+    first, *rest = statements
+    if isinstance(first, cst.SimpleStatementLine) and len(first.body) > 1:
+        return [first.with_changes(body=first.body[1:]), *rest]
+    return rest
+
+
+def analyse_states(graph: Graph, names: Names) -> list[StateCode]:
+    """The graph cut into states, outcomes written where they are used."""
+    return merge_resumptions(cut(simplify(graph)), names.temporaries)
+
+
+def _annotations(function: DurableFunction) -> dict[str, str]:
+    """The types that the source states, of parameters and locals; the first one counts."""
+    arguments = function.parsed.args
+    found: dict[str, str] = {}
+    for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+        if argument.annotation is not None:
+            found[argument.arg] = ast.unparse(argument.annotation)
+    if arguments.vararg is not None:
+        found[arguments.vararg.arg] = "tuple"
+    if arguments.kwarg is not None:
+        found[arguments.kwarg.arg] = "dict"
+    for node in ast.walk(function.parsed):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.setdefault(node.target.id, ast.unparse(node.annotation))
+    return found
+
+
+def assemble(module: ParsedModule, compiled: list[Compiled], imports: Imports) -> str:
+    """The author's text with the durable functions replaced and the imports added."""
+    replacements = [imports.replacement(module)]
+    lines = module.info.source.split("\n")
+    for one in compiled:
+        parsed = one.function.parsed
+        first = min([parsed.lineno, *(d.lineno for d in parsed.decorator_list)])
+        indent = lines[first - 1][: len(lines[first - 1]) - len(lines[first - 1].lstrip())]
+        depth = one.function.qualname.count(".")
+        text = definitions_text(emit(one, module.info, imports.words), depth=depth, indent=indent)
+        replacements.append(Replacement(first, parsed.end_lineno or first, text))
+    return splice(module.info.source, replacements)
+
+
+def verify(text: str, info: ModuleInfo) -> None:
+    """What was written must parse, and nothing durable may be left in it."""
+    compile(text, info.path, "exec", dont_inherit=True)
+    assert "__suspend__(" not in text or "__suspend__" in info.source, f"{info.path}: a marker was left"
+
+
+__all__ = ["PASSES", "Kind", "ModuleOutput", "compile_module"]

@@ -1,0 +1,159 @@
+"""What is refused, one entry each, before anything is taken apart.
+
+What the later passes do not know they refuse themselves ("everything else", `_normalize.py`), so that a new Python version
+cannot slip through.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from ._definitions import DurableFunction, Kind, decorator_names
+from ._index import Index, ModuleInfo, dotted_name
+from ._scopes import own_nodes
+from .diagnostics import Diagnostic, Place
+from .emit import is_private
+from .ir.ops import MARKERS
+
+Finding = tuple[str, ast.AST, str, str]
+"""Code, node, finding, help."""
+
+
+def refuse(index: Index, info: ModuleInfo, function: DurableFunction) -> list[Diagnostic]:
+    """Everything in a function that cannot be compiled, whatever its surroundings."""
+    return [
+        Diagnostic(code, place_of(info, node), finding, help)
+        for check in _CHECKS
+        for code, node, finding, help in check(index, info, function)
+    ]
+
+
+def place_of(info: ModuleInfo, node: ast.AST) -> Place:
+    """Where an `ast` node stands; columns in characters."""
+    line = getattr(node, "lineno", 1)
+    end = getattr(node, "end_lineno", line) or line
+    return Place(
+        info.path,
+        line,
+        _characters(info, line, getattr(node, "col_offset", 0)),
+        end,
+        _characters(info, end, getattr(node, "end_col_offset", 0) or 0),
+    )
+
+
+def _characters(info: ModuleInfo, line: int, column: int) -> int:
+    lines = info.source.split("\n")
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    return len(text.encode()[:column].decode(errors="replace"))
+
+
+def _yields(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+    for node in own_nodes(function.parsed.body):
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            yield (
+                "SLC102",
+                node,
+                "a generator cannot be resumed from a stored frame",
+                "send each value on a channel and let the caller receive from it",
+            )
+
+
+_INTROSPECTION = {"locals", "eval", "exec"}
+
+
+def _frame_introspection(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+    for node in ast.walk(ast.Module(function.parsed.body, [])):
+        if not isinstance(node, ast.Call):
+            continue
+        name = dotted_name(node.func)
+        shadowed = name in function.own.locals or name in info.names
+        bare = name in ("vars", "dir") and not node.args
+        if (not shadowed and (name in _INTROSPECTION or bare)) or name.rpartition(".")[2] == "_getframe":
+            yield (
+                "SLC103",
+                node,
+                f"{name}() sees the compiled state, not the function as written",
+                "pass the values explicitly",
+            )
+
+
+def _inner_async(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+    for node in ast.walk(ast.Module(function.parsed.body, [])):
+        if isinstance(node, ast.AsyncFunctionDef):
+            yield (
+                "SLC101",
+                node,
+                "an async function inside a durable function cannot be resumed from a stored frame",
+                "make it a method of the process or a module-level function with @durable",
+            )
+
+
+def _outer_names(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+    for node in own_nodes(function.parsed.body):
+        if isinstance(node, ast.Nonlocal):
+            yield "SLC101", node, "a name of an enclosing function is not saved", "make it a field or a parameter"
+        if isinstance(node, ast.Name) and node.id in MARKERS:
+            yield "SLC101", node, f"{node.id} is a name of the compiler", "choose another name"
+
+
+def _receiver(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+    node = function.parsed
+    if function.is_classmethod:
+        yield (
+            "SLC101",
+            node,
+            "a class method cannot be a durable function",
+            "make it a method, or a module-level function with @durable",
+        )
+    elif function.kind is Kind.METHOD and function.receiver is None:
+        yield "SLC101", node, "a durable method without a parameter for its process", "name `self` first"
+    for child in own_nodes(node.body):
+        if isinstance(child, ast.Name) and child.id == function.receiver and not isinstance(child.ctx, ast.Load):
+            yield "SLC101", child, f"{child.id} is bound to something else", "use another name for it"
+
+
+def _moved_code(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+    """States of functions move into the frame class, where private names and `super()` mean something else."""
+    if function.kind is Kind.METHOD:
+        return
+    for node in ast.walk(ast.Module(function.parsed.body, [])):
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        if name == "__class__" and isinstance(node, ast.Name):
+            yield "SLC101", node, "__class__ outside a method", "name the class"
+        elif name == "super" and isinstance(node, ast.Name):
+            yield "SLC101", node, "super() in a function without self", "name the class"
+        elif is_private(name) and name not in function.own.locals:
+            yield (
+                "SLC101",
+                node,
+                f"the private name {name} would change its meaning in the frame class",
+                "use a name with one leading underscore",
+            )
+
+
+_PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod", "abstractmethod", "override", "final", "overload"})
+
+
+def _decorators(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+    for name, node in decorator_names(function.parsed):
+        target = node.func if isinstance(node, ast.Call) else node
+        ours = index.runtime_name(info.name, target) in ("durable", "process")
+        if not ours and name.rpartition(".")[2] not in _PLAIN_DECORATORS:
+            yield (
+                "SLC005",
+                node,
+                f"@{name} over a durable function would get a frame, not a coroutine function",
+                "call what it does inside the function",
+            )
+
+
+_CHECKS: tuple[Callable[[Index, ModuleInfo, DurableFunction], Iterator[Finding]], ...] = (
+    _decorators,
+    _receiver,
+    _yields,
+    _frame_introspection,
+    _inner_async,
+    _outer_names,
+    _moved_code,
+)

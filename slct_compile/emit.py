@@ -1,0 +1,371 @@
+"""States to classes: a frame class with its state table, the public stub, and one method per state.
+
+What comes out is libcst again, in the shape that a person would write by hand; formatting is a pass of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ._definitions import DurableFunction, Kind
+from ._index import ModuleInfo
+from ._names import Names
+from ._scopes import bound_names
+from ._slots import SlotRenamer
+from .analysis.liveness import Layout
+from .ir import ops
+from .ir.ops import BlockId
+from .lower.states import StateCode
+
+RESERVED = frozenset(
+    {
+        "FUNCTION",
+        "SOURCE",
+        "STATES",
+        "finish",
+        "frame_awaited",
+        "frame_outcome",
+        "frame_receiver",
+        "frame_state",
+        "frame_status",
+        "goto",
+        "let",
+        "resume",
+        "suspend",
+    }
+)
+"""Names of `runtime_client.Frame` itself, which no slot may have. Compared with it by a test."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeNames:
+    """Under which names the module imports what generated code uses."""
+
+    frame: str = "Frame"
+    state: str = "State"
+    instruction: str = "Instruction"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One function, all passes done but the text: what is emitted, and what the manifest says."""
+
+    function: DurableFunction
+    states: tuple[StateCode, ...]
+    names: Mapping[BlockId, str]
+    layout: Layout
+    slots: Mapping[str, str]
+    types: Mapping[str, str]
+    rebound: frozenset[str]
+    frame: str
+
+    def live(self, state: StateCode) -> tuple[str, ...]:
+        """The slots that live into a state, in the order of the frame."""
+        found = self.layout.live[state.block.id]
+        return tuple(slot for name, slot in self.slots.items() if name in found)
+
+
+def assign_slots(function: DurableFunction, names: Names, layout: Layout) -> dict[str, str]:
+    """Slot names, parameters first, then in the order in which names are first bound."""
+    order = [*function.parameters, *(n for n in function.own.locals), *names.temporaries]
+    slots: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in dict.fromkeys(order):
+        if name in layout.slots and name != function.receiver:
+            slots[name] = _slot_name(function, name, taken | set(order) - {name})
+            taken.add(slots[name])
+    return slots
+
+
+def _slot_name(function: DurableFunction, name: str, taken: set[str]) -> str:
+    """A private name is mangled here and now, because the frame class would mangle it otherwise (rule 12)."""
+    slot = name
+    if is_private(name):
+        owner = function.class_name.rpartition(".")[2].lstrip("_")
+        slot = f"_{owner}{name}" if owner else f"local{name}"
+    while slot in RESERVED or (slot != name and slot in taken) or slot.startswith(f"{function.prefix}_"):
+        slot += "_"
+    return slot
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("__") and not name.endswith("__")
+
+
+def emit(compiled: Compiled, info: ModuleInfo, words: RuntimeNames) -> list[cst.BaseStatement]:
+    """What replaces the function in its class or module."""
+    emitter = _Emitter(compiled, info, words)
+    frame_class = emitter.frame_class()
+    stub = emitter.stub()
+    if compiled.function.kind is Kind.METHOD:
+        return [frame_class, stub, *emitter.state_methods()]
+    return [frame_class, stub]
+
+
+class _Emitter:
+    def __init__(self, compiled: Compiled, info: ModuleInfo, words: RuntimeNames) -> None:
+        self.compiled = compiled
+        self.function = compiled.function
+        self.info = info
+        self.words = words
+        self.frame = compiled.frame
+
+    # --- the frame class -------------------------------------------------------------------------------------------
+
+    def frame_class(self) -> cst.ClassDef:
+        lines = [f'FUNCTION = "{self.function.qualname}"', f'SOURCE = "{self.info.path}"']
+        lines += [f"{slot}: {self._type(name)}" for name, slot in self.compiled.slots.items()]
+        body: list[cst.BaseStatement] = [cst.parse_statement(line) for line in lines]
+        body.append(self._state_table())
+        if self.function.kind is not Kind.METHOD:
+            body += self.state_methods()
+        base = cst.Arg(cst.Name(self.words.frame))
+        return cst.ClassDef(cst.Name(self.function.frame_class), cst.IndentedBlock(body), [base])
+
+    def _type(self, name: str) -> str:
+        written = self.compiled.types.get(name)
+        if written is None:
+            return "object"
+        return written if self._is_known_here(written) else repr(written)
+
+    def _is_known_here(self, annotation: str) -> bool:
+        """Whether an annotation means the same in the frame class, when it is made, as where it was written."""
+        try:
+            parsed = ast.parse(annotation, mode="eval")
+        except SyntaxError:
+            return False
+        names = {n.id for n in ast.walk(parsed) if isinstance(n, ast.Name)}
+        known = (self._bound_earlier() | _BUILTINS) - self._bound_in_class()
+        return names <= known
+
+    def _bound_in_class(self) -> set[str]:
+        owner = self.function.class_name
+        return set(bound_names(self.info.classes[owner].node.body)) if owner else set()
+
+    def _bound_earlier(self) -> set[str]:
+        found: set[str] = set()
+        for statement in self.info.tree.body:
+            if statement.lineno >= self.function.parsed.lineno or (statement.end_lineno or 0) >= (
+                self.function.parsed.lineno
+            ):
+                break
+            if not isinstance(statement, ast.If | ast.Try):
+                found.update(bound_names([statement]))
+        return found
+
+    def _state_table(self) -> cst.BaseStatement:
+        rows = ", ".join(f'"{self._name(s.block.id)}": {self._row(s)}' for s in self.compiled.states)
+        return cst.parse_statement(f"STATES = {{{rows},}}")
+
+    def _row(self, state: StateCode) -> str:
+        region = state.region
+        parts = [str(state.block.line)]
+        if state.block.resumes:
+            live = self.compiled.live(state)
+            shown = ", ".join(f'"{n}"' for n in live) + ("," if len(live) == 1 else "")
+            parts.append(f"live=({shown})")
+        if region.on_error is not None:
+            parts.append(f'on_error="{self._name(region.on_error)}"')
+        if region.on_error is not None and region.caught is not None:
+            parts.append(f'caught="{self.compiled.slots[region.caught]}"')
+        if region.handling is not None:
+            parts.append(f'handling="{self.compiled.slots[region.handling]}"')
+        return f"{self.words.state}({', '.join(parts)})"
+
+    def _name(self, block_id: BlockId) -> str:
+        return self.compiled.names[block_id]
+
+    # --- the stub --------------------------------------------------------------------------------------------------
+
+    def stub(self) -> cst.FunctionDef:
+        """Signature, decorators and docstring as they were; the body makes the frame."""
+        function = self.function
+        arguments = [function.receiver or "None"]
+        arguments += [f"{self.compiled.slots[p]}={p}" for p in function.parameters]
+        made = cst.parse_statement(f"return {self._frame_reference()}({', '.join(arguments)})")
+        docstring = _docstring_lines(function.node)
+        return function.node.with_changes(
+            asynchronous=None,
+            returns=cst.Annotation(cst.Name(function.frame_class)),
+            body=cst.IndentedBlock([*docstring, made]),
+            leading_lines=(),
+        )
+
+    def _frame_reference(self) -> str:
+        """How the stub names its frame class, whatever its parameters are called and whoever inherits it."""
+        function = self.function
+        if function.kind is Kind.FUNCTION:
+            return function.frame_class
+        owner = function.class_name
+        plain = "." not in owner and owner not in function.own.parameters and not self._is_rebound(owner)
+        return f"{owner if plain else '__class__'}.{function.frame_class}"
+
+    def _is_rebound(self, name: str) -> bool:
+        info = self.info.classes[name]
+        return bool(info.node.decorator_list) or is_private(name)
+
+    # --- the states ------------------------------------------------------------------------------------------------
+
+    def state_methods(self) -> list[cst.BaseStatement]:
+        return [self._state_method(s) for s in self.compiled.states]
+
+    def _state_method(self, state: StateCode) -> cst.FunctionDef:
+        function = self.function
+        annotation: cst.BaseExpression = cst.Name(function.frame_class)
+        if function.kind is not Kind.METHOD:
+            annotation = cst.SimpleString(f'"{function.frame_class}"')  # it is being made
+        params = [cst.Param(cst.Name(self.frame), cst.Annotation(annotation))]
+        if function.receiver is not None:
+            params.insert(0, cst.Param(cst.Name(function.receiver)))
+        place = cst.Comment(f"# {self.info.path}:{state.block.line}")
+        header = cst.TrailingWhitespace(cst.SimpleWhitespace("  "), place)
+        return cst.FunctionDef(
+            cst.Name(self._name(state.block.id)),
+            cst.Parameters(params),
+            cst.IndentedBlock([*self._globals(state), *self._body(state)], header=header),
+            returns=cst.Annotation(cst.Name(self.words.instruction)),
+            leading_lines=[cst.EmptyLine()],
+        )
+
+    def _globals(self, state: StateCode) -> list[cst.BaseStatement]:
+        """`global` for what this state binds or reads of what the function declared."""
+        if not self.function.own.globals:
+            return []
+        text = cst.Module(list(state.code)).code
+        mentioned = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+        names = sorted(self.function.own.globals & mentioned)
+        return [cst.parse_statement(f"global {', '.join(names)}")] if names else []
+
+    def _body(self, state: StateCode) -> list[cst.BaseStatement]:
+        code = _with_comments(state.code)
+        module = cst.Module(code).visit(_Expand())
+        assert isinstance(module, cst.Module)
+        renamed = module.visit(SlotRenamer(self.frame, self.compiled.slots, self.compiled.rebound))
+        assert isinstance(renamed, cst.Module)
+        finished = renamed.visit(_Instructions(self))
+        assert isinstance(finished, cst.Module)
+        return list(finished.body)
+
+    def state_reference(self, target: BlockId) -> cst.BaseExpression:
+        owner = self.function.receiver or self.frame
+        return cst.Attribute(cst.Name(owner), cst.Name(self._name(target)))
+
+    def frame_call(self, method: str, arguments: Sequence[cst.Arg]) -> cst.Call:
+        return cst.Call(cst.Attribute(cst.Name(self.frame), cst.Name(method)), arguments)
+
+
+class _Expand(cst.CSTTransformer):
+    """One-line suites to indented ones; `global` moves to the head of the state."""
+
+    def leave_SimpleStatementSuite(
+        self, original_node: cst.SimpleStatementSuite, updated_node: cst.SimpleStatementSuite
+    ) -> cst.BaseSuite:
+        line = cst.SimpleStatementLine(updated_node.body, trailing_whitespace=updated_node.trailing_whitespace)
+        return cst.IndentedBlock([line])
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
+        return False
+
+    def leave_Global(self, original_node: cst.Global, updated_node: cst.Global) -> cst.BaseSmallStatement:
+        return cst.Pass()
+
+
+class _Instructions(cst.CSTTransformer):
+    """Markers and returns to what the driver understands."""
+
+    def __init__(self, emitter: _Emitter) -> None:
+        super().__init__()
+        self.emitter = emitter
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
+        return False
+
+    def visit_Lambda(self, node: cst.Lambda) -> bool:
+        return False
+
+    def leave_Expr(self, original_node: cst.Expr, updated_node: cst.Expr) -> cst.BaseSmallStatement:
+        target = ops.marker_target(updated_node)
+        if target is not None:
+            return cst.Return(self.emitter.frame_call("goto", [cst.Arg(self.emitter.state_reference(target))]))
+        suspended = ops.marker_arguments(updated_node, ops.SUSPEND_MARKER)
+        if suspended is None:
+            return updated_node
+        number, operation = suspended
+        assert isinstance(number, cst.Integer)
+        then = self.emitter.state_reference(int(number.value))
+        equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+        arguments = [cst.Arg(operation), cst.Arg(then, keyword=cst.Name("then"), equal=equal)]
+        return cst.Return(self.emitter.frame_call("suspend", arguments))
+
+    def leave_Return(self, original_node: cst.Return, updated_node: cst.Return) -> cst.Return:
+        arguments = [] if updated_node.value is None else [cst.Arg(_bare(updated_node.value))]
+        return cst.Return(self.emitter.frame_call("finish", arguments))
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        match updated_node.func:
+            case cst.Name(value=ops.RESUME_MARKER):
+                return updated_node.with_changes(func=cst.Attribute(cst.Name(self.emitter.frame), cst.Name("resume")))
+            case _:
+                return updated_node
+
+
+def _bare(value: cst.BaseExpression) -> cst.BaseExpression:
+    """A returned value as an argument: a bare tuple or walrus needs parentheses there."""
+    if not value.lpar and isinstance(value, cst.Tuple | cst.NamedExpr):
+        return value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return value
+
+
+def _docstring_lines(node: cst.FunctionDef) -> list[cst.BaseStatement]:
+    if node.get_docstring(clean=False) is None:
+        return []
+    first = node.body.body[0]
+    if isinstance(first, cst.SimpleStatementLine):
+        return [first.with_changes(body=[first.body[0].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])]
+    assert isinstance(first, cst.Expr)
+    return [cst.SimpleStatementLine([first.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])]
+
+
+def _with_comments(code: Iterable[cst.BaseStatement]) -> list[cst.BaseStatement]:
+    """Comment lines that stand alone move above what follows them."""
+    merged: list[cst.BaseStatement] = []
+    waiting: list[cst.EmptyLine] = []
+    for statement in code:
+        if isinstance(statement, cst.SimpleStatementLine) and not statement.body:
+            waiting += [line for line in statement.leading_lines if line.comment is not None]
+            continue
+        statement = _inner_comments(statement)
+        if waiting:
+            statement = statement.with_changes(leading_lines=[*waiting, *statement.leading_lines])  # type: ignore[attr-defined]
+            waiting = []
+        merged.append(statement)
+    return merged
+
+
+class _CommentMover(cst.CSTTransformer):
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        if not any(isinstance(s, cst.SimpleStatementLine) and not s.body for s in updated_node.body):
+            return updated_node
+        return updated_node.with_changes(body=_with_comments(updated_node.body))
+
+
+def _inner_comments(statement: cst.BaseStatement) -> cst.BaseStatement:
+    result = statement.visit(_CommentMover())
+    assert isinstance(result, cst.BaseStatement)
+    return result
+
+
+_BUILTINS = frozenset(dir(builtins))

@@ -1,0 +1,127 @@
+"""Compiled-shape processes for the shell's tests, written by hand so that no compiler is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runtime_client import Channel, Definitions, Frame, Process, Retry, State, call, current_effect, recv, sleep
+
+ATTEMPTS: list[tuple[str, int]] = []
+"""Every attempt of `note`: idempotency key and attempt number."""
+
+
+def note(value: int) -> int:
+    ATTEMPTS.append((current_effect().idempotency_key, current_effect().attempt))
+    return value
+
+
+def refuse_once(value: int) -> int:
+    ATTEMPTS.append((current_effect().idempotency_key, current_effect().attempt))
+    if current_effect().attempt == 1:
+        raise OSError("not yet")
+    return value
+
+
+class Sum(Process):
+    """Adds numbers until it has `goal`, then does one effect."""
+
+    numbers = Channel[int]()
+    total: int = 0
+
+    class MainFrame(Frame):
+        FUNCTION = "Sum.main"
+        SOURCE = "shell_programs.py"
+        STATES = {
+            "Main_Start": State(1),
+            "Main_Recv": State(2, live=("goal",)),
+            "Main_Call": State(3, live=()),
+        }
+        goal: int
+
+    def main(self, goal: int) -> MainFrame:
+        return Sum.MainFrame(self, goal=goal)
+
+    def Main_Start(self, f: Any) -> Any:
+        if self.total < f.goal:
+            return f.suspend(recv(self.numbers), then=self.Main_Recv)
+        return f.suspend(call(refuse_once, self.total, retry=Retry(first=0.01)), then=self.Main_Call)
+
+    def Main_Recv(self, f: Any) -> Any:
+        self.total += f.resume()
+        return f.goto(self.Main_Start)
+
+    def Main_Call(self, f: Any) -> Any:
+        return f.finish(f.resume())
+
+
+class Chain(Process):
+    """Does effects one after the other."""
+
+    class MainFrame(Frame):
+        FUNCTION = "Chain.main"
+        SOURCE = "shell_programs.py"
+        STATES = {"Main_Start": State(1), "Main_Call": State(2, live=("length", "results"))}
+        length: int
+        results: list[int]
+
+    def main(self, length: int) -> MainFrame:
+        return Chain.MainFrame(self, length=length, results=[])
+
+    def Main_Start(self, f: Any) -> Any:
+        if len(f.results) == f.length:
+            return f.finish(f.results)
+        return f.suspend(call(note, len(f.results)), then=self.Main_Call)
+
+    def Main_Call(self, f: Any) -> Any:
+        f.results.append(f.resume())
+        return f.goto(self.Main_Start)
+
+
+class Nap(Process):
+    """Sleeps."""
+
+    class MainFrame(Frame):
+        FUNCTION = "Nap.main"
+        SOURCE = "shell_programs.py"
+        STATES = {"Main_Start": State(1), "Main_Sleep": State(2, live=())}
+        seconds: float
+
+    def main(self, seconds: float) -> MainFrame:
+        return Nap.MainFrame(self, seconds=seconds)
+
+    def Main_Start(self, f: Any) -> Any:
+        return f.suspend(sleep(f.seconds), then=self.Main_Sleep)
+
+    def Main_Sleep(self, f: Any) -> Any:
+        f.resume()
+        return f.finish("rested")
+
+
+class Keeper(Process):
+    """Tries to keep what cannot be saved."""
+
+    before: int = 0
+
+    class MainFrame(Frame):
+        FUNCTION = "Keeper.main"
+        SOURCE = "shell_programs.py"
+        STATES = {"Main_Start": State(1), "Main_Open": State(2), "Main_End": State(3)}
+
+    def main(self) -> MainFrame:
+        return Keeper.MainFrame(self)
+
+    def Main_Start(self, f: Any) -> Any:
+        self.before = 1
+        return f.suspend(sleep(0), then=self.Main_Open)
+
+    def Main_Open(self, f: Any) -> Any:
+        f.resume()
+        f.file = open(__file__)  # noqa: SIM115 - left open on purpose
+        f.file.close()
+        return f.suspend(sleep(0), then=self.Main_End)
+
+    def Main_End(self, f: Any) -> Any:
+        return f.finish(f.resume())
+
+
+defs = Definitions({"sum": Sum, "chain": Chain, "nap": Nap, "keeper": Keeper})

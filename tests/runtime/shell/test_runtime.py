@@ -1,0 +1,285 @@
+"""The runtime over real stores: what is acknowledged stays, whatever happens to the runtime, its workers or its disk."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime_client import AlreadyExists, Client, InvalidValue, LimitExceeded, NotFound, NotRunning, Unavailable, Worker
+from slct_runtime.runtime import Runtime
+from slct_runtime.settings import Settings
+from slct_runtime.store import MemoryStore
+from slct_runtime.store.base import Conflict, ProcessCommit, StoreUnavailable
+
+from .shell_programs import ATTEMPTS, defs
+
+
+class Disk:
+    """A memory store that outlives its runtimes, and can refuse or cut off commits."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.commits = 0
+        self.full = False
+        self.dies_at: int | None = None  # the commit after which nothing is stored any more: the runtime is dead
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def commit(self, batch: Sequence[ProcessCommit]) -> list[Conflict]:
+        self.commits += 1
+        if self.full:
+            raise StoreUnavailable("disk", "database or disk is full")
+        if self.dies_at is not None and self.commits > self.dies_at:
+            raise StoreUnavailable("disk", "the machine is gone")
+        return self.store.commit(batch)
+
+    def close(self) -> None:
+        """The store lives on."""
+
+
+@asynccontextmanager
+async def running(disk: Disk, **settings: Any) -> AsyncIterator[tuple[Runtime, Client, Worker]]:
+    runtime = await Runtime.open(disk, settings=Settings(store_retry_ms=1, **settings))
+    worker = Worker(runtime, defs)
+    serving = asyncio.create_task(worker.run())
+    await worker.connected.wait()
+    try:
+        yield runtime, Client(runtime, defs), worker
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        await runtime.aclose()
+
+
+def test_a_process_goes_on_in_the_next_runtime() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, client, _):
+            ref = await client.start("sum", 100, id="s")
+            await ref.send("numbers", 60)
+        async with running(disk) as (_, client, _):
+            ref = client.get("s")
+            assert (await ref.describe()).fields == {"total": "60"}
+            await ref.send("numbers", 50)
+            assert await ref.result(5) == 110
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rule_26_whatever_was_acknowledged_survives_a_death_at_any_commit(seed: int) -> None:
+    """The runtime dies after a random commit, again and again; clients repeat what was not acknowledged."""
+
+    async def scene() -> None:
+        chance = random.Random(seed)
+        disk = Disk()
+        count, acknowledged, results = 30, set[int](), {}
+        while len(results) < 4:
+            disk.dies_at = disk.commits + chance.randrange(1, 25)
+            try:
+                async with asyncio.timeout(10), running(disk) as (_, client, _):
+                    try:
+                        ref = await client.start("sum", sum(range(count)), id="s")
+                        for index in range(3):
+                            await client.start("chain", 4, id=f"c{index}")
+                        for number in range(count):
+                            if number not in acknowledged:
+                                await ref.send("numbers", number, key=f"n{number}")
+                                acknowledged.add(number)
+                        results["s"] = await ref.result(0.2)
+                        for index in range(3):
+                            results[f"c{index}"] = await client.get(f"c{index}").result(0.2)
+                    except (Unavailable, TimeoutError):
+                        pass
+                    except NotRunning:
+                        results["s"] = await client.get("s").result(0.2)
+                    finally:
+                        disk.full = True  # dead: not even the last commits of an orderly end
+            finally:
+                disk.full = False
+        assert results["s"] == sum(range(count))
+        assert [results[f"c{index}"] for index in range(3)] == [[0, 1, 2, 3]] * 3
+
+    asyncio.run(scene())
+
+
+def test_rule_15_a_key_is_delivered_once_and_stands_for_one_message() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, client, _):
+            ref = await client.start("sum", 100, id="s")
+            await asyncio.gather(*(ref.send("numbers", 30, key="k") for _ in range(20)))
+        async with running(disk) as (_, client, _):
+            ref = client.get("s")
+            await ref.send("numbers", 30, key="k")
+            with pytest.raises(AlreadyExists, match="key 'k'"):
+                await ref.send("numbers", 31, key="k")
+            assert (await ref.describe()).fields == {"total": "30"}
+
+    asyncio.run(scene())
+
+
+def test_rule_15_a_start_with_a_known_id_gives_that_process() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, client, _):
+            refs = await asyncio.gather(*(client.start("sum", 5, id="s") for _ in range(5)))
+            assert {ref.id for ref in refs} == {"s"}
+            with pytest.raises(AlreadyExists):
+                await client.start("sum", 6, id="s")
+            with pytest.raises(AlreadyExists):
+                await client.start("chain", 5, id="s")
+            assert len([info async for info in client.list()]) == 1
+
+    asyncio.run(scene())
+
+
+def test_rule_16_a_full_channel_refuses_and_names_the_limit() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk, channel_messages_max=3) as (_, client, worker):
+            ref = await client.start("nap", 3600, id="n")
+            await client.start("sum", 10**9, id="s")
+            worker.stop()
+            while worker.connected.is_set():
+                await asyncio.sleep(0)
+            ref = client.get("s")
+            for number in range(4):  # the first one wakes the goroutine, the rest wait
+                await ref.send("numbers", number)
+            with pytest.raises(LimitExceeded, match="channel_messages_max is 3"):
+                await ref.send("numbers", 9)
+
+    asyncio.run(scene())
+
+
+def test_rule_17_requests_to_what_is_not_there() -> None:
+    async def scene() -> None:
+        async with running(Disk()) as (_, client, _):
+            with pytest.raises(NotFound, match="no process 'x'"):
+                await client.get("x").send("numbers", 1)
+            ref = await client.start("nap", 0)
+            assert await ref.result(5) == "rested"
+            with pytest.raises(NotRunning, match="completed"):
+                await ref.send("numbers", 1)
+            with pytest.raises(NotFound, match="deployed definitions: chain"):
+                await client.start("somme", 1)
+            with pytest.raises(InvalidValue, match="missing 'goal'"):
+                await client.start("sum")
+            with pytest.raises(InvalidValue, match="expected int"):
+                await client.start("sum", "ten")
+
+    asyncio.run(scene())
+
+
+def test_rule_18_an_effect_keeps_its_key_over_attempts() -> None:
+    async def scene() -> None:
+        ATTEMPTS.clear()
+        async with running(Disk()) as (_, client, _):
+            ref = await client.start("sum", 0, id="effect-key")
+            assert await ref.result(5) == 0
+        assert ATTEMPTS == [("effect-key:1", 1), ("effect-key:1", 2)]
+
+    asyncio.run(scene())
+
+
+def test_a_full_disk_refuses_and_loses_nothing() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, client, _):
+            ref = await client.start("sum", 100, id="s")
+            await ref.send("numbers", 10)
+            disk.full = True
+            with pytest.raises(Unavailable, match="disk is full"):
+                await ref.send("numbers", 20)
+            with pytest.raises(Unavailable):
+                await client.start("nap", 1, id="n")
+            assert (await ref.describe()).fields == {"total": "10"}
+            disk.full = False
+            await ref.send("numbers", 90)
+            assert await ref.result(5) == 100
+
+    asyncio.run(scene())
+
+
+def test_a_value_that_cannot_be_saved_leaves_the_last_state() -> None:
+    async def scene() -> None:
+        async with running(Disk()) as (_, client, _):
+            ref = await client.start("keeper")
+            async for event in ref.watch():
+                if event.kind == "status" and event.status != "running":
+                    break
+            described = await ref.describe()
+            assert described.info.status == "faulted"
+            assert described.fields == {"before": "1"}
+            assert "'file'" in described.error
+            assert "Keeper.main" in described.error
+            assert "shell_programs.py:" in described.error
+
+    asyncio.run(scene())
+
+
+def test_a_second_worker_takes_over_at_once() -> None:
+    async def scene() -> None:
+        runtime = await Runtime.open(Disk())
+        first, second = Worker(runtime, defs), Worker(runtime, defs)
+        tasks = [asyncio.create_task(first.run()), asyncio.create_task(second.run())]
+        await asyncio.gather(first.connected.wait(), second.connected.wait())
+        client = Client(runtime, defs)
+        refs = [await client.start("chain", 20) for _ in range(10)]
+        tasks[0].cancel()
+        results = await asyncio.gather(*(ref.result(5) for ref in refs))
+        assert results == [list(range(20))] * 10
+        tasks[1].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await runtime.aclose()
+
+    asyncio.run(scene())
+
+
+def test_timers_of_processes_that_left_memory_fire() -> None:
+    async def scene() -> None:
+        async with running(Disk(), resident_count_max=2) as (runtime, client, _):
+            refs = [await client.start("nap", 0.05) for _ in range(20)]
+            assert len(runtime._engine.residents) <= 3
+            assert await asyncio.gather(*(ref.result(5) for ref in refs)) == ["rested"] * 20
+
+    asyncio.run(scene())
+
+
+def test_rule_25_a_runtime_that_lost_its_right_cannot_commit() -> None:
+    """Two runtimes over one store, as after a pause of the first: it finds another seq, and goes back to the disk."""
+
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, old, _):
+            ref = await old.start("sum", 100, id="s")
+            async with running(disk) as (_, new, _):
+                await new.get("s").send("numbers", 10)
+                await new.get("s").describe()
+            with pytest.raises(Unavailable, match=r"is at seq \d+, the write started from seq \d+"):
+                await ref.send("numbers", 20)
+            await ref.send("numbers", 90)
+            assert await ref.result(5) == 100
+
+    asyncio.run(scene())
+
+
+def test_sqlite_serves_the_same(tmp_path: Path) -> None:
+    async def scene() -> None:
+        path = str(tmp_path / "s.db")
+        async with Client.embedded(path, defs) as client:
+            ref = await client.start("sum", 100, id="s", labels={"country": "se"})
+            await ref.send("numbers", 60)
+        async with Client.embedded(path, defs) as client:
+            assert [info.process_id async for info in client.list(labels={"country": "se"})] == ["s"]
+            await client.get("s").send("numbers", 40)
+            assert await client.get("s").result(5) == 100
+
+    asyncio.run(scene())
