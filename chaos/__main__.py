@@ -24,7 +24,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runtime_client import Client, ClientError
+from runtime_client import Client, LimitExceeded, NotFound, Unavailable
 
 PROGRAMS = Path(__file__).parent / "programs"
 CHAIN_LENGTH = 10
@@ -85,7 +85,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class Load:
-    """What is asked of the cluster, and how far it has come."""
+    """What is asked of the cluster, in rounds for as long as the kills go on, and how far it has come."""
 
     client: Client
     message_count: int
@@ -93,23 +93,33 @@ class Load:
     log: str
     acknowledged: int = 0
     finished: int = 0
+    rounds: list[Round] = field(default_factory=list)
+    is_last: bool = False
 
-    async def run(self) -> tuple[list[int], list[list[str]]]:
-        tally = await self.insist(lambda: self.client.start("tally", self.message_count, id="tally"))
+    async def run(self) -> None:
+        """Rounds until `is_last` is set; the one under way is brought to its end."""
+        while not self.rounds or not self.is_last:
+            self.rounds.append(await self.round(len(self.rounds)))
+
+    async def round(self, number: int) -> Round:
+        tally_id = f"tally-{number}"
+        tally = await self.insist(lambda: self.client.start("tally", self.message_count, id=tally_id))
         numbers = [range(first, self.message_count, SENDERS) for first in range(SENDERS)]
-        chains = [self.chain(index) for index in range(self.chain_count)]
-        results = await asyncio.gather(*chains, *(self.sender(mine) for mine in numbers))
+        chains = [self.chain(f"chain-{number}-{index}") for index in range(self.chain_count)]
+        results = await asyncio.gather(*chains, *(self.sender(tally_id, mine) for mine in numbers))
         counted = await self.insist(lambda: tally.result(timeout=5))
-        return counted, results[: self.chain_count]
+        described = await self.insist(tally.describe)
+        tokens = {f"chain-{number}-{index}": results[index] for index in range(self.chain_count)}
+        return Round(counted, described.unreceived_count, tokens)
 
-    async def sender(self, numbers: range) -> None:
-        tally = self.client.get("tally")
+    async def sender(self, tally_id: str, numbers: range) -> None:
+        tally = self.client.get(tally_id)
         for number in numbers:
             await self.insist(lambda number=number: tally.send("marks", number, key=f"mark-{number}"))
             self.acknowledged += 1
 
-    async def chain(self, index: int) -> list[str]:
-        ref = await self.insist(lambda: self.client.start("chain", self.log, CHAIN_LENGTH, id=f"chain-{index}"))
+    async def chain(self, chain_id: str) -> list[str]:
+        ref = await self.insist(lambda: self.client.start("chain", self.log, CHAIN_LENGTH, id=chain_id))
         tokens: list[str] = await self.insist(lambda: ref.result(timeout=5))
         self.finished += 1
         return tokens
@@ -119,14 +129,21 @@ class Load:
         while True:
             try:
                 return await request()
-            except (ClientError, TimeoutError) as error:
-                if isinstance(error, ClientError) and type(error).__name__ not in ("Unavailable", "NotFound", "LimitExceeded"):
+            except (Unavailable, LimitExceeded, TimeoutError):
+                await asyncio.sleep(0.05)
+            except NotFound as error:  # nothing is deployed until a worker of the new runtime has registered
+                if "definition" not in error.facts:
                     raise
                 await asyncio.sleep(0.05)
 
-    @property
-    def progress(self) -> float:
-        return (self.acknowledged + self.finished) / (self.message_count + self.chain_count)
+
+@dataclass
+class Round:
+    """What one round of the load came to: the tally's count, what it left undelivered, and each chain's tokens."""
+
+    counted: list[int]
+    unreceived: int
+    chains: dict[str, list[str]]
 
 
 async def kill_at_random(cluster: Cluster, load: Load, chance: random.Random, kills: int, duration_s: float) -> list[str]:
@@ -142,26 +159,38 @@ async def kill_at_random(cluster: Cluster, load: Load, chance: random.Random, ki
             cluster.kill_runtime()
         if victim in ("worker", "both"):
             cluster.kill_worker(index)
-        print(f"  killed {victim:7} at {load.progress:6.1%} of the load", flush=True)
+        print(f"  killed {victim:7} after {load.acknowledged} messages and {load.finished} chains", flush=True)
+    load.is_last = True
     return victims
 
 
-def check(load: Load, counted: list[int], chains: list[list[str]]) -> list[str]:
+def check(load: Load) -> list[str]:
     """What is wrong; nothing, if all is well."""
-    wrong = []
-    if counted != [load.message_count, 0]:
-        wrong.append(f"tally saw {counted[0]} of {load.message_count} numbers, and {counted[1]} of them again")
     given: dict[tuple[str, int], set[str]] = defaultdict(set)
     for line in Path(load.log).read_text().splitlines():
         key, index, token = line.split()
         given[key.rpartition(":")[0], int(index)].add(token)
-    for number, tokens in enumerate(chains):
-        if len(tokens) != CHAIN_LENGTH or len(set(tokens)) != CHAIN_LENGTH:
-            wrong.append(f"chain-{number} has {len(set(tokens))} results, not {CHAIN_LENGTH}")
-        for index, token in enumerate(tokens):
-            if token not in given[f"chain-{number}", index]:
-                wrong.append(f"chain-{number}, effect {index}: result {token} was given by no attempt of it")
+    wrong = []
+    for number, one in enumerate(load.rounds):
+        seen, repeated = one.counted
+        if (seen, repeated, one.unreceived) != (load.message_count, 0, 0):
+            wrong.append(
+                f"tally-{number} saw {seen} of {load.message_count} numbers, {repeated} again, {one.unreceived} undelivered"
+            )
+        for chain_id, tokens in one.chains.items():
+            wrong.extend(check_chain(chain_id, tokens, given))
     return wrong
+
+
+def check_chain(chain_id: str, tokens: list[str], given: dict[tuple[str, int], set[str]]) -> list[str]:
+    """Ten different results, each given by an attempt of that very effect."""
+    if len(set(tokens)) != CHAIN_LENGTH:
+        return [f"{chain_id} has {len(set(tokens))} results, not {CHAIN_LENGTH}"]
+    return [
+        f"{chain_id}, effect {index}: result {token} was given by no attempt of it"
+        for index, token in enumerate(tokens)
+        if token not in given[chain_id, index]
+    ]
 
 
 def free_port() -> int:
@@ -182,20 +211,19 @@ async def run(arguments: argparse.Namespace, directory: Path) -> int:
             Path(load.log).touch()
             running = asyncio.create_task(load.run())
             victims = await kill_at_random(cluster, load, chance, arguments.kills, arguments.duration)
-            counted, chains = await asyncio.wait_for(running, RECOVERY_S_MAX)
+            await asyncio.wait_for(running, RECOVERY_S_MAX)
             statuses = [info.status async for info in client.list()]
-            leftover = (await client.get("tally").describe()).unreceived_count
     finally:
         cluster.stop()
-    wrong = check(load, counted, chains)
-    if statuses.count("completed") != load.chain_count + 1:
-        wrong.append(f"only {statuses.count('completed')} of {load.chain_count + 1} processes are completed")
-    if leftover:
-        wrong.append(f"{leftover} messages were left undelivered")
+    wrong = check(load)
+    expected = len(load.rounds) * (load.chain_count + 1)
+    if statuses.count("completed") != expected:
+        wrong.append(f"{statuses.count('completed')} of {expected} processes are completed")
     attempts = len(Path(load.log).read_text().splitlines())
     print(
-        f"{len(victims)} kills in {time.monotonic() - began:.1f} s: {counted[0]} of {load.message_count} messages counted once, "
-        f"{len(chains)} chains finished, {attempts} attempts for {load.chain_count * CHAIN_LENGTH} effects"
+        f"{len(victims)} kills in {time.monotonic() - began:.1f} s, {len(load.rounds)} rounds: "
+        f"{load.acknowledged} messages acknowledged, {sum(r.counted[0] for r in load.rounds)} counted once; "
+        f"{load.finished} chains finished, {attempts} attempts for {load.finished * CHAIN_LENGTH} effects"
     )
     for line in wrong:
         print(f"error: {line}")

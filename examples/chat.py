@@ -17,6 +17,7 @@ The chat service is any HTTP server at `$CHAT_URL` that takes `POST /questions` 
 
 import json
 import os
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from datetime import timedelta
@@ -104,5 +105,8 @@ def post_question(question_id: str, text: str) -> None:
         headers={"Content-Type": "application/json", "Idempotency-Key": effect.idempotency_key},
         method="POST",
     )
-    with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S):
-        pass
+    try:
+        urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S).close()
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise

@@ -350,7 +350,7 @@ def _short_repr(value: Any, limit: int = 200) -> str:
         text = repr(value)
     except Exception as error:  # an author's __repr__
         text = f"<{type(value).__qualname__}: repr failed with {type(error).__name__}>"
-    return text if len(text) <= limit else text[:limit] + "..."
+    return _codec_objects.without_addresses(text if len(text) <= limit else text[:limit] + "...")
 
 
 class Decoder:

@@ -14,6 +14,7 @@ import enum
 import functools
 import io
 import os
+import re
 import string
 import sys
 import traceback
@@ -38,6 +39,9 @@ TRACEBACK_FRAMES_MAX = 40
 
 TRACEBACK_CHARS_MAX = 16_000
 """Longest traceback text kept with an exception, in characters."""
+
+TEXT_CHARS_MAX = 10_000
+"""Longest `str()` of an exception kept beside its arguments, in characters."""
 
 TRACEBACK_ATTRIBUTE = "__slct_traceback__"
 """Attribute of an exception that was read: the printable traceback of where it was raised."""
@@ -154,11 +158,10 @@ def _read_method(decoder: Decoder, node: dict[str, Json]) -> Any:
     function, is_python = _method(owner, name, decoder.resolver.type_of(node["owner"]) if "owner" in node else None)
     if is_python:
         return types.MethodType(function, owner)
-    if (
-        isinstance(function, types.MethodDescriptorType | types.WrapperDescriptorType)
-        and type(owner).__flags__ & 1 << 9 == 0
-    ):
+    if isinstance(function, types.MethodDescriptorType) and not isinstance(owner, type):
         return function.__get__(owner, type(owner))
+    if isinstance(function, types.ClassMethodDescriptorType) and isinstance(owner, type):
+        return function.__get__(None, owner)
     raise CodecError(f"{type(owner).__name__} has no method {name!r}")
 
 
@@ -300,12 +303,12 @@ _layouts: dict[type, Layout] = {}
 
 def layout_of(cls: type, resolver: Resolver) -> Layout:
     """How instances of this class are written. Raises CodecError if they must not be, or cannot be made again."""
+    _check_allowed(cls, resolver)
     layout = _layouts.get(cls)
     if layout is None:
         layout = Layout(cls, _builtin_base(cls), _slots(cls), _has_state(cls))
         _check_reducible(layout)
         _layouts[cls] = layout
-    _check_allowed(cls, resolver)
     return layout
 
 
@@ -363,7 +366,7 @@ def _check_reducible(layout: Layout) -> None:
     """Raise CodecError if instances could not be made again from their content."""
     cls = layout.cls
     for base in cls.__mro__:
-        if base in _BASES or base is object:
+        if base in _BASES or base in _PLAIN_STANDARD_TYPES or base is object:
             break
         if ("__reduce__" in vars(base) or "__reduce_ex__" in vars(base)) and not layout.has_state:
             raise CodecError(
@@ -628,9 +631,18 @@ def _write_chain(encoder: Encoder, value: BaseException, node: dict[str, Json]) 
 
 def _text_of(value: BaseException) -> str:
     try:
-        return str(value)
+        text = str(value)
     except Exception as error:  # an author's __str__
         return f"(str() failed with {type(error).__name__})"
+    return without_addresses(text if len(text) <= TEXT_CHARS_MAX else text[:TEXT_CHARS_MAX] + "...")
+
+
+def without_addresses(text: str) -> str:
+    """The same value must give the same bytes, so no `at 0x7f3a2c888210`."""
+    return _ADDRESS.sub(">", text) if " at 0x" in text else text
+
+
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+>")
 
 
 def _traceback_text(value: BaseException, earlier: str) -> str:
@@ -734,9 +746,9 @@ def _make_frame(decoder: Decoder, node: dict[str, Json]) -> Frame:
             help="the process was saved by another version; deploy that version again, or migrate",
         )
     frame = cls.__new__(cls)
+    Frame.__init__(frame)
     frame.frame_state = state
     frame.frame_status = FrameStatus.NEW if node.get("new") is True else FrameStatus.STARTED
-    frame.frame_awaited = frame.frame_outcome = frame.frame_receiver = None
     return frame
 
 
@@ -840,7 +852,7 @@ _REFUSED: tuple[tuple[str, str, str], ...] = (
     ("builtins:frame", "an interpreter frame", "keep the values that are needed"),
     ("builtins:code", "a code object", "keep a module-level function"),
     ("builtins:cell", "a closure cell", "move the function to module level"),
-    ("builtins:weakref", "a weak reference", "keep the object itself, or a key"),
+    ("weakref:*", "a weak reference", "keep the object itself, or a key"),
     ("_thread:lock", "a lock", "release it before the suspension, or use a channel"),
     ("_thread:RLock", "a lock", "release it before the suspension, or use a channel"),
     ("threading:*", "a thread or its lock", "release it before the suspension, or use a channel"),

@@ -47,7 +47,9 @@ def current() -> TransitionContext:
     """
     context: TransitionContext | None = getattr(_local, "context", None)
     if context is None:
-        raise RuntimeError("this can only be used inside a durable function while it runs\n  help: call it from a Process method")
+        raise RuntimeError(
+            "this can only be used inside a durable function while it runs\n  help: call it from a Process method"
+        )
     return context
 
 

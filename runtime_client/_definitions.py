@@ -70,7 +70,9 @@ class Definition:
             return machine_frame(process, entry, tuple(args), kwargs)
         frame = process.main(*args, **kwargs)  # type: ignore[attr-defined]
         if not isinstance(frame, Frame):
-            raise TypeError(f"{self.cls.__qualname__}.main is not durable: it gave {frame!r}\n  help: write `async def main`")
+            raise TypeError(
+                f"{self.cls.__qualname__}.main is not durable: it gave {frame!r}\n  help: write `async def main`"
+            )
         return frame
 
 
@@ -185,7 +187,9 @@ def _named(definitions: Mapping[str, type[Process]] | Sequence[type[Process]]) -
     for cls in definitions:
         name = definition_name(cls)
         if seen.setdefault(name, cls) is not cls:
-            raise DefinitionError(f"two classes are called {name!r}: {seen[name]!r} and {cls!r}\n  help: Process, name=...")
+            raise DefinitionError(
+                f"two classes are called {name!r}: {seen[name]!r} and {cls!r}\n  help: Process, name=..."
+            )
         yield name, cls
 
 
@@ -224,9 +228,9 @@ def _read_manifest(path: Path | None) -> dict[str, dict[str, Any]]:
 def _source(cls: type[Process]) -> str:
     from ._direct import source_of
 
-    return next((kind.SOURCE for kind in _frame_classes({cls.__name__: cls}, cls.__module__, "") if kind.SOURCE), "") or (
-        source_of(cls.__module__)
-    )
+    return next(
+        (kind.SOURCE for kind in _frame_classes({cls.__name__: cls}, cls.__module__, "") if kind.SOURCE), ""
+    ) or (source_of(cls.__module__))
 
 
 def _element_type(channel: Any) -> Any:

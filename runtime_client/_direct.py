@@ -23,7 +23,7 @@ from types import CodeType, CoroutineType, FunctionType, GeneratorType, ModuleTy
 from typing import Any
 
 from ._errors import DefinitionError
-from ._frame import RESERVED, Frame, Outcome, State
+from ._frame import RESERVED, Frame, FrameCall, Outcome, State
 from ._handles import Handle
 from ._operations import Operation
 from ._trampoline import OWN_FILES, not_awaitable, run_handling, trim_traceback
@@ -71,7 +71,7 @@ class CoroutineFrame(Frame):
 
     def _begin(self) -> Coroutine[Any, Any, Any]:
         kind = type(self)
-        bound = inspect.BoundArguments(kind.SIGNATURE, {})  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(kind.SIGNATURE, {})
         slots = self.__dict__
         names = list(kind.SIGNATURE.parameters)
         if kind.HAS_RECEIVER:
@@ -170,7 +170,7 @@ def _wrongly_awaited(coroutine: Any, awaited: Any) -> Any:
             return inner
         inner = inner.cr_await
     speaks = isinstance(inner, GeneratorType) and inner.gi_code in _AWAITS
-    if speaks and isinstance(awaited, Operation | Frame):
+    if speaks and isinstance(awaited, Operation | FrameCall):
         return None
     return inner if inner is not None else awaited
 

@@ -74,7 +74,6 @@ class Frame:
         "__dict__",
         "__weakref__",
         "frame_awaited",
-        "frame_handled",
         "frame_outcome",
         "frame_receiver",
         "frame_state",
@@ -87,7 +86,6 @@ class Frame:
         self.frame_status = FrameStatus.NEW
         self.frame_awaited: Any = None  # what `suspend` waits for, or what `finish` returns
         self.frame_outcome: Outcome | None = None  # what `resume` gives
-        self.frame_handled: BaseException | None = None  # what uncompiled code handled when it awaited this frame
         self.__dict__.update(slots)
 
     def goto(self, state: Callable[..., Any], /) -> Instruction:
@@ -123,10 +121,15 @@ class Frame:
         shown = name.rstrip("_") if name.rstrip("_") in RESERVED else name
         raise UnboundLocalError(f"cannot access local variable {shown!r} where it is not associated with a value")
 
+    def __delattr__(self, name: str) -> None:
+        """`del` of a local: fails as it would on an unbound one."""
+        if name not in self.__dict__ and not hasattr(type(self), name):
+            getattr(self, name)
+        object.__delattr__(self, name)
+
     def __await__(self) -> Generator[Any, Any, Any]:
         """For uncompiled code: hand the frame up to the driver, which runs it and sends back how it ended."""
-        self.frame_handled = sys.exc_info()[1]
-        outcome: Outcome = yield self
+        outcome: Outcome = yield FrameCall(self, sys.exc_info()[1])
         return outcome.unwrap()
 
     def __repr__(self) -> str:
@@ -162,6 +165,14 @@ class Returned(Outcome):
         except BaseException:
             error.__context__ = context  # `raise` has replaced it by what the caller handles
             raise
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCall:
+    """A frame awaited by uncompiled code, and the exception that this code was handling then."""
+
+    frame: Frame
+    handled: BaseException | None
 
 
 RESERVED = frozenset(name for name in dir(Frame) if not name.startswith("__"))

@@ -235,13 +235,17 @@ def _case(name: int | str, case: Any) -> Operation:
         case Operation():
             return case
         case Frame():
-            raise TypeError(f"{where} is a frame, and a case never starts one\n  help: go(frame), and wait for its handle")
+            raise TypeError(
+                f"{where} is a frame, and a case never starts one\n  help: go(frame), and wait for its handle"
+            )
         case ChildRef():
             raise TypeError(f"{where} is a process\n  help: ref.result() waits for its end")
         case _:
             if inspect.iscoroutine(case):
                 case.close()
-            raise TypeError(f"{where} cannot be waited for: {_shown(case)}\n  help: recv, send, after, call, a handle, ...")
+            raise TypeError(
+                f"{where} cannot be waited for: {_shown(case)}\n  help: recv, send, after, call, a handle, ..."
+            )
 
 
 def _deadline(deadline: Any) -> Deadline:
@@ -304,7 +308,9 @@ def _check_effect(function: Any) -> None:
         )
     qualname = getattr(inner, "__qualname__", None)
     if not isinstance(qualname, str):
-        raise TypeError(f"call() takes a function that has a name, got {function!r}\n  help: define a function at module level")
+        raise TypeError(
+            f"call() takes a function that has a name, got {function!r}\n  help: define a function at module level"
+        )
     if "<lambda>" in qualname or "<locals>" in qualname:
         what = "a lambda" if "<lambda>" in qualname else f"{qualname}, which is local to a function"
         raise TypeError(

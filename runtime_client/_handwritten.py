@@ -271,7 +271,9 @@ def entry_state(cls: type[Process]) -> str | None:
     return "Main_Start" if "Main_Start" in names else next(iter(names), None)
 
 
-def machine_frame(process: Process, state: str, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> Frame:
+def machine_frame(
+    process: Process, state: str, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None
+) -> Frame:
     """A goroutine that begins with this method.
 
     Raises:

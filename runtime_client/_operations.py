@@ -129,5 +129,5 @@ class Selected(tuple[Any, Any]):
     def __repr__(self) -> str:
         return f"Selected(case={self[0]!r}, value={self[1]!r}, ok={self.ok!r})"
 
-    def __getnewargs__(self) -> tuple[Any, Any, bool]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[Any, Any, bool]:
         return (self[0], self[1], self.ok)

@@ -278,7 +278,9 @@ def process(function: Callable[..., Any], /) -> type[Process]: ...
 
 
 @overload
-def process(*, name: str | None = None, on_fault: str | None = None) -> Callable[[Callable[..., Any]], type[Process]]: ...
+def process(
+    *, name: str | None = None, on_fault: str | None = None
+) -> Callable[[Callable[..., Any]], type[Process]]: ...
 
 
 def process(

@@ -24,9 +24,9 @@ from types import TracebackType
 from typing import Any
 
 from . import _frame, _operations
-from ._frame import Frame, FrameStatus, Instruction, Outcome, Returned, State
+from ._frame import Frame, FrameCall, FrameStatus, Instruction, Outcome, Returned, State
 from ._handles import ChildRef, Handle
-from ._operations import Default, Operation, Select
+from ._operations import Default, Operation
 
 
 class Stack:
@@ -39,11 +39,6 @@ class Stack:
         self.handled: list[BaseException | None] = [None]
         for caller in frames[:-1]:
             self.handled.append(_handled_by(caller, self.handled[-1]))
-
-    @property
-    def is_new(self) -> bool:
-        """Whether it has never run."""
-        return len(self.frames) == 1 and self.frames[0].frame_status is FrameStatus.NEW
 
     def push(self, frame: Frame, handled: BaseException | None) -> None:
         frame.frame_status = FrameStatus.STARTED
@@ -65,8 +60,6 @@ def run_to_suspension(stack: Stack, outcome: Outcome | None) -> Operation | Outc
       The operation, not carried out; or the outcome of the outermost frame, the stack being empty then.
     """
     frames = stack.frames
-    if stack.is_new:
-        frames[0].frame_status = FrameStatus.STARTED
     while True:
         frame = frames[-1]
         ended = _advance(frame, outcome, stack.handled[-1])
@@ -81,7 +74,9 @@ def run_to_suspension(stack: Stack, outcome: Outcome | None) -> Operation | Outc
         if isinstance(awaited, Handle):
             awaited = awaited.join()
         if isinstance(awaited, Frame):
-            outcome = _call(stack, awaited)
+            outcome = _call(stack, awaited, None)
+        elif isinstance(awaited, FrameCall):
+            outcome = _call(stack, awaited.frame, awaited.handled)
         elif isinstance(awaited, Operation) and not isinstance(awaited, Default):
             return awaited
         else:
@@ -90,11 +85,10 @@ def run_to_suspension(stack: Stack, outcome: Outcome | None) -> Operation | Outc
                 awaited.close()  # it will never be awaited: no warning about that
 
 
-def _call(stack: Stack, frame: Frame) -> Outcome | None:
+def _call(stack: Stack, frame: Frame, handled: BaseException | None) -> Outcome | None:
     """Push a called frame; the error of the await if it cannot be called."""
     if frame.frame_status is not FrameStatus.NEW:
         return Outcome(error=already_started(frame))
-    handled, frame.frame_handled = getattr(frame, "frame_handled", None), None
     stack.push(frame, handled or _handled_by(stack.frames[-1], stack.handled[-1]))
     return None
 
@@ -117,7 +111,9 @@ def not_awaitable(awaited: Any) -> TypeError:
         case _ if inspect.iscoroutine(awaited):
             help = f"mark {awaited.__qualname__}() with @durable, or run it as an effect: await call(...)"
         case _:
-            help = "durable code awaits durable functions and operations; run anything else as an effect: await call(...)"
+            help = (
+                "durable code awaits durable functions and operations; run anything else as an effect: await call(...)"
+            )
     return TypeError(f"{what} of durable code\n  help: {help}")
 
 

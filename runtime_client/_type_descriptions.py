@@ -209,7 +209,7 @@ class _Describer:
                 for name, hint in hints.items()
             ]
             return {"kind": "typeddict", "type": self._name(cls), "fields": fields}
-        if dataclasses.is_dataclass(cls) and "__init__" in vars(cls):
+        if dataclasses.is_dataclass(cls) and getattr(cls, "__dataclass_params__").init:  # noqa: B009
             return self._dataclass(cls)
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             return self._named_tuple(cls)
@@ -219,7 +219,7 @@ class _Describer:
 
     def _dataclass(self, cls: Any) -> Description:
         hints = annotations_of(cls)
-        construct = hasattr(cls, "__post_init__")
+        construct = hasattr(cls, "__post_init__") or "__dataclass_fields__" not in vars(cls)
         fields: list[dict[str, Any]] = []
         for field in dataclasses.fields(cls):
             if not field.init:

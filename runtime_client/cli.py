@@ -311,7 +311,7 @@ async def result(arguments: argparse.Namespace) -> int:
     elif outcome.status == "completed":
         print(output.payload_text(outcome.result))
     else:
-        reason = f": {output.payload_text(outcome.error)}" if outcome.error else ""
+        reason = f": {output.payload_text(outcome.error)}" if outcome.error and outcome.status == "failed" else ""
         raise Refusal(f"process {arguments.id!r} {_ended(outcome.status)}{reason}", f"slct show {arguments.id}")
     return 0 if outcome.status == "completed" else 1
 

@@ -247,7 +247,7 @@ class Simulation:
     def _restore_core(self, process: _Simulated) -> None:
         saved = to_json(process.core)
         messages = list(process.queued.values())
-        if process.run is None:
+        if process.run is None and not process.core.retry_at_ms:  # a pause between tries is never stored
             process.core = from_json(saved, messages)
             assert to_json(process.core) == saved, f"the core of {process.process_id!r} changes in storage"
 

@@ -36,13 +36,18 @@ def definitions_text(nodes: Sequence[cst.BaseStatement], *, depth: int, indent: 
     assert isinstance(tree, cst.Module)
     for _ in range(depth):
         tree = cst.Module([cst.ClassDef(cst.Name("_"), cst.IndentedBlock(tree.body))])
-    formatted = black.format_str(tree.code, mode=_MODE).split("\n")
+    formatted = pretty(tree.code).split("\n")
     text = "\n".join(formatted[depth:]).strip("\n") + "\n"
     if indent != _INDENT * depth:
         text = _reindented(text, _INDENT * depth, indent)
     for number, docstring in enumerate(docstrings):
         text = text.replace(f'"""{_PLACEHOLDER} {number}"""', docstring)
     return text
+
+
+def pretty(text: str) -> str:
+    """The text as black would have it."""
+    return black.format_str(text, mode=_MODE)
 
 
 class _Docstrings(cst.CSTTransformer):

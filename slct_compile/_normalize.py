@@ -571,11 +571,17 @@ class Normalizer:
             self.out.append(If(cst.Name(name), tuple(inner), (), self.place))
 
     def _boolean(self, node: cst.BooleanOperation) -> Expression:
-        if not self.suspensions.contains(node.right):
+        if not self._branches(node):
             return node.with_changes(left=self.flatten(node.left))
         name = self.names.fresh()
         self._boolean_into(node, name, None)
         return cst.Name(name)
+
+    def _branches(self, node: Expression) -> bool:
+        """Whether a suspension is reached only on some way through an `and` or `or`."""
+        if not isinstance(node, cst.BooleanOperation):
+            return False
+        return self.suspensions.contains(node.right) or self._branches(node.left)
 
     def _boolean_into(self, node: Expression, value: str | None, truth: str | None) -> None:
         """Leave the value of an expression in `value` and its truth, tested once, in `truth`; either may be unwanted."""
@@ -608,7 +614,7 @@ class Normalizer:
         match node:
             case cst.UnaryOperation(operator=cst.Not()):
                 return node.with_changes(expression=parenthesized(self.test(node.expression)))
-            case cst.BooleanOperation() if self.suspensions.contains(node.right):
+            case cst.BooleanOperation() if self._branches(node):
                 truth = self.names.fresh()
                 self._boolean_into(node, None, truth)
                 return cst.Name(truth)

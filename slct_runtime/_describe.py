@@ -33,7 +33,7 @@ def describe(loaded: LoadedProcess) -> ProcessDescription:
     )
     return ProcessDescription(
         info=info,
-        fields={name: _text(value) for name, value in _pairs(document.get("fields", {}))},
+        fields={name: _text(value) for name, value in _pairs(document.get("process", {}))},
         goroutines=_goroutines(core, document),
         channels=tuple(
             ChannelInfo(name, channel.capacity, channel.length + _waiting(channel), channel.is_closed)

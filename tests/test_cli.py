@@ -163,7 +163,7 @@ def test_watch_ends_with_the_process(slct: Slct) -> None:
         (["start", "order", "ada"], "is missing 'total'", ""),
         (["start", "order", "ada", "1", "2"], "takes 2 positional arguments, got 3", ""),
         (["start", "counter", "-J", "not json"], "'not json' is not JSON", "--json"),
-        (["result", "nobody"], "no process 'nobody'", ""),
+        (["result", "nobody"], "no process 'nobody'", "slct list"),
         (["retry", "refused"], "only a faulted one", ""),
         (["send", "refused", "message", "1"], "no channel 'message'", "done, messages"),
         (["close", "refused", "message"], "no channel 'message'", "done, messages"),

@@ -309,10 +309,13 @@ class _Lowering:
         through = FinallyExit(final.id, completion)
         protected = Context(Region(raised.id, caught, outer), (*context.exits, through))
         self.add(assign(caught, cst.Name(outer or "None")), assign(completion, cst.Name("None")))
+        before, record = self.current, self.current.statements[-1]
         start = self.block("Try", line, protected)
         self.go_on(start)
         self.body(statement.body, protected)
         self.end(Goto(final.id))
+        if outer is None and not through.kinds:
+            before.statements = [s for s in before.statements if s is not record]
         self.current = final
         # In here a jump leaves for good: it drops the record, as in Python.
         self.body(statement.final, Context(handling, context.exits))

@@ -3,9 +3,12 @@
 Reading order:
   commands.py   what a transition asks for, and how it ended
   events.py     what enters      effects.py  what leaves
+  _channel.py   one channel, its queue and its invariants
+  _goroutine.py the life of a goroutine: `STATUS_CHANGES`
   _model.py     the process as immutable data, and its invariants
-  _draft.py     one process within one step: queues, waking, parking, closing
-  _select.py    the three passes of select
+  _draft.py     a process within one step: the books of who is ready, running and there
+  _select.py    the three passes of select, and what wakes others: messages, close, timers
+  _cancel.py    cancelling goroutines and processes
   _process.py   `step`: one function per event
   _document.py  the saved form
   _views.py     questions about a process
@@ -13,8 +16,10 @@ Reading order:
 
 from __future__ import annotations
 
-from ._document import QueuedMessage, from_json, to_json
-from ._model import ChannelState, Goroutine, GoroutineStatus, Process, ProcessStatus, check
+from ._channel import ChannelState
+from ._document import QueuedMessage, UnknownFormat, from_json, to_json
+from ._goroutine import Goroutine, GoroutineStatus
+from ._model import Process, ProcessStatus, check
 from ._process import Step, new_process, step
 from ._views import channel_facts, describe_case, describe_waits, is_ready, next_due_ms, watched_processes
 
@@ -26,6 +31,7 @@ __all__ = [
     "ProcessStatus",
     "QueuedMessage",
     "Step",
+    "UnknownFormat",
     "channel_facts",
     "check",
     "describe_case",

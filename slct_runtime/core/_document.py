@@ -8,11 +8,13 @@ Format 1: an object of short keys, named in `to_json`; statuses and kinds are sp
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, TypeAlias, assert_never
 
-from ._model import Cancelling, ChannelState, Entry, Goroutine, GoroutineStatus, Process, ProcessStatus, Waiter
+from ._channel import UNDECLARED, ChannelState, Entry, Waiter, with_messages
+from ._goroutine import Cancelling, Goroutine, GoroutineStatus
+from ._model import Process, ProcessStatus
 from .commands import (
     CallCase,
     Case,
@@ -31,6 +33,16 @@ FORMAT = 1
 
 QueuedMessage: TypeAlias = tuple[int, str, str]
 """Position, channel and payload of a message from outside that nobody has received."""
+
+
+class UnknownFormat(ValueError):
+    """The core was saved in a format that this version does not read."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__(f"the saved core has format {given!r}, this slct reads format {FORMAT}\n  help: upgrade slct")
+        self.given = given
+        self.known = FORMAT
+
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -62,9 +74,13 @@ def from_json(text: str, messages: Iterable[QueuedMessage] = ()) -> Process:
     """The process as it was saved, with its queued messages back in their places.
 
     Messages at positions after the saved last one are left out: they arrived later, and are events still to come.
+
+    Raises:
+      UnknownFormat: a newer slct wrote it.
     """
     saved = json.loads(text)
-    assert saved["format"] == FORMAT, f"core format {saved['format']!r}, this slct reads {FORMAT}"
+    if saved.get("format") != FORMAT:
+        raise UnknownFormat(saved.get("format"))
     process = Process(
         saved["id"],
         status=ProcessStatus(saved["status"]),
@@ -157,17 +173,13 @@ def _channel(saved: list[Any]) -> ChannelState:
     return ChannelState(capacity, bool(is_closed), queue, tuple(Waiter(g, i) for g, i in receivers))
 
 
-def _with_messages(process: Process, messages: Sequence[QueuedMessage]) -> Process:
-    """Merge messages among the values from goroutines: before those that came after them."""
-    if not messages:
-        return process
-    channels = dict(process.channels)
+def _with_messages(process: Process, messages: list[QueuedMessage]) -> Process:
+    by_channel: dict[str, list[Entry]] = {}
     for position, name, payload in sorted(messages):
-        state = channels.get(name, ChannelState())
-        entry = Entry(payload, position=position)
-        place = next((i for i, e in enumerate(state.queue) if not e.position and e.after >= position), len(state.queue))
-        queue = (*state.queue[:place], entry, *state.queue[place:])
-        channels[name] = replace(state, queue=queue, message_count=state.message_count + 1)
+        by_channel.setdefault(name, []).append(Entry(payload, position=position))
+    channels = dict(process.channels)
+    for name, entries in by_channel.items():
+        channels[name] = with_messages(channels.get(name, UNDECLARED), entries)
     return replace(process, channels=channels)
 
 

@@ -1,19 +1,22 @@
 """What the core knows of a process: plain immutable data.
 
-Invariants, held by `check`:
+Invariants, verified by `check` together with those of every channel:
   1. A goroutine is READY and once in `ready`, or RUNNING and named by `running`, or PARKED and in neither.
-  2. A parked goroutine stands in the queue of every channel, join, effect and child that its cases name, and nowhere else.
-  3. A channel with receivers has nothing in its queue, but for entries of the very goroutines that receive there.
-  4. The first `capacity` entries of a queue are in the buffer: their senders have gone on. A closed channel has no parked senders.
+  2. A parked goroutine stands in the queue of every channel, join, effect and child that its cases name; nobody else
+     stands anywhere. Its earliest deadline is in `timers`.
+  3. A process that has ended has no goroutines, and nothing queued.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .commands import Case, Payload, Resumption
+from ._channel import ChannelState, Waiter, check_channel, waiting_senders
+from ._goroutine import Goroutine, GoroutineStatus
+from .commands import CallCase, JoinCase, RecvCase, ResultCase, SendCase, TimerCase
 
 
 class ProcessStatus(StrEnum):
@@ -35,76 +38,13 @@ class ProcessStatus(StrEnum):
 _ENDS = frozenset({ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELLED, ProcessStatus.TERMINATED})
 
 
-class GoroutineStatus(StrEnum):
-    """Where a goroutine is in its life; one that has ended is not kept."""
-
-    READY = "ready"
-    RUNNING = "running"
-    PARKED = "parked"
-
-
-class Cancelling(StrEnum):
-    """How far the cancellation of a goroutine has come (detail D5)."""
-
-    NO = "no"
-    DUE = "due"  # raised at its next suspension
-    RAISED = "raised"
-
-
-@dataclass(frozen=True, slots=True)
-class Goroutine:
-    """One thread of control. `resumption` while ready or running, `cases` while parked; `parked_order` tells who waited longer."""
-
-    goroutine_id: int
-    status: GoroutineStatus
-    resumption: Resumption | None = None
-    cases: tuple[Case, ...] = ()
-    parked_order: int = 0
-    cancelling: Cancelling = Cancelling.NO
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One value in a channel's queue.
-
-    `goroutine_id` 0: its sender does not wait. `position` 0: it came from a goroutine. `after`: the last message from
-    outside that had come before it.
-    """
-
-    payload: Payload
-    goroutine_id: int = 0
-    case_index: int = 0
-    position: int = 0
-    after: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Waiter:
-    """A goroutine's place in a queue: which of its cases stands there."""
-
-    goroutine_id: int
-    case_index: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelState:
-    """One channel: values in order of arrival, and receivers in order of arrival (rule 9)."""
-
-    capacity: int = 0
-    is_closed: bool = False
-    queue: tuple[Entry, ...] = ()
-    receivers: tuple[Waiter, ...] = ()
-    message_count: int = 0
-
-    @property
-    def length(self) -> int:
-        """How many values are in the buffer."""
-        return min(len(self.queue), self.capacity)
-
-
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process. Mappings are never changed in place: a step makes new ones."""
+    """One process. Mappings are never changed in place: a step makes new ones.
+
+    `joins`, `effects`, `children` and `timers` are indexes over the cases of parked goroutines, so that no event has to
+    look for its waiters.
+    """
 
     process_id: str
     status: ProcessStatus = ProcessStatus.RUNNING
@@ -119,7 +59,7 @@ class Process:
     children: Mapping[str, tuple[Waiter, ...]] = field(default_factory=dict)
     timers: Mapping[int, int] = field(default_factory=dict)  # goroutine to its earliest deadline
     next_order: int = 1
-    last_position: int = 0
+    last_position: int = 0  # the last event from outside that was applied
     is_cancelled: bool = False
     fault_count: int = 0  # of the transition that is tried now; not saved
     retry_at_ms: int = 0  # not before this time; not saved
@@ -127,30 +67,62 @@ class Process:
 
 
 def check(process: Process) -> None:
-    """Assert the invariants at the head of this file."""
-    statuses = {g.goroutine_id: g.status for g in process.goroutines.values()}
-    assert len(set(process.ready)) == len(process.ready)
-    assert set(process.ready) == {g for g, s in statuses.items() if s is GoroutineStatus.READY}
-    assert [g for g, s in statuses.items() if s is GoroutineStatus.RUNNING] == (
-        [] if process.running is None else [process.running]
-    )
+    """Assert the invariants at the head of this file, and those of its channels."""
+    by_status = {status: _ids(process, status) for status in GoroutineStatus}
+    assert sorted(process.ready) == by_status[GoroutineStatus.READY]
+    assert ([] if process.running is None else [process.running]) == by_status[GoroutineStatus.RUNNING]
+    assert all((g.resumption is None) == (g.status is GoroutineStatus.PARKED) for g in process.goroutines.values())
+    assert _places_held(process) == _places_due(process)
+    assert process.timers == _timers_due(process)
+    for channel in process.channels.values():
+        check_channel(channel)
+    if process.status.is_end:
+        assert not process.goroutines
+        assert not any(channel.queue for channel in process.channels.values())
+
+
+def _ids(process: Process, status: GoroutineStatus) -> list[int]:
+    return sorted(g.goroutine_id for g in process.goroutines.values() if g.status is status)
+
+
+def _places_held(process: Process) -> Counter[tuple[str, object, Waiter]]:
+    """Every place in every queue, as the queues have it."""
+    held: Counter[tuple[str, object, Waiter]] = Counter()
     for name, channel in process.channels.items():
-        _check_channel(process, name, channel)
-    for waiters in [*process.joins.values(), *process.children.values(), *[(w,) for w in process.effects.values()]]:
-        assert all(statuses.get(w.goroutine_id) is GoroutineStatus.PARKED for w in waiters)
-    assert all(statuses.get(g) is GoroutineStatus.PARKED for g in process.timers)
+        held.update(("recv", name, waiter) for waiter in channel.receivers)
+        held.update(("send", name, waiter) for waiter in waiting_senders(channel))
+    held.update(("join", goroutine_id, waiter) for goroutine_id, waiters in process.joins.items() for waiter in waiters)
+    held.update(("child", process_id, waiter) for process_id, waiters in process.children.items() for waiter in waiters)
+    held.update(("effect", effect_id, waiter) for effect_id, waiter in process.effects.items())
+    return held
 
 
-def _check_channel(process: Process, name: str, channel: ChannelState) -> None:
-    receivers = {w.goroutine_id for w in channel.receivers}
-    if receivers:
-        assert not channel.is_closed, name
-        assert all(entry.goroutine_id in receivers for entry in channel.queue), name
-    for entry in channel.queue[: channel.capacity]:
-        assert entry.goroutine_id == 0, name
-    for entry in channel.queue[channel.capacity :]:
-        assert entry.goroutine_id or entry.position, name
-        assert not (channel.is_closed and entry.goroutine_id), name
-    for goroutine_id in receivers | {e.goroutine_id for e in channel.queue if e.goroutine_id}:
-        assert process.goroutines[goroutine_id].status is GoroutineStatus.PARKED, name
-    assert channel.message_count == sum(1 for entry in channel.queue if entry.position), name
+def _places_due(process: Process) -> Counter[tuple[str, object, Waiter]]:
+    """Every place in every queue, as the cases of parked goroutines demand it."""
+    return Counter(place for goroutine in process.goroutines.values() for place in _places(goroutine))
+
+
+def _places(goroutine: Goroutine) -> Iterator[tuple[str, object, Waiter]]:
+    for index, case in enumerate(goroutine.cases):
+        waiter = Waiter(goroutine.goroutine_id, index)
+        match case:
+            case RecvCase(channel) if channel is not None:
+                yield "recv", channel, waiter
+            case SendCase(channel, _) if channel is not None:
+                yield "send", channel, waiter
+            case JoinCase(goroutine_id):
+                yield "join", goroutine_id, waiter
+            case ResultCase(process_id):
+                yield "child", process_id, waiter
+            case CallCase(request):
+                yield "effect", request.effect_id, waiter
+            case _:
+                pass
+
+
+def _timers_due(process: Process) -> dict[int, int]:
+    deadlines = {
+        goroutine.goroutine_id: [case.deadline_ms for case in goroutine.cases if isinstance(case, TimerCase)]
+        for goroutine in process.goroutines.values()
+    }
+    return {goroutine_id: min(found) for goroutine_id, found in deadlines.items() if found}

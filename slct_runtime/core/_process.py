@@ -1,6 +1,7 @@
 """The core's one function: `step(process, event)`. Pure: time comes in events, orders go out as data.
 
-One function per event. An event that comes too late (its goroutine, effect or process has ended) changes nothing.
+One function per event. An event that comes too late (its goroutine, effect or process has ended, or its position was
+applied before) changes nothing.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from ._cancel import cancel_all, cancel_faulting, cancel_one, end, is_main_new
+from ._channel import ChannelState
 from ._draft import Draft
-from ._model import Cancelling, ChannelState, Entry, Goroutine, GoroutineStatus, Process, ProcessStatus
-from ._select import select
+from ._goroutine import CANCELLED, Cancelling, Change, Goroutine
+from ._model import Process, ProcessStatus
+from ._select import close, deliver, fire_timers, select, wake, wake_all
 from .commands import (
     MAIN_GOROUTINE_ID,
-    START,
     CallCase,
     CancelGoroutine,
     Case,
     Close,
     Command,
+    DefaultCase,
     Emit,
+    Ending,
     Failed,
     Faulted,
     Finished,
@@ -38,7 +43,7 @@ from .commands import (
     StartProcess,
     TimerCase,
 )
-from .effects import CancelEffect, Effect, Finish, RunGoroutine
+from .effects import CancelEffect, Effect, Finish, Received
 from .events import (
     CancelRequested,
     ChildDone,
@@ -64,7 +69,8 @@ FAULT_DELAYS_MS = (100, 1_000)
 class Step:
     """What a step gives: the process afterwards, orders for the shell, and whether a transition was accepted.
 
-    `committed` is False for every event but `TransitionDone`; False for that means that its document and commands do not count.
+    `committed` is True for a `TransitionDone` whose document and commands count. False for every other event, and for
+    a transition that was a fault (tried again, or the end of the matter) or came too late.
     """
 
     process: Process
@@ -91,86 +97,87 @@ def step(process: Process, event: Event) -> Step:
     if process.status.is_end:
         return Step(process, ())
     draft = Draft(process)
-    committed = _apply(draft, event)
-    _run_next(draft, event.now_ms)
+    committed = False
+    if isinstance(event, TransitionDone):
+        error = _transition_done(draft, event)
+        if error is not None:
+            draft = Draft(process)  # nothing of it happened
+            _fault(draft, event.now_ms, error)
+        else:
+            committed = process.running == event.goroutine_id
+    else:
+        _apply(draft, event)
+    _settle(draft, event.now_ms)
     return Step(draft.freeze(), tuple(draft.out), committed)
 
 
-def _apply(draft: Draft, event: Event) -> bool:
+def _apply(draft: Draft, event: Event) -> None:
     match event:
         case Started():
-            draft.add_ready(Goroutine(MAIN_GOROUTINE_ID, GoroutineStatus.READY), START)
-        case Message():
-            _message(draft, event)
-        case Closed():
-            draft.last_position = max(draft.last_position, event.position)
-            draft.close(event.channel)
-        case TimerDue():
-            _fire_timers(draft, event.now_ms)
-        case EffectDone():
-            draft.last_position = max(draft.last_position, event.position)
-            _effect_done(draft, event)
-        case ChildDone():
-            draft.last_position = max(draft.last_position, event.position)
-            for waiter in draft.children.pop(event.process_id, ()):
-                kind = ResumptionKind.VALUE if event.error is None else ResumptionKind.ERROR
-                draft.wake(waiter, kind, event.result if event.error is None else event.error)
-        case TransitionDone():
-            return _transition_done(draft, event)
+            _started(draft)
+        case Message() | Closed() | EffectDone() | ChildDone() | CancelRequested():
+            if event.position > draft.last_position:
+                draft.last_position = event.position
+                _arrived(draft, event)
+        case TimerDue(now_ms):
+            fire_timers(draft, now_ms)
         case TransitionLost():
-            _run_again(draft, event.goroutine_id)
-        case CancelRequested():
-            draft.last_position = max(draft.last_position, event.position)
-            _cancel_process(draft)
+            _transition_lost(draft, event)
         case TerminateRequested():
             _finish(draft, ProcessStatus.TERMINATED, None, None)
         case RetryRequested():
-            if draft.status is ProcessStatus.FAULTED:
-                draft.status = ProcessStatus.RUNNING
-                draft.fault_count = draft.retry_at_ms = 0
+            _retry_requested(draft)
+        case TransitionDone():
+            raise AssertionError("a transition is not an arrival")
         case _:
             assert_never(event)
-    return False
 
 
-def _run_next(draft: Draft, now_ms: int) -> None:
-    """Let the goroutine that has been ready longest run, if none does (rule 4)."""
-    if draft.running is not None or not draft.ready or draft.status is not ProcessStatus.RUNNING:
+def _arrived(draft: Draft, event: Message | Closed | EffectDone | ChildDone | CancelRequested) -> None:
+    match event:
+        case Message():
+            _message(draft, event)
+        case Closed():
+            close(draft, event.channel)
+        case EffectDone():
+            _effect_done(draft, event)
+        case ChildDone():
+            _child_done(draft, event)
+        case CancelRequested():
+            _cancel_requested(draft)
+        case _:
+            assert_never(event)
+
+
+def _settle(draft: Draft, now_ms: int) -> None:
+    """After every event: let the goroutine that has been ready longest run, if none does; see who cannot go on."""
+    if draft.status is ProcessStatus.DEADLOCKED and draft.ready:
+        draft.status = ProcessStatus.RUNNING
+    if draft.status is not ProcessStatus.RUNNING or draft.running is not None:
         return
-    if now_ms < draft.retry_at_ms:
-        return
-    goroutine = draft.goroutines[draft.ready.pop(0)]
-    assert goroutine.resumption is not None
-    draft.goroutines[goroutine.goroutine_id] = replace(goroutine, status=GoroutineStatus.RUNNING)
-    draft.running = goroutine.goroutine_id
-    draft.out.append(RunGoroutine(goroutine.goroutine_id, goroutine.resumption))
+    if draft.ready:
+        if now_ms >= draft.retry_at_ms:
+            draft.run_first()
+    elif _is_deadlocked(draft):
+        draft.status = ProcessStatus.DEADLOCKED
+        draft.out.append(Finish(None, None))
 
 
 # --- from outside ----------------------------------------------------------------------------------------------------
 
 
+def _started(draft: Draft) -> None:
+    if MAIN_GOROUTINE_ID not in draft.goroutines:
+        draft.start(MAIN_GOROUTINE_ID)
+
+
 def _message(draft: Draft, event: Message) -> None:
-    draft.last_position = max(draft.last_position, event.position)
     if draft.channel(event.channel).is_closed:
-        return
-    if not draft.give_value(event.channel, event.payload, event.position):
-        draft.append(event.channel, Entry(event.payload, position=event.position))
-
-
-def _fire_timers(draft: Draft, now_ms: int) -> None:
-    """All that are due fire before anybody they wake runs: oldest deadline, then oldest park, then order of cases (D2)."""
-    due = []
-    for goroutine_id, earliest_ms in draft.timers.items():
-        if earliest_ms <= now_ms:
-            goroutine = draft.goroutines[goroutine_id]
-            deadline_ms, index = min(
-                (case.deadline_ms, index) for index, case in enumerate(goroutine.cases) if isinstance(case, TimerCase)
-            )
-            due.append((deadline_ms, goroutine.parked_order, index, goroutine_id))
-    for _, _, index, goroutine_id in sorted(due):
-        goroutine = draft.goroutines[goroutine_id]
-        draft.withdraw(goroutine, taken=index)
-        draft.add_ready(goroutine, replace(START, kind=ResumptionKind.NONE, case_index=index))
+        # The shell refuses these (rule 17). One that slips through counts as never received, and its row may go.
+        draft.unreceived_count += 1
+        draft.out.append(Received(event.position))
+    else:
+        deliver(draft, event.channel, event.payload, event.position)
 
 
 def _effect_done(draft: Draft, event: EffectDone) -> None:
@@ -178,122 +185,109 @@ def _effect_done(draft: Draft, event: EffectDone) -> None:
     if waiter is None:
         return  # withdrawn meanwhile: late outcomes are dropped (rule 20)
     if event.error is not None:
-        draft.wake(waiter, ResumptionKind.ERROR, event.error)
+        wake(draft, waiter, ResumptionKind.ERROR, event.error)
     elif event.result is not None:
-        draft.wake(waiter, ResumptionKind.VALUE, event.result)
+        wake(draft, waiter, ResumptionKind.VALUE, event.result)
     else:
-        draft.wake(waiter, ResumptionKind.UNKNOWN)
+        wake(draft, waiter, ResumptionKind.UNKNOWN)
 
 
-def _cancel_process(draft: Draft) -> None:
+def _child_done(draft: Draft, event: ChildDone) -> None:
+    waiters = draft.children.pop(event.process_id, ())
+    if event.error is None:
+        wake_all(draft, waiters, ResumptionKind.VALUE, event.result)
+    else:
+        wake_all(draft, waiters, ResumptionKind.ERROR, event.error)
+
+
+def _cancel_requested(draft: Draft) -> None:
     draft.is_cancelled = True
-    if draft.status in (ProcessStatus.DEADLOCKED, ProcessStatus.FAULTED):
-        draft.status = ProcessStatus.RUNNING
-        draft.fault_count = draft.retry_at_ms = 0
-    for goroutine_id in list(draft.goroutines):
-        goroutine = draft.goroutines[goroutine_id]
-        if goroutine.status is GoroutineStatus.READY and goroutine.resumption == START:
-            if goroutine_id == MAIN_GOROUTINE_ID:
-                _finish(draft, ProcessStatus.CANCELLED, None, None)
-                return
-            draft.ready.remove(goroutine_id)
-            draft.end(goroutine_id)
-        else:
-            draft.cancel(goroutine_id)
+    if is_main_new(draft):
+        _finish(draft, ProcessStatus.CANCELLED, None, None)
+        return
+    if draft.status is ProcessStatus.FAULTED:
+        _take_up(draft)
+        faulting = draft.goroutines[draft.ready[0]]
+        if not faulting.is_new and faulting.cancelling is not Cancelling.RAISED:
+            cancel_faulting(draft, faulting)
+    cancel_all(draft)
+
+
+def _retry_requested(draft: Draft) -> None:
+    if draft.status is ProcessStatus.FAULTED:
+        _take_up(draft)
+
+
+def _take_up(draft: Draft) -> None:
+    """A faulted process goes on: its transition has all its tries again."""
+    draft.status = ProcessStatus.RUNNING
+    draft.fault_count = draft.retry_at_ms = 0
 
 
 # --- transitions -----------------------------------------------------------------------------------------------------
 
 
-def _transition_done(draft: Draft, event: TransitionDone) -> bool:
+def _transition_lost(draft: Draft, event: TransitionLost) -> None:
+    if draft.running == event.goroutine_id:
+        draft.take_back()
+
+
+def _transition_done(draft: Draft, event: TransitionDone) -> Payload | None:
+    """Carry out a transition. Returns its error if it is a fault of the code: then the draft is worth nothing (rule 6)."""
     if draft.running != event.goroutine_id:
-        return False
-    error = _fault_of(draft, event)
-    if error is not None:
-        _fault(draft, event, error)
-        return False
+        return None
     draft.running = None
     draft.fault_count = draft.retry_at_ms = 0
     for command in event.commands:
         _obey(draft, command)
-    _end_transition(draft, draft.goroutines[event.goroutine_id], event)
-    if draft.status is ProcessStatus.RUNNING and _is_deadlocked(draft):
-        draft.status = ProcessStatus.DEADLOCKED
-        draft.out.append(Finish(None, None))
-    return True
-
-
-def _fault_of(draft: Draft, event: TransitionDone) -> Payload | None:
-    """The error, if this ending is a fault of the code rather than something the process must live with (rule 6)."""
-    match event.ending:
-        case Faulted(error):
-            return error
-        case Failed(error, False) if event.goroutine_id not in draft.joins:
-            return error
-        case _:
-            return None
-
-
-def _fault(draft: Draft, event: TransitionDone, error: Payload) -> None:
-    """Not committed: tried again after a pause, and then parked at the last committed state."""
-    _run_again(draft, event.goroutine_id)
-    draft.fault_count += 1
-    if draft.base.fail_on_fault:
-        _finish(draft, ProcessStatus.FAILED, None, error)
-    elif draft.fault_count >= FAULT_TRIES_MAX:
-        draft.status = ProcessStatus.FAULTED
-        draft.out.append(Finish(None, error))
-    else:
-        draft.retry_at_ms = event.now_ms + FAULT_DELAYS_MS[draft.fault_count - 1]
-
-
-def _run_again(draft: Draft, goroutine_id: int) -> None:
-    """The transition that ran is as if it had never run: its goroutine is the first of the ready ones again."""
-    if draft.running != goroutine_id:
-        return
-    draft.running = None
-    draft.goroutines[goroutine_id] = replace(draft.goroutines[goroutine_id], status=GoroutineStatus.READY)
-    draft.ready.insert(0, goroutine_id)
+    error = _fault_of(draft, event.goroutine_id, event.ending)
+    if error is None:
+        _end_transition(draft, draft.goroutines[event.goroutine_id], event)
+    return error
 
 
 def _obey(draft: Draft, command: Command) -> None:
     match command:
         case Go(goroutine_id):
-            draft.add_ready(Goroutine(goroutine_id, GoroutineStatus.READY), START)
+            draft.start(goroutine_id)
         case MakeChannel(channel, capacity):
             draft.channels[channel] = ChannelState(capacity)
         case Close(channel):
-            draft.close(channel)
+            close(draft, channel)
         case CancelGoroutine(goroutine_id):
-            _cancel_goroutine(draft, goroutine_id)
+            cancel_one(draft, goroutine_id)
         case StartProcess() | SendTo() | Emit() | SetLabels():
             draft.out.append(command)
         case _:
             assert_never(command)
 
 
-def _cancel_goroutine(draft: Draft, goroutine_id: int) -> None:
-    goroutine = draft.goroutines.get(goroutine_id)
-    if goroutine is not None and goroutine.status is GoroutineStatus.READY and goroutine.resumption == START:
-        draft.ready.remove(goroutine_id)
-        draft.end(goroutine_id)
-    else:
-        draft.cancel(goroutine_id)
+def _fault_of(draft: Draft, goroutine_id: int, ending: Ending) -> Payload | None:
+    """The error, if this is a fault of the code rather than something that somebody must live with (rule 6, detail D4)."""
+    match ending:
+        case Faulted(error):
+            return error
+        case Failed(error, is_process_error):
+            is_joined = goroutine_id in draft.joins and goroutine_id != MAIN_GOROUTINE_ID
+            return None if is_process_error or is_joined else error
+        case Parked() | Finished():
+            return None
+        case _:
+            assert_never(ending)
 
 
 def _end_transition(draft: Draft, goroutine: Goroutine, event: TransitionDone) -> None:
     match event.ending:
         case Parked(cases):
             if goroutine.cancelling is Cancelling.DUE:
-                raised = replace(goroutine, cancelling=Cancelling.RAISED)
-                draft.add_ready(raised, replace(START, kind=ResumptionKind.CANCELLED))
+                draft.make_ready(goroutine, Change.PASS, CANCELLED)
             else:
                 select(draft, goroutine, cases, event.now_ms)
         case Finished(result):
             if goroutine.goroutine_id == MAIN_GOROUTINE_ID:
                 _finish(draft, ProcessStatus.COMPLETED, result, None)
             else:
-                draft.end(goroutine.goroutine_id)
+                end(draft, goroutine, Change.END)
         case Failed(error):
             _failed(draft, goroutine, error)
         case Faulted():
@@ -303,34 +297,53 @@ def _end_transition(draft: Draft, goroutine: Goroutine, event: TransitionDone) -
 
 
 def _failed(draft: Draft, goroutine: Goroutine, error: Payload) -> None:
-    """A ProcessError, or any error that somebody joins: theirs, or the end of the process (rule 6, detail D4)."""
+    """An error that is no fault: its joiners' business, the end of a cancellation, or the end of the process."""
     was_cancelled = goroutine.cancelling is Cancelling.RAISED
     if goroutine.goroutine_id == MAIN_GOROUTINE_ID:
-        ended = ProcessStatus.CANCELLED if was_cancelled and draft.is_cancelled else ProcessStatus.FAILED
-        _finish(draft, ended, None, error)
+        is_cancelled = was_cancelled and draft.is_cancelled
+        _finish(draft, ProcessStatus.CANCELLED if is_cancelled else ProcessStatus.FAILED, None, error)
     elif goroutine.goroutine_id in draft.joins or was_cancelled:
-        draft.end(goroutine.goroutine_id)
+        end(draft, goroutine, Change.END)
     else:
         _finish(draft, ProcessStatus.FAILED, None, error)
+
+
+def _fault(draft: Draft, now_ms: int, error: Payload) -> None:
+    """Not committed: tried again after a pause, and then parked at the last committed state (rule 6)."""
+    goroutine = draft.take_back()
+    draft.fault_count += 1
+    if draft.base.fail_on_fault:
+        _finish(draft, ProcessStatus.FAILED, None, error)
+    elif draft.fault_count < FAULT_TRIES_MAX:
+        draft.retry_at_ms = now_ms + FAULT_DELAYS_MS[draft.fault_count - 1]
+    elif goroutine.cancelling is Cancelling.DUE:
+        cancel_faulting(draft, goroutine)
+    else:
+        draft.status = ProcessStatus.FAULTED
+        draft.out.append(Finish(None, error))
+
+
+# --- ends and stands -------------------------------------------------------------------------------------------------
 
 
 def _finish(draft: Draft, status: ProcessStatus, result: Payload | None, error: Payload | None) -> None:
     """The process ends: goroutines are dropped, effects cancelled, messages left over are counted (rule 5)."""
     draft.status = status
-    draft.unreceived_count = sum(channel.message_count for channel in draft.channels.values())
+    draft.unreceived_count += sum(channel.message_count for channel in draft.channels.values())
     draft.out.extend(CancelEffect(effect_id) for effect_id in draft.effects)
     draft.goroutines, draft.ready, draft.running = {}, [], None
     draft.joins, draft.effects, draft.children, draft.timers = {}, {}, {}, {}
     draft.channels = {
         name: replace(channel, queue=(), receivers=(), message_count=0) for name, channel in draft.channels.items()
     }
+    draft.fault_count = draft.retry_at_ms = 0
     draft.out.append(Finish(result, error))
 
 
 def _is_deadlocked(draft: Draft) -> bool:
     """Rule 7: everybody waits, and for nothing that could come."""
-    if draft.ready or draft.running is not None:
-        return False
+    if not draft.goroutines:
+        return False  # not started yet
     return not any(_may_wake(case) for goroutine in draft.goroutines.values() for case in goroutine.cases)
 
 
@@ -343,5 +356,7 @@ def _may_wake(case: Case) -> bool:
             return channel is not None and not channel.startswith("#")
         case JoinCase():
             return False
+        case DefaultCase():
+            raise AssertionError("a select with a default never parks")
         case _:
-            raise AssertionError(f"nobody parks on {case!r}")
+            assert_never(case)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,10 +19,12 @@ from slct_runtime.store._schema import migrate, migrations, split_statements
 SCHEMA = (files("slct_runtime.store") / "sql" / "schema.sql").read_text("utf-8")
 
 
-def migrated() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection, "test")
-    return connection
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    """A database in memory, brought to the schema by the migrations."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
+        migrate(opened, "test")
+        yield opened
 
 
 def objects(connection: sqlite3.Connection) -> dict[str, str]:
@@ -29,10 +33,10 @@ def objects(connection: sqlite3.Connection) -> dict[str, str]:
     return {name: re.sub(r"\s+", " ", re.sub(r"--.*", "", sql)).replace(" )", ")") for name, sql in rows}
 
 
-def test_all_migrations_applied_equal_schema_sql() -> None:
-    written = sqlite3.connect(":memory:")
-    written.executescript(SCHEMA)
-    assert objects(migrated()) == objects(written)
+def test_all_migrations_applied_equal_schema_sql(connection: sqlite3.Connection) -> None:
+    with closing(sqlite3.connect(":memory:")) as written:
+        written.executescript(SCHEMA)
+        assert objects(connection) == objects(written)
 
 
 def test_schema_explains_every_status_and_kind() -> None:
@@ -41,15 +45,15 @@ def test_schema_explains_every_status_and_kind() -> None:
             assert re.search(rf"--.*\b{code} {word}\b", SCHEMA), word
 
 
-def test_version_counts_the_migrations_and_the_file_is_marked() -> None:
-    connection = migrated()
+def test_version_counts_the_migrations_and_the_file_is_marked(connection: sqlite3.Connection) -> None:
     assert connection.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
     assert connection.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"slct", "big"),)
     migrate(connection, "test")
 
 
-def test_later_migration_is_applied_to_an_older_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = migrated()
+def test_later_migration_is_applied_to_an_older_file(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps = [*migrations(), "CREATE TABLE later (a);\n-- and\nINSERT INTO later VALUES ('a;b');\n"]
     monkeypatch.setattr(_schema, "migrations", lambda: steps)
     migrate(connection, "test")
@@ -57,8 +61,9 @@ def test_later_migration_is_applied_to_an_older_file(monkeypatch: pytest.MonkeyP
     assert connection.execute("PRAGMA user_version").fetchone() == (len(steps),)
 
 
-def test_migration_that_fails_leaves_the_file_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = migrated()
+def test_migration_that_fails_leaves_the_file_as_it_was(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = objects(connection)
     steps = [*migrations(), "CREATE TABLE later (a);", "CREATE TABLE process (a);"]
     monkeypatch.setattr(_schema, "migrations", lambda: steps)
@@ -78,32 +83,36 @@ def test_statements_are_split_where_they_end() -> None:
 # --- queries ---------------------------------------------------------------------------------------------------------
 
 
-def prepared(query: Query) -> tuple[str, list[None]]:
+def prepared(connection: sqlite3.Connection, query: Query) -> tuple[str, list[None]]:
     """The statement for three rows of nothing."""
     if "{rows}" not in query.text:
         return query.text, [None] * query.text.count("?")
     for width in range(1, 20):
         text, parameters = query.for_rows([(None,) * width] * 3)
         try:
-            migrated().execute(f"EXPLAIN {text}", parameters)
+            connection.execute(f"EXPLAIN {text}", parameters)
         except sqlite3.OperationalError:
             continue
         return text, parameters
     raise AssertionError(f"query {query.name!r} takes rows of no width")
 
 
+def plan_of(connection: sqlite3.Connection, query: Query) -> list[str]:
+    text, parameters = prepared(connection, query)
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", parameters)]
+
+
 @pytest.mark.parametrize("query", load_queries().values(), ids=lambda query: query.name)
-def test_query_finds_its_rows_by_an_index(query: Query) -> None:
-    plan = [row[3] for row in migrated().execute(f"EXPLAIN QUERY PLAN {prepared(query)[0]}", prepared(query)[1])]
+def test_query_finds_its_rows_by_an_index(connection: sqlite3.Connection, query: Query) -> None:
+    plan = plan_of(connection, query)
     scans = [step for step in plan if re.match(r"SCAN (process|inbox|effect|message_key|output)\b", step)]
     allowed = ["SCAN message_key"] if query.name == "delete_old_keys" else []
     assert scans == allowed, plan
 
 
 @pytest.mark.parametrize("query", ["delete_inbox", "delete_effects"])
-def test_deletion_searches_by_the_whole_key(query: str) -> None:
-    text, parameters = prepared(load_queries()[query])
-    plan = [row[3] for row in migrated().execute(f"EXPLAIN QUERY PLAN {text}", parameters)]
+def test_deletion_searches_by_the_whole_key(connection: sqlite3.Connection, query: str) -> None:
+    plan = plan_of(connection, load_queries()[query])
     assert re.search(r"\(process_id=\? AND \w+=\?\)", plan[0]), plan
 
 

@@ -21,7 +21,6 @@ from slct_runtime.store import MemoryStore, SqliteStore, open_store
 from slct_runtime.store.base import (
     DefinitionRow,
     ProcessCommit,
-    ProcessFilter,
     SchemaTooNew,
     StoreError,
     StoreInUse,
@@ -361,4 +360,3 @@ def test_parked_process_takes_little_room(path: Path, store: SqliteStore) -> Non
     store.close()
     texts = len(core) + len(document) + len(names[0])
     assert path.stat().st_size / len(names) - texts < 150
-    assert len(open_store(str(path)).query(ProcessFilter(), "", 10_000)) == len(names)

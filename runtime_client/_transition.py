@@ -1,0 +1,702 @@
+"""One transition: a goroutine of a process, from its resumption to its next suspension, and the document it leaves (rule 3).
+
+Pure towards the outside: `run_transition` takes an order and gives an answer; what user code or values can cause is in the
+answer. Knows the codec and the trampoline, no network, store or clock.
+
+The document is one text, and so one alias domain (rule 1):
+
+    process     shared fields, by name
+    goroutines  [[id, [frame, ...]], ...], innermost frame last
+    waits       [[id, names, [[kind, subject], ...]], ...]: what each parked goroutine waits for; `names` are those of a select's cases,
+                None if a single operation was awaited
+    outcomes    [[id, outcome], ...] of goroutines that have ended: the very object for every joiner (detail D4)
+    pinned      ids of goroutines whose handles have left the document, so that their outcomes may yet be asked for
+    next        counters: goroutine, channel, effect, child
+
+An outcome is kept while something in the document still names its goroutine, or once its handle was sent anywhere.
+
+A process of uncompiled code has live coroutines, which no document can hold: it is kept in `LiveProcess` only, its document is
+"", and a transition of it cannot be run again.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, assert_never
+
+from slct_runtime.core.commands import (
+    MAIN_GOROUTINE_ID,
+    CallCase,
+    CancelGoroutine,
+    Case,
+    Close,
+    Command,
+    DefaultCase,
+    EffectRequest,
+    Emit,
+    Ending,
+    Failed,
+    Faulted,
+    Finished,
+    Go,
+    JoinCase,
+    MakeChannel,
+    Parked,
+    Payload,
+    RecvCase,
+    ResultCase,
+    Resumption,
+    ResumptionKind,
+    RetryPolicy,
+    SendCase,
+    SendTo,
+    SetLabels,
+    StartProcess,
+    TimerCase,
+)
+from slct_runtime.wire.work import ChannelFact, RunTransition, TransitionAnswer
+
+from . import _context
+from ._channels import Channel, ReceiveNext
+from ._codec import Codec
+from ._definitions import Definition, Definitions
+from ._direct import CoroutineFrame
+from ._effects import function_of_call
+from ._errors import (
+    CallFailed,
+    Cancelled,
+    ChannelClosed,
+    CodecError,
+    EffectUnknown,
+    ProcessCancelled,
+    ProcessError,
+    ProcessFailed,
+)
+from ._frame import Frame, FrameStatus, Outcome
+from ._handles import ChildRef, Handle
+from ._operations import After, Call, Deadline, Default, Join, Operation, Recv, Result, Retry, Select, Selected, Send
+from ._process import Process, bare_instance, definition_name, new_instance
+from ._trampoline import Stack, already_started, run_to_suspension
+
+# --- a process in memory ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a parked goroutine waits for: enough of it to make a value, or an error, of its resumption.
+
+    `names` are those of a select's cases, None for a single operation. Each case is (kind, subject): the name of a channel or of
+    a function, the id of a goroutine or of a process.
+    """
+
+    names: tuple[int | str, ...] | None
+    cases: tuple[tuple[str, Any], ...]
+
+
+@dataclass(slots=True, eq=False)
+class Goroutine:
+    """One goroutine between two transitions. One without `wait` has not begun to run."""
+
+    stack: Stack
+    wait: Wait | None = None
+
+
+@dataclass(slots=True)
+class Counters:
+    """The next numbers to be given out."""
+
+    goroutine: int = MAIN_GOROUTINE_ID + 1
+    channel: int = 1
+    effect: int = 1
+    child: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class LiveProcess:
+    """A decoded process, between two transitions."""
+
+    definition: Definition
+    instance: Process
+    goroutines: dict[int, Goroutine] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    pinned: set[int] = field(default_factory=set)
+    counters: Counters = field(default_factory=Counters)
+    broken: dict[int, TransitionAnswer] = field(default_factory=dict)
+    """Uncompiled goroutines that have failed, and so cannot be run again: how they did."""
+
+
+def _new_process(definition: Definition, codec: Codec, order: RunTransition) -> LiveProcess:
+    instance = new_instance(definition.cls, order.process_id)
+    _set_labels(instance, order)
+    args, kwargs = codec.decode(order.arguments or "[[],{}]", process=instance)
+    frame = definition.main_frame(instance, args, kwargs)
+    frame.frame_status = FrameStatus.STARTED
+    return LiveProcess(definition, instance, {MAIN_GOROUTINE_ID: Goroutine(Stack([frame]))})
+
+
+def _read_document(definition: Definition, codec: Codec, order: RunTransition) -> LiveProcess:
+    instance = bare_instance(definition.cls, order.process_id)
+    document = codec.decode(order.document or "", process=instance)
+    instance.__dict__.update(document["process"])
+    waits = {
+        goroutine_id: Wait(None if names is None else tuple(names), tuple((kind, subject) for kind, subject in cases))
+        for goroutine_id, names, cases in document["waits"]
+    }
+    return LiveProcess(
+        definition,
+        instance,
+        {number: Goroutine(Stack(frames), waits.get(number)) for number, frames in document["goroutines"]},
+        dict(document["outcomes"]),
+        set(document["pinned"]),
+        Counters(**document["next"]),
+    )
+
+
+_NAMED_GOROUTINE = re.compile(r'\{"\$":"goroutine","v":(\d+)')
+"""A handle in a text of the codec; a text of the author's never looks so, since its quotes are escaped."""
+
+
+def _write_document(live: LiveProcess, codec: Codec) -> str:
+    """The document. Outcomes that nobody can ask for any more are dropped.
+
+    Raises:
+      CodecError: something that lives across this suspension cannot be saved.
+    """
+    _refuse_coroutines(live)
+    text = _encode_document(live, codec)
+    if live.outcomes:
+        named = {int(number) for number in _NAMED_GOROUTINE.findall(text)} | live.pinned | _joined(live)
+        unnamed = live.outcomes.keys() - named
+        if unnamed:
+            for number in unnamed:
+                del live.outcomes[number]
+            text = _encode_document(live, codec)
+    return text
+
+
+def _encode_document(live: LiveProcess, codec: Codec) -> str:
+    counters = live.counters
+    document = {
+        "process": live.instance.__dict__,
+        "goroutines": [[number, goroutine.stack.frames] for number, goroutine in live.goroutines.items()],
+        "waits": [
+            [number, None if wait.names is None else list(wait.names), [list(case) for case in wait.cases]]
+            for number, goroutine in live.goroutines.items()
+            if (wait := goroutine.wait) is not None
+        ],
+        "outcomes": [[number, outcome] for number, outcome in live.outcomes.items()],
+        "pinned": sorted(live.pinned),
+        "next": {
+            "goroutine": counters.goroutine,
+            "channel": counters.channel,
+            "effect": counters.effect,
+            "child": counters.child,
+        },
+    }
+    return codec.encode(document, process=live.instance)
+
+
+def _joined(live: LiveProcess) -> set[int]:
+    """Goroutines that others wait for."""
+    waits = [goroutine.wait for goroutine in live.goroutines.values() if goroutine.wait is not None]
+    return {subject for wait in waits for kind, subject in wait.cases if kind == "join"}
+
+
+def _refuse_coroutines(live: LiveProcess) -> None:
+    for goroutine in live.goroutines.values():
+        for frame in goroutine.stack.frames:
+            if isinstance(frame, CoroutineFrame) and frame.frame_status is FrameStatus.STARTED:
+                kind = type(frame)
+                raise CodecError(
+                    f"{kind.__module__}:{kind.FUNCTION} is not compiled, and so cannot be saved while it waits",
+                    help="run slct-compile over the tree that it is in",
+                )
+
+
+# --- the transition -----------------------------------------------------------------------------------------------------
+
+
+def run_transition(
+    definitions: Definitions, order: RunTransition, held: LiveProcess | None
+) -> tuple[TransitionAnswer, LiveProcess | None]:
+    """Run one goroutine from its resumption to its next suspension.
+
+    Args:
+      held: The process as this function left it at `order.seq`, if the order brings no document. It is used up.
+
+    Returns:
+      The answer, and the process to hold for `seq + 1`: None if it must be forgotten.
+    """
+    try:
+        definition = definitions.definition(order.definition)
+        if definition.is_compiled:
+            return _compiled_transition(definition, definitions.codec, order, held)
+        return _direct_transition(definition, definitions.codec, order, held)
+    except Exception as error:
+        return _faulted(definitions.codec, order, error), None
+
+
+def _compiled_transition(
+    definition: Definition, codec: Codec, order: RunTransition, held: LiveProcess | None
+) -> tuple[TransitionAnswer, LiveProcess | None]:
+    live = _process_of(definition, codec, order, held)
+    transition = _Transition(live, codec, order)
+    ending = transition.run()
+    document: str | None = None
+    match ending:
+        case Finished() if order.goroutine_id == MAIN_GOROUTINE_ID:
+            document = _last_document(live, codec)
+        case Failed(error):
+            document = _document_after_failure(live, codec, order)
+            ending = ending if document is not None else Faulted(error)
+        case Parked() | Finished():
+            try:
+                document = _write_document(live, codec)
+            except CodecError as error:
+                ending = transition.refused(error)
+        case Faulted():
+            pass
+        case _:
+            assert_never(ending)
+    is_kept = document is not None and not isinstance(ending, Failed)
+    commands = () if isinstance(ending, Faulted) else tuple(transition.commands)
+    return TransitionAnswer(order.dispatch_id, ending, commands, document), live if is_kept else None
+
+
+def _direct_transition(
+    definition: Definition, codec: Codec, order: RunTransition, held: LiveProcess | None
+) -> tuple[TransitionAnswer, LiveProcess | None]:
+    """The same for uncompiled code: the process stays in memory, and a goroutine that has failed stays so."""
+    live = held if held is not None else _process_of(definition, codec, order, held)
+    if order.goroutine_id in live.broken:
+        return live.broken[order.goroutine_id], live
+    transition = _Transition(live, codec, order)
+    ending = transition.run()
+    answer = TransitionAnswer(order.dispatch_id, ending, tuple(transition.commands), "")
+    if isinstance(ending, Failed | Faulted):
+        live.broken[order.goroutine_id] = answer
+    return answer, live
+
+
+def _process_of(definition: Definition, codec: Codec, order: RunTransition, held: LiveProcess | None) -> LiveProcess:
+    if order.document == "":
+        return _new_process(definition, codec, order)
+    if order.document is None:
+        if held is None:
+            raise RuntimeError(f"process {order.process_id!r} is not held here at seq {order.seq}")
+        live = held
+    else:
+        live = _read_document(definition, codec, order)
+    _set_labels(live.instance, order)
+    return live
+
+
+def _set_labels(instance: Process, order: RunTransition) -> None:
+    """The labels as stored; one dict for the life of the instance."""
+    labels = dict(order.labels)
+    if instance._slct_labels != labels:
+        instance._slct_labels.clear()
+        instance._slct_labels.update(labels)
+
+
+def _last_document(live: LiveProcess, codec: Codec) -> str:
+    """What is left of a process that has completed: its fields, to be looked at; none if they cannot be saved."""
+    live.goroutines.clear()
+    live.outcomes.clear()
+    try:
+        return _encode_document(live, codec)
+    except CodecError:
+        live.instance.__dict__.clear()
+        return _encode_document(live, codec)
+
+
+def _document_after_failure(live: LiveProcess, codec: Codec, order: RunTransition) -> str | None:
+    """The document with the failure in it: the process fails, or somebody joins. None if it cannot be written."""
+    try:
+        return _write_document(live, codec)
+    except CodecError:
+        error = live.outcomes[order.goroutine_id].error
+        assert error is not None
+        live.outcomes[order.goroutine_id] = Outcome(
+            error=codec.decode(_encode_error(codec, error), process=live.instance)
+        )
+    try:
+        return _write_document(live, codec)
+    except CodecError:
+        return _last_document(live, codec) if order.goroutine_id == MAIN_GOROUTINE_ID else None
+
+
+def _faulted(codec: Codec, order: RunTransition, error: BaseException) -> TransitionAnswer:
+    return TransitionAnswer(order.dispatch_id, Faulted(_encode_error(codec, error)), (), None)
+
+
+def _encode_error(codec: Codec, error: BaseException, process: Process | None = None) -> Payload:
+    """An exception as text, whatever the author has put into it."""
+    try:
+        return codec.encode(error, process=process)
+    except Exception as failure:
+        try:
+            text = str(error)
+        except Exception:
+            text = "(its text cannot be shown)"
+        return codec.encode(RuntimeError(f"{type(error).__qualname__}: {text} (not saved: {failure})"))
+
+
+class _Transition:
+    """The running transition: what durable code reaches through `_context`, and what it leaves behind."""
+
+    def __init__(self, live: LiveProcess, codec: Codec, order: RunTransition) -> None:
+        self.process_id = order.process_id
+        self.now_ms = order.now_ms
+        self.commands: list[Command] = []
+        self._live = live
+        self._codec = codec
+        self._order = order
+        self._facts = {fact.channel: fact for fact in order.channels}
+        self._closed: set[str] = set()
+
+    def run(self) -> Ending:
+        """Run it, and say how it ended."""
+        live, goroutine_id = self._live, self._order.goroutine_id
+        goroutine = live.goroutines.get(goroutine_id)
+        if goroutine is None:
+            raise RuntimeError(f"process {self.process_id!r} has no goroutine {goroutine_id}")
+        is_new = goroutine.wait is None
+        outcome = self._outcome(goroutine)
+        if is_new and outcome is not None:
+            ended = outcome  # cancelled before it began: it never runs
+        else:
+            before = _context.enter(self)
+            try:
+                parked = self._run(goroutine, outcome)
+            finally:
+                _context.enter(before)
+            if not isinstance(parked, Outcome):
+                ending = self._refused_labels() or parked
+                return ending
+            ended = parked
+        return self._ended(ended)
+
+    def _run(self, goroutine: Goroutine, outcome: Outcome | None) -> Parked | Outcome:
+        """Run until it waits for something that can be waited for; what cannot is an error at that await."""
+        while True:
+            awaited = run_to_suspension(goroutine.stack, outcome)
+            if isinstance(awaited, Outcome):
+                return awaited
+            try:
+                return self._park(goroutine, awaited)
+            except CodecError as error:
+                outcome = Outcome(error=self._placed(error, goroutine))
+            except Exception as error:  # an undeclared channel, a value that the author's code cannot take apart
+                outcome = Outcome(error=error)
+
+    # --- how it ends -----------------------------------------------------------------------------------------------
+
+    def _ended(self, outcome: Outcome) -> Ending:
+        goroutine_id = self._order.goroutine_id
+        goroutine = self._live.goroutines.pop(goroutine_id)
+        error = outcome.error
+        if error is None:
+            return self._refused_labels() or self._finished(goroutine, outcome.value)
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        self._live.outcomes[goroutine_id] = Outcome(error=error)
+        is_process_error = isinstance(error, ProcessError | Cancelled)
+        return Failed(_encode_error(self._codec, error, self._live.instance), is_process_error)
+
+    def _finished(self, goroutine: Goroutine, value: Any) -> Ending:
+        if self._order.goroutine_id != MAIN_GOROUTINE_ID:
+            self._live.outcomes[self._order.goroutine_id] = Outcome(value)
+            return Finished()
+        try:
+            return Finished(self._encode(value))
+        except CodecError as error:
+            error.message += f": the result of {self._live.definition.cls.__qualname__}"
+            return self.refused(error)
+
+    def refused(self, error: CodecError) -> Faulted:
+        """The transition cannot be committed: something in it cannot be saved."""
+        goroutine = self._live.goroutines.get(self._order.goroutine_id)
+        return Faulted(_encode_error(self._codec, self._placed(error, goroutine)))
+
+    def _refused_labels(self) -> Faulted | None:
+        """Store the labels if they have changed; a fault if they are no texts."""
+        labels = self._live.instance._slct_labels
+        if labels == dict(self._order.labels):
+            return None
+        for key, value in labels.items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                error = TypeError(f"labels are texts, got {key!r}: {value!r}\n  help: self.labels[...] = str(...)")
+                return Faulted(_encode_error(self._codec, error))
+        self.commands.append(SetLabels(tuple(sorted(labels.items()))))
+        return None
+
+    def _park(self, goroutine: Goroutine, awaited: Operation) -> Parked:
+        if isinstance(awaited, Select):
+            names, operations = awaited.names, awaited.cases
+        else:
+            names, operations = None, (awaited,)
+        cases = tuple(self._case(operation) for operation in operations)
+        goroutine.wait = Wait(names, tuple(_subject(op, case) for op, case in zip(operations, cases, strict=True)))
+        return Parked(cases)
+
+    def _case(self, operation: Operation) -> Case:
+        match operation:
+            case Recv(channel):
+                return RecvCase(self._channel_name(channel))
+            case Send(channel, value):
+                return SendCase(self._channel_name(channel), self._encode(value))
+            case After(deadline):
+                return TimerCase(_deadline_ms(deadline, self.now_ms))
+            case Call():
+                return CallCase(self._request(operation))
+            case Join(goroutine_id):
+                return JoinCase(goroutine_id)
+            case Result(process_id):
+                return ResultCase(process_id)
+            case Default():
+                return DefaultCase()
+            case _:
+                raise TypeError(f"{operation!r} cannot be waited for")
+
+    def _request(self, call: Call) -> EffectRequest:
+        function, arguments, keywords = function_of_call(self._codec.resolver, call)
+        effect_id = self._live.counters.effect
+        self._live.counters.effect += 1
+        return EffectRequest(
+            effect_id,
+            function,
+            self._encode([list(arguments), keywords]),
+            _policy(call.retry),
+            None if call.timeout is None else max(1, _duration_ms(call.timeout)),
+            call.key,
+            call.queue,
+            call.at_most_once,
+        )
+
+    def _channel_name(self, channel: Channel[Any] | str | None) -> str | None:
+        """The name of a channel of this process.
+
+        Raises:
+          LookupError: it declares none of that name.
+        """
+        if channel is None:
+            return None
+        name = channel if isinstance(channel, str) else channel.channel_id
+        definition = self._live.definition
+        if not name:
+            raise TypeError("a channel that belongs to no process\n  help: declare it, or make it with make_channel()")
+        if not (definition.open_channels or name in definition.capacities or self._is_made(name)):
+            names = ", ".join(sorted(definition.capacities)) or "none"
+            raise LookupError(
+                f"definition {definition.name!r} declares no channel {name!r}\n  help: its channels are: {names}"
+            )
+        return name
+
+    def _is_made(self, name: str) -> bool:
+        number = name[1:]
+        return name.startswith("#") and number.isdecimal() and int(number) < self._live.counters.channel
+
+    def _encode(self, value: Any) -> Payload:
+        """A value that leaves the document; handles in it may come back any time."""
+        text = self._codec.encode(value, process=self._live.instance)
+        self._live.pinned.update(int(number) for number in _NAMED_GOROUTINE.findall(text))
+        return text
+
+    def _placed(self, error: CodecError, goroutine: Goroutine | None) -> CodecError:
+        """The error, saying where in the author's code the value would have been saved."""
+        if error.variable:
+            return error
+        match error.path:
+            case ("process", str() as name, *_):
+                error.message += f": shared field {name!r} of {self._live.definition.cls.__qualname__}"
+        frame = goroutine.stack.frames[-1] if goroutine is not None and goroutine.stack.frames else None
+        if frame is not None:
+            kind = type(frame)
+            state = kind.STATES.get(frame.frame_state)
+            error.function, error.place = kind.FUNCTION, kind.SOURCE + (f":{state.line}" if state is not None else "")
+            error.message += f", at {error.function}, {error.place}"
+        error.args = (error.message, error.path, error.help)
+        return error
+
+    # --- what it is woken with -------------------------------------------------------------------------------------
+
+    def _outcome(self, goroutine: Goroutine) -> Outcome | None:
+        """The resumption as the outcome of what the goroutine awaits; None if it starts."""
+        resumption = self._order.resumption
+        wait, goroutine.wait = goroutine.wait, None
+        if resumption.kind is ResumptionKind.START:
+            return None
+        if resumption.kind is ResumptionKind.CANCELLED:
+            return Outcome(error=Cancelled())
+        if wait is None or not 0 <= resumption.case_index < len(wait.cases):
+            raise RuntimeError(f"goroutine {self._order.goroutine_id} of {self.process_id!r} does not wait for that")
+        kind, subject = wait.cases[resumption.case_index]
+        outcome = self._case_outcome(resumption, kind, subject, wait.names is not None)
+        if wait.names is None or outcome.error is not None:
+            return outcome
+        is_ok = resumption.kind is not ResumptionKind.CLOSED
+        return Outcome(Selected(wait.names[resumption.case_index], outcome.value, is_ok))
+
+    def _case_outcome(self, resumption: Resumption, kind: str, subject: Any, is_select: bool) -> Outcome:
+        match resumption.kind:
+            case ResumptionKind.VALUE:
+                payload = resumption.payload
+                return Outcome(None if payload is None else self._codec.decode(payload, process=self._live.instance))
+            case ResumptionKind.NONE:
+                return Outcome()
+            case ResumptionKind.CLOSED if is_select:
+                return Outcome()
+            case ResumptionKind.CLOSED:
+                return Outcome(error=StopAsyncIteration() if kind == "next" else ChannelClosed(str(subject)))
+            case ResumptionKind.SEND_CLOSED:
+                return Outcome(error=ChannelClosed(str(subject), "nothing can be sent"))
+            case ResumptionKind.ERROR:
+                return Outcome(error=self._failure(kind, subject, resumption.payload))
+            case ResumptionKind.UNKNOWN:
+                return Outcome(error=EffectUnknown(str(subject), "its outcome is not known"))
+            case ResumptionKind.JOINED:
+                return self._joined_outcome(subject)
+            case ResumptionKind.START | ResumptionKind.CANCELLED:
+                raise AssertionError("translated by the caller")
+            case _:
+                assert_never(resumption.kind)
+
+    def _failure(self, kind: str, subject: Any, payload: Payload | None) -> BaseException:
+        """The error of a failed call, or of another process, with its cause (details D19 and D20)."""
+        cause = None if payload is None else self._codec.decode(payload, process=self._live.instance)
+        if not isinstance(cause, BaseException):
+            cause = None
+        if isinstance(cause, ProcessCancelled) and kind == "result":
+            return cause
+        reason = "" if cause is None else f"{type(cause).__name__}: {cause}".removesuffix(": ")
+        error: ProcessError
+        if kind == "call":
+            error = CallFailed(str(subject), reason)
+        elif cause is None or isinstance(cause, Cancelled):
+            error = ProcessCancelled(str(subject), "cancelled")
+        else:
+            error = ProcessFailed(str(subject), reason)
+        error.__cause__ = cause
+        return error
+
+    def _joined_outcome(self, goroutine_id: int) -> Outcome:
+        """How a goroutine ended. One that was cancelled before it began has no outcome yet."""
+        live = self._live
+        if goroutine_id not in live.outcomes:
+            live.goroutines.pop(goroutine_id, None)
+            live.outcomes[goroutine_id] = Outcome(error=Cancelled())
+        return live.outcomes[goroutine_id]
+
+    # --- what durable code asks for (TransitionContext) ------------------------------------------------------------
+
+    def go(self, frame: Frame) -> Handle:
+        if frame.frame_status is not FrameStatus.NEW:
+            raise already_started(frame)
+        goroutine_id = self._live.counters.goroutine
+        self._live.counters.goroutine += 1
+        frame.frame_status = FrameStatus.STARTED
+        self._live.goroutines[goroutine_id] = Goroutine(Stack([frame]))
+        self.commands.append(Go(goroutine_id))
+        return Handle(goroutine_id)
+
+    def close(self, channel_id: str) -> None:
+        name = self._channel_name(channel_id)
+        assert name is not None
+        if name in self._closed or self.channel_fact(name).closed:
+            raise ChannelClosed(name, "it was closed before")
+        self._closed.add(name)
+        self.commands.append(Close(name))
+
+    def make_channel(self, capacity: int) -> Channel[Any]:
+        name = f"#{self._live.counters.channel}"
+        self._live.counters.channel += 1
+        self.commands.append(MakeChannel(name, capacity))
+        return Channel(capacity, channel_id=name)
+
+    def channel_fact(self, channel_id: str) -> ChannelFact:
+        return self._facts.get(channel_id) or ChannelFact(channel_id, 0, False)
+
+    def is_done(self, goroutine_id: int) -> bool:
+        return goroutine_id not in self._live.goroutines
+
+    def cancel(self, goroutine_id: int) -> None:
+        goroutine = self._live.goroutines.get(goroutine_id)
+        if goroutine is None:
+            return
+        self.commands.append(CancelGoroutine(goroutine_id))
+        if goroutine.wait is None and goroutine_id != self._order.goroutine_id:
+            del self._live.goroutines[goroutine_id]  # it never runs
+            self._live.outcomes[goroutine_id] = Outcome(error=Cancelled())
+
+    def emit(self, value: Any) -> None:
+        self.commands.append(Emit(self._encode(value)))
+
+    def start(
+        self, definition: str | type[Process], args: tuple[Any, ...], kwargs: dict[str, Any], process_id: str | None
+    ) -> ChildRef:
+        name = definition if isinstance(definition, str) else definition_name(definition)
+        number = self._live.counters.child
+        if process_id is None:
+            self._live.counters.child += 1
+            process_id = f"{self.process_id}.{number}"
+        self.commands.append(StartProcess(process_id, name, self._encode([list(args), kwargs])))
+        return ChildRef(process_id)
+
+    def send_to(self, process_id: str, channel: str, value: Any) -> None:
+        self.commands.append(SendTo(process_id, channel, self._encode(value)))
+
+
+# --- operations as the core has them -----------------------------------------------------------------------------------
+
+
+def _subject(operation: Operation, case: Case) -> tuple[str, Any]:
+    """What a resumption of this case is about: see `Wait`."""
+    match case:
+        case RecvCase(channel):
+            return "next" if isinstance(operation, ReceiveNext) else "recv", channel
+        case SendCase(channel):
+            return "send", channel
+        case TimerCase():
+            return "after", None
+        case CallCase(request):
+            return "call", request.function.partition(":")[2]
+        case JoinCase(goroutine_id):
+            return "join", goroutine_id
+        case ResultCase(process_id):
+            return "result", process_id
+        case DefaultCase():
+            return "default", None
+        case _:
+            assert_never(case)
+
+
+def _deadline_ms(deadline: Deadline, now_ms: int) -> int:
+    """Fixed when its select is evaluated, and never early: rounded up (rule 13)."""
+    if isinstance(deadline, datetime):
+        return -((_EPOCH - deadline) // _MILLISECOND)
+    return now_ms + _duration_ms(deadline)
+
+
+def _duration_ms(duration: float | timedelta) -> int:
+    if not isinstance(duration, timedelta):
+        return math.ceil(duration * 1000)
+    return -(-duration // _MILLISECOND)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def _policy(retry: Retry) -> RetryPolicy:
+    return RetryPolicy(
+        retry.max_attempts,
+        _duration_ms(retry.first),
+        float(retry.factor),
+        _duration_ms(retry.longest),
+        float(retry.jitter),
+        tuple(f"{kind.__module__}:{kind.__qualname__}" for kind in retry.non_retryable),
+    )

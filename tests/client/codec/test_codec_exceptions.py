@@ -1,0 +1,141 @@
+"""Exceptions keep type, arguments, attributes, notes, chain and the text of their traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import codec_shop as shop
+import pytest
+
+from runtime_client._codec import Codec
+from runtime_client._codec_objects import TRACEBACK_ATTRIBUTE
+from runtime_client._errors import CallFailed, Cancelled, ChannelClosed, CodecError, ProcessCancelled, RemoteError
+from runtime_client._resolver import Resolver
+
+Again = Callable[[Any], Any]
+
+
+def _raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        raise error from cause
+    except BaseException as caught:
+        return caught
+
+
+def _decode_error() -> BaseException:
+    try:
+        b"\xff".decode()
+    except UnicodeDecodeError as error:
+        return error
+    raise AssertionError
+
+
+SAMPLES: list[BaseException] = [
+    *(ValueError(), ValueError("a", [1]), KeyError("k"), FileNotFoundError(2, "no such file", "/x"), OSError("bare")),
+    *(_decode_error(), StopIteration(3), SystemExit(2), ImportError("m", name="n", path="p"), KeyboardInterrupt()),
+    *(SyntaxError("bad", ("f.py", 1, 2, "x y", 1, 3)), NameError("n", name="n"), AttributeError("a", name="a")),
+    *(shop.OrderError(7, detail="d"), ChannelClosed("ch", "sent"), CallFailed("f", "r"), ProcessCancelled("p", "r")),
+    *(Cancelled(), ExceptionGroup("g", [ValueError(1), ExceptionGroup("inner", [KeyError(2)])])),
+    *(BaseExceptionGroup("g", [Cancelled()]), CodecError("m", ("a", 0), "h"), RemoteError("x:Y", "text")),
+]
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
+def test_exception_comes_back_as_it_was(again: Again, error: BaseException) -> None:
+    back = again([error])[0]
+    assert type(back) is type(error)
+    assert (str(back), repr(back)) == (str(error), repr(error))
+    for name in ("errno", "strerror", "filename", "value", "code", "name", "path", "lineno", "object", "start", "detail"):
+        assert getattr(back, name, None) == getattr(error, name, None)
+
+
+def test_slots_of_an_exception_are_kept(again: Again) -> None:
+    error = shop.SlottedError("x")
+    error.code = [1]
+    assert again(error).code == [1]
+
+
+def test_chain_notes_and_suppression(again: Again) -> None:
+    cause = _raised(KeyError("inner"))
+    error = _raised(shop.OrderError(1, detail="d"), cause)
+    error.add_note("a note")
+    hidden = _raised(ValueError("hidden"), None)
+    hidden.__context__ = error
+    back = again(hidden)
+    assert back.__suppress_context__ is True
+    assert back.__cause__ is None
+    assert type(back.__context__.__cause__) is KeyError
+    assert back.__context__.__notes__ == ["a note"]
+    assert "_raised" in getattr(back, TRACEBACK_ATTRIBUTE)
+
+
+def test_traceback_text_survives_a_second_saving(again: Again) -> None:
+    once = again(_raised(ValueError(1)))
+    text = getattr(once, TRACEBACK_ATTRIBUTE)
+    assert 'test_codec_exceptions.py", line' in text
+    assert getattr(again(once), TRACEBACK_ATTRIBUTE) == text
+
+
+def test_identity_of_an_exception_and_a_cycle_through_context(again: Again) -> None:
+    first, second = ValueError(1), ValueError(2)
+    first.__context__, second.__context__ = second, first
+    one, two, three = again([first, second, first])
+    assert one is three
+    assert one.__context__ is two
+    assert two.__context__ is one
+
+
+def test_unknown_exception_type_reads_as_remote_error(codec: Codec) -> None:
+    text = codec.encode(_raised(shop.OrderError(7, detail="d"), ValueError("cause")))
+    back = Codec(Resolver()).decode(text)
+    assert type(back) is RemoteError
+    assert (back.type_name, str(back)) == ("codec_shop:OrderError", "codec_shop:OrderError: 7")
+    assert type(back.__cause__) is ValueError
+
+
+def test_client_without_definitions_keeps_the_message_of_a_known_type(codec: Codec) -> None:
+    back = Codec(Resolver()).decode(codec.encode(ValueError(shop.Item("a"))))
+    assert type(back) is ValueError
+    assert "Item(name='a'" in str(back)
+
+
+def test_outcome_of_an_effect_is_written_as_well_as_can_be(codec: Codec) -> None:
+    class Local(Exception):
+        pass
+
+    error = Local("message", (x for x in ()), [1])
+    error.response = open  # type: ignore[attr-defined]
+    back = codec.decode(codec.encode(error))
+    assert type(back) is RemoteError
+    assert "message" in str(back)
+    back = codec.decode(codec.encode(ValueError("a", (x for x in ()), [1])))
+    assert back.args[0] == "a"
+    assert back.args[1].startswith("<generator")
+    assert back.args[2] == [1]
+
+
+def test_parts_given_up_leave_no_dangling_reference(codec: Codec) -> None:
+    shared = [1]
+    back = codec.decode(codec.encode(ValueError([shared, (x for x in ())], shared, shared)))
+    assert back.args[1] == [1]
+    assert back.args[1] is back.args[2]
+
+
+def test_exception_in_a_document_must_be_saveable_itself(codec: Codec) -> None:
+    with pytest.raises(CodecError, match=r"a live generator cannot be saved .*args"):
+        codec.encode({"caught": ValueError((x for x in ()))})
+
+
+def test_context_of_a_held_exception_never_forbids_saving(codec: Codec) -> None:
+    error = ValueError("mine")
+    error.__context__ = OSError((x for x in ()))
+    assert codec.decode(codec.encode([error]))[0].__context__.args[0].startswith("<generator")
+
+
+def test_exception_of_an_imported_module_is_resolved(again: Again) -> None:
+    try:
+        json.loads("{")
+    except json.JSONDecodeError as error:
+        assert type(again([error])[0]) is json.JSONDecodeError

@@ -1,0 +1,224 @@
+"""Every type in the list of authoring.md comes back as it was."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import datetime as dt
+import decimal
+import fractions
+import functools
+import ipaddress
+import math
+import pathlib
+import random
+import re
+import types
+import uuid
+import zoneinfo
+from collections.abc import Callable
+from typing import Any
+
+import codec_shop as shop
+import pytest
+from codec_graphs import assert_same
+
+from runtime_client import _operations as operations
+from runtime_client._channels import Channel, ReceiveNext
+from runtime_client._codec import Codec
+from runtime_client._frame import Outcome
+from runtime_client._handles import ChildRef, Handle
+
+Again = Callable[[Any], Any]
+STOCKHOLM = zoneinfo.ZoneInfo("Europe/Stockholm")
+
+
+def _item() -> shop.Item:
+    item = shop.Item("child", 3, ["a"])
+    item.parent = shop.Item("parent")
+    return item
+
+
+def _slotted() -> shop.Slotted:
+    value = shop.Slotted()
+    value.x = [1]
+    value.hide("secret")
+    return value
+
+
+def _labelled(value: Any) -> Any:
+    value.label = "attribute"
+    return value
+
+
+VALUES: list[Any] = [
+    *(None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**63, -(2**63) - 1, 10**5000),
+    *(0.0, -0.0, 1e308, 5e-324, math.inf, -math.inf, math.nan, complex(1, -0.0), complex(math.nan, math.inf)),
+    *("", "text", "é", "\U0001f600", "\x00", "\ud83d", "\ud83d\ude00", "a\ud83d\ude00\ud83d\ude00b", "\ude00\ud83d"),
+    *(b"", b"\x00\xff", bytearray(b"abc"), [], [1, [2]], (), (1, ("a", [])), {}, {"a": {"b": None}}),
+    *({"$": 1}, {"$id": 1}, {"$ref": 1}, {"a$": 1, "$b": 2}, {"\ud83d\ude00": 1}, {1: 2, (1, 2): 3, None: 4, 1.5: 5}),
+    *(set(), {1, "a", (1, 2)}, frozenset(), frozenset({1, frozenset({2})}), range(3), range(10, 0, -2), range(2**80)),
+    *(slice(1, None, 2), slice("a", [1]), ..., NotImplemented),
+    *(collections.deque([1, 2], 5), collections.deque(), collections.Counter("abca")),
+    *(collections.OrderedDict(b=1, a=2), collections.defaultdict(list, {"a": [1]}), collections.defaultdict(None, {1: 2})),
+    *(shop.Colour.RED, shop.Colour.GREEN, shop.Level.HIGH, shop.Rights.READ, shop.Rights.READ | shop.Rights.WRITE),
+    *(shop.Point(1, [2]), _labelled(shop.Place(1, 2)), shop.Item("a"), _item(), shop.Key((1, 2), 3), shop.Slim(1, [2])),
+    *(shop.Node(1, shop.Node(2)), _slotted(), shop.Slotted(), shop.Plain(a=1, b=[2]), shop.Plain.Inner(), shop.Box[int](3)),
+    *(_labelled(shop.MyList([1, 2])), _labelled(shop.MyDict({1: [2]})), _labelled(shop.MySet({1})), shop.MyStr("x")),
+    *(_labelled(shop.MyStr("\ud83d\ude00")), shop.MyInt(2**80), _labelled(shop.MyTuple((1, [2]))), shop.MyFrozen({1})),
+    *(_labelled(shop.MyDeque([1], 3)), shop.MyDefault(list, {1: 2}), shop.MyCounter("aab")),
+    *(dt.datetime(2026, 1, 2, 3, 4, 5, 6), dt.datetime(2026, 1, 2, tzinfo=dt.UTC), dt.date(1, 1, 1), dt.time(1, 2, 3, 4)),
+    dt.datetime(2026, 1, 2, tzinfo=dt.timezone(dt.timedelta(hours=-3, seconds=7))),
+    dt.datetime(2026, 1, 2, tzinfo=dt.timezone(dt.timedelta(hours=1), "CET")),
+    dt.datetime(2026, 10, 25, 2, 30, tzinfo=STOCKHOLM, fold=1),
+    *(dt.time(2, 30, fold=1), dt.time(2, tzinfo=STOCKHOLM), dt.timedelta(days=-1, microseconds=1), dt.timedelta.max),
+    *(dt.timezone(dt.timedelta(hours=1)), STOCKHOLM, zoneinfo.ZoneInfo("UTC")),
+    *(decimal.Decimal("1.10"), decimal.Decimal("-0"), decimal.Decimal("Infinity"), fractions.Fraction(2**70, 3)),
+    *(uuid.UUID(int=5), pathlib.Path("/a/b"), pathlib.PurePosixPath("a"), pathlib.PureWindowsPath("C:\\x")),
+    *(ipaddress.ip_address("10.0.0.1"), ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_interface("::1/64")),
+    *(re.compile("a+", re.IGNORECASE), re.compile(b"x"), re.compile("(?i)a"), shop.charge, shop.cached, len, str.upper),
+    *(int, shop.Item, shop.Plain.Inner, ValueError, shop.Plain.helper, shop.json, shop.json.JSONDecodeError, shop.Colour),
+    *(operations.Recv("ch"), operations.Send(None, [1]), operations.After(dt.timedelta(1)), operations.Retry.never()),
+    operations.Retry(non_retryable=(ValueError, shop.OrderError)),
+    operations.Call(shop.charge, (1,), {"total": 2}),
+    operations.Select((0, "late"), (operations.Recv("a"), operations.Default())),
+    *(operations.Join(1), operations.Result("id"), Channel(3, channel_id="#1"), Handle(2), ChildRef("order-1")),
+    *(Outcome([1]), types.SimpleNamespace(a=1), collections.UserList([1])),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{type(value).__name__}")
+def test_value_comes_back_as_it_was(again: Again, value: Any) -> None:
+    assert_same(again([value])[0], value)
+
+
+def test_zone_and_fold_survive(again: Again) -> None:
+    moment = again(dt.datetime(2026, 10, 25, 2, 30, tzinfo=STOCKHOLM, fold=1))
+    assert moment.tzinfo is STOCKHOLM
+    assert moment.fold == 1
+    assert again(dt.datetime(2026, 1, 1, tzinfo=dt.UTC)).tzinfo is dt.UTC
+    assert again(dt.timezone(dt.timedelta(hours=1), "CET")).tzname(None) == "CET"
+
+
+def test_enum_members_classes_functions_and_singletons_are_identical(again: Again) -> None:
+    for value in (shop.Colour.RED, shop.Item, shop.charge, len, None, ..., NotImplemented, shop.json, shop.cached):
+        assert again(value) is value
+
+
+def test_init_is_not_called_and_missing_attributes_stay_missing(again: Again) -> None:
+    value = shop.Plain.__new__(shop.Plain)
+    assert again(value).__dict__ == {}
+    item = shop.Item.__new__(shop.Item)
+    item.name = "only this"
+    assert again(item).__dict__ == {"name": "only this"}
+
+
+def test_own_state_methods_are_used(again: Again) -> None:
+    assert again(shop.WithState([1])).value == [1]
+
+
+def test_bound_methods(again: Again) -> None:
+    value = shop.Derived(mark=1)
+    method, parent, owner = again([value.method, super(shop.Derived, value).method, value])
+    assert (method.__self__ is owner, parent.__self__ is owner) == (True, True)
+    assert (method(), parent()) == ("derived", "method")
+    assert again(shop.Plain.build) == shop.Plain.build
+    assert again(dict.fromkeys)("a") == {"a": None}
+    labelled = shop.MyList()
+    append, items = again([labelled.append, labelled])
+    append(1)
+    assert items == [1]
+    append, items = again([items.append, items]) if (items := [1]) else (None, None)
+    append(2)
+    assert items == [1, 2]
+
+
+def test_partial_with_a_cycle(again: Again) -> None:
+    holder: list[Any] = []
+    holder.append(functools.partial(shop.charge, holder, total=1))
+    back = again(holder)
+    assert back[0].args[0] is back
+    assert (back[0].func, back[0].keywords) == (shop.charge, {"total": 1})
+
+
+def test_dict_views_follow_their_dict(again: Again) -> None:
+    data = {"a": 1}
+    back, keys, values, items = again([data, data.keys(), data.values(), data.items()])
+    back["b"] = 2
+    assert (list(keys), list(values), list(items)) == (["a", "b"], [1, 2], [("a", 1), ("b", 2)])
+
+
+def test_context_managers_of_the_standard_library(again: Again) -> None:
+    with again(contextlib.suppress(ValueError, KeyError)):
+        raise KeyError
+    with again(contextlib.nullcontext([1])) as inside:
+        assert inside == [1]
+
+
+def test_random_goes_on_where_it_was(again: Again) -> None:
+    source = random.Random(7)
+    source.gauss(0, 1)
+    back = again(source)
+    assert [back.random(), back.gauss(0, 1)] == [source.random(), source.gauss(0, 1)]
+
+
+def test_selected_keeps_ok(again: Again) -> None:
+    back = again(operations.Selected("late", None, ok=False))
+    assert (type(back), back.case, back.value, back.ok) == (operations.Selected, "late", None, False)
+
+
+def test_receive_next_and_channel_iterator(again: Again) -> None:
+    channel: Channel[int] = Channel(channel_id="a")
+    back = again(ReceiveNext(channel))
+    assert (type(back), back.channel) == (ReceiveNext, channel)
+    assert again(channel.__aiter__()).channel == channel
+
+
+def test_channels_and_handles_are_one_object_per_document(codec: Codec) -> None:
+    order = shop.Order()
+    one, two, declared = codec.decode(
+        codec.encode([Handle(1), Handle(1), Channel(3, channel_id="payments")], process=order), process=order
+    )
+    assert one is two
+    assert declared is shop.Order.payments
+
+
+ITERATORS: dict[str, Callable[[], Any]] = {
+    "list": lambda: iter([1, 2, 3]),
+    "tuple": lambda: iter((1, 2, 3)),
+    "str": lambda: iter("aéb"),
+    "ascii": lambda: iter("abc"),
+    "bytes": lambda: iter(b"abc"),
+    "bytearray": lambda: iter(bytearray(b"abc")),
+    "range": lambda: iter(range(10, 0, -3)),
+    "reversed list": lambda: reversed([1, 2, 3]),
+    "reversed tuple": lambda: reversed((1, 2, 3)),
+    "reversed range": lambda: reversed(range(3)),
+    "enumerate": lambda: enumerate(["a", "b", "c"], 5),
+    "zip": lambda: zip([1, 2], (3, 4), strict=True),
+    "map": lambda: map(str, [1, 2, 3]),
+    "filter": lambda: filter(None, [0, 1, 2, 3]),
+    "nested": lambda: enumerate(zip(map(str, range(3)), reversed("abc"), strict=False)),
+}
+
+
+@pytest.mark.parametrize("make", ITERATORS.values(), ids=ITERATORS)
+@pytest.mark.parametrize("taken", [0, 1, 2, 9])
+def test_iterators_go_on_where_they_were(again: Again, make: Callable[[], Any], taken: int) -> None:
+    iterator = make()
+    for _ in range(taken):
+        next(iterator, None)
+    back = again(iterator)
+    if taken < 3:  # a used-up iterator over text does not tell whether that was ASCII
+        assert type(back) is type(iterator)
+    assert list(back) == list(iterator)
+    assert list(again(back)) == []
+
+
+def test_iterator_shares_its_list(again: Again) -> None:
+    items = [1]
+    iterator = iter(items)
+    back, one, two = again([items, iterator, iterator])
+    assert one is two
+    back.append(2)
+    assert list(one) == [1, 2]

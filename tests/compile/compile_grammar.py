@@ -1,0 +1,214 @@
+"""Random programs from a small grammar of our own: what is generated is harmless, ends, and reports what it does.
+
+Loops are bounded by what they iterate or by a counter. Names may be unbound, values may be of the wrong type: the errors that
+follow are part of what is compared.
+"""
+
+from __future__ import annotations
+
+import random
+
+NAMES = ("a", "b", "c", "p")
+ERRORS = ("ValueError", "KeyError", "TypeError")
+
+
+class Grammar:
+    """One program per seed. `depth` bounds the nesting."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.labels = 0
+
+    def program(self) -> str:
+        """The body of `main`."""
+        lines = ["a = 1"] if self.chance(0.7) else []
+        lines += self.body(3, loop=False, handler=False)
+        lines += [f"return [a, {self.expression(2)}]"] if self.chance(0.7) else []
+        return "\n".join(lines)
+
+    def script(self) -> list[object]:
+        """What the awaits end in, over and over."""
+        kinds: list[object] = [0, 1, 2, True, False, None, "s", ValueError, KeyError]
+        return [self.random.choice(kinds[:6] if self.chance(0.7) else kinds) for _ in range(7)]
+
+    def chance(self, probability: float) -> bool:
+        return self.random.random() < probability
+
+    def label(self) -> int:
+        self.labels += 1
+        return self.labels
+
+    # --- statements ------------------------------------------------------------------------------------------------
+
+    def body(self, depth: int, *, loop: bool, handler: bool) -> list[str]:
+        lines: list[str] = []
+        for _ in range(self.random.randint(1, 3)):
+            lines += self.statement(depth, loop=loop, handler=handler)
+        return lines
+
+    def statement(self, depth: int, *, loop: bool, handler: bool) -> list[str]:
+        simple = [self.assign, self.assign, self.augment, self.report, self.unpack, self.delete, self.seen]
+        if depth <= 0 or self.chance(0.45):
+            if self.chance(0.16):
+                return [self.jump(loop, handler)]
+            return [self.random.choice(simple)()]
+        compound = [self.if_, self.while_, self.for_, self.try_, self.try_, self.with_, self.match_]
+        return self.random.choice(compound)(depth - 1, loop, handler)
+
+    def assign(self) -> str:
+        return f"{self.name()} = {self.expression(2)}"
+
+    def unpack(self) -> str:
+        return f"{self.name()}, {self.name()} = {self.expression(1)}, {self.expression(1)}"
+
+    def augment(self) -> str:
+        return f"{self.name()} += {self.expression(1)}"
+
+    def report(self) -> str:
+        return f"trace({self.expression(2)})"
+
+    def seen(self) -> str:
+        return "seen()"
+
+    def delete(self) -> str:
+        return f"del {self.name()}" if self.chance(0.3) else self.report()
+
+    def jump(self, loop: bool, handler: bool) -> str:
+        jumps = [f"return {self.expression(1)}", f"raise {self.random.choice(ERRORS)}({self.label()})"]
+        jumps += ["break", "continue", "break", "continue"] if loop else []
+        jumps += ["raise", "raise KeyError('from') from None"] if handler else []
+        return self.random.choice(jumps)
+
+    def if_(self, depth: int, loop: bool, handler: bool) -> list[str]:
+        lines = [f"if {self.expression(2)}:", *indent(self.body(depth, loop=loop, handler=handler))]
+        if self.chance(0.3):
+            lines += [f"elif {self.expression(1)}:", *indent(self.body(depth, loop=loop, handler=handler))]
+        if self.chance(0.5):
+            lines += ["else:", *indent(self.body(depth, loop=loop, handler=handler))]
+        return lines
+
+    def while_(self, depth: int, loop: bool, handler: bool) -> list[str]:
+        counter = f"n{self.label()}"
+        test = f"{counter} < 3" + (f" and {self.expression(1)}" if self.chance(0.4) else "")
+        lines = [f"{counter} = 0", f"while {test}:", f"    {counter} += 1"]
+        lines += indent(self.body(depth, loop=True, handler=handler))
+        if self.chance(0.4):
+            lines += ["else:", *indent(self.body(depth, loop=loop, handler=handler))]
+        return lines
+
+    def for_(self, depth: int, loop: bool, handler: bool) -> list[str]:
+        items = self.random.choice(("range(3)", "[1, await op('it'), 3]", "{'x': 1, 'y': 2}", "enumerate('ab')", "(5, 6)"))
+        lines = [f"for {self.name()} in {items}:", *indent(self.body(depth, loop=True, handler=handler))]
+        if self.chance(0.4):
+            lines += ["else:", *indent(self.body(depth, loop=loop, handler=handler))]
+        return lines
+
+    def try_(self, depth: int, loop: bool, handler: bool) -> list[str]:
+        lines = ["try:", *indent(self.body(depth, loop=loop, handler=handler))]
+        handlers = self.random.randint(0, 2)
+        for _ in range(handlers):
+            name = f" as {self.random.choice(('e', 'e', 'a'))}" if self.chance(0.5) else ""
+            kind = self.random.choice((*ERRORS, "Exception", "(KeyError, ValueError)"))
+            lines += [f"except {kind}{name}:", *indent(self.body(depth, loop=loop, handler=True))]
+        if handlers and self.chance(0.3):
+            lines += ["else:", *indent(self.body(depth, loop=loop, handler=handler))]
+        if not handlers or self.chance(0.5):
+            lines += ["finally:", *indent(self.body(depth, loop=loop, handler=handler))]
+        return lines
+
+    def with_(self, depth: int, loop: bool, handler: bool) -> list[str]:
+        label = self.label()
+        swallow = self.random.choice(("True", "False"))
+        fail = self.random.choice(("''", "''", "'enter'", "'exit'"))
+        target = f" as {self.name()}" if self.chance(0.6) else ""
+        head = f"with Manager({label}, swallow={swallow}, fail={fail}){target}:"
+        return [head, *indent(self.body(depth, loop=loop, handler=handler))]
+
+    def match_(self, depth: int, loop: bool, handler: bool) -> list[str]:
+        lines = [f"match {self.expression(1)}:"]
+        patterns = ["1", "0 | None", f"[{self.name()}, *_]", f"{{'k': {self.name()}}}", f"int({self.name()})", "str()"]
+        for pattern in self.random.sample(patterns, self.random.randint(1, 3)):
+            guard = f" if trace({self.name()})" if self.chance(0.3) else ""
+            lines += [f"    case {pattern}{guard}:", *indent(indent(self.body(depth, loop=loop, handler=handler)))]
+        if self.chance(0.5):
+            lines += ["    case _:", *indent(indent(self.body(depth, loop=loop, handler=handler)))]
+        return lines
+
+    # --- expressions -----------------------------------------------------------------------------------------------
+
+    def name(self) -> str:
+        return self.random.choice(NAMES)
+
+    def expression(self, depth: int) -> str:
+        if depth <= 0:
+            return self.leaf()
+        return self.random.choice(
+            (
+                self.leaf,
+                self.awaited,
+                lambda: f"trace({self.expression(depth - 1)})",
+                lambda: self.binary(depth - 1),
+                lambda: self.boolean(depth - 1),
+                lambda: self.ternary(depth - 1),
+                lambda: self.comparison(depth - 1),
+                lambda: self.display(depth - 1),
+                lambda: self.formatted(depth - 1),
+                lambda: f"(not {self.expression(depth - 1)})",
+                lambda: f"({self.name()} := {self.expression(depth - 1)})",
+                lambda: self.call(depth - 1),
+                lambda: self.subscript(depth - 1),
+                lambda: f"[({self.name()}, x) for x in [1, {self.expression(depth - 1)}]]",
+            )
+        )()
+
+    def leaf(self) -> str:
+        choices = (self.name(), self.name(), str(self.random.randint(0, 3)), "None", "'s'", self.awaited(), self.truth())
+        return self.random.choice(choices)
+
+    def awaited(self) -> str:
+        argument = self.name() if self.chance(0.3) else str(self.label())
+        return f"(await op({argument}))"
+
+    def truth(self) -> str:
+        return f"Truth({self.label()}, {self.random.choice((True, False))})"
+
+    def binary(self, depth: int) -> str:
+        operator = self.random.choice(("+", "*", "-"))
+        return f"({self.expression(depth)} {operator} {self.expression(depth)})"
+
+    def boolean(self, depth: int) -> str:
+        parts = [self.expression(depth) for _ in range(self.random.randint(2, 3))]
+        joined = parts[0]
+        for part in parts[1:]:
+            joined = f"{joined} {self.random.choice(('and', 'or'))} {part}"
+        return f"({joined})"
+
+    def ternary(self, depth: int) -> str:
+        return f"({self.expression(depth)} if {self.expression(depth)} else {self.expression(depth)})"
+
+    def comparison(self, depth: int) -> str:
+        parts = [self.expression(depth) for _ in range(self.random.randint(2, 4))]
+        joined = parts[0]
+        for part in parts[1:]:
+            joined += f" {self.random.choice(('<', '==', '!=', 'is'))} {part}"
+        return f"({joined})"
+
+    def display(self, depth: int) -> str:
+        one, two = self.expression(depth), self.expression(depth)
+        return self.random.choice((f"[{one}, {two}]", f"({one}, {two})", f"{{'k': {one}, 'l': {two}}}", f"[*[{one}], {two}]"))
+
+    def formatted(self, depth: int) -> str:
+        # Inner quotes must differ on Python 3.11.
+        inner = [self.expression(depth - 1).replace("'", "").replace('"', "") for _ in range(2)]
+        return 'f"{' + inner[0] + "} {" + inner[1] + '!r}"'
+
+    def call(self, depth: int) -> str:
+        one, two = self.expression(depth), self.expression(depth)
+        return self.random.choice((f"trace(*[{one}])", f"dict(x={one}, **{{'y': {two}}})", f"[{one}].count({two})"))
+
+    def subscript(self, depth: int) -> str:
+        return f"[1, 2, 3][{self.expression(depth)}]"
+
+
+def indent(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]

@@ -1,0 +1,273 @@
+"""The same program, twice: as written, run as plain coroutines; and compiled, run by the engine's own driver.
+
+A program is the text of a module with `class Program(Process)`. Its awaits are `op(...)` of `scripted`; a script says for
+each, in the order in which they come, what value or exception it ends in. What is compared: the result or the exception
+with its whole chain, and the trace of everything that the program reported on the way.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runtime_client._frame import Frame, FrameStatus, Outcome
+from runtime_client._operations import Operation
+from runtime_client._trampoline import Stack, run_to_suspension
+from slct_compile._index import Index, read_module
+from slct_compile._pipeline import ModuleOutput, compile_module
+from slct_compile.diagnostics import render
+
+SUSPENSIONS_MAX = 60
+"""A program that suspends more often is cut off, in both modes at the same place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Op(Operation):
+    """An operation that a script decides."""
+
+    arguments: tuple[Any, ...]
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return (yield self)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run showed. `ended` is ("return", value), ("raise", chain) or ("cut", None)."""
+
+    ended: tuple[str, Any]
+    trace: tuple[Any, ...]
+
+
+Script = Sequence[object]
+"""Values, or exception instances' makers (a type, or a callable that makes one)."""
+
+
+class Truth:
+    """A value that reports every test of its truth."""
+
+    def __init__(self, name: str, value: bool) -> None:
+        self.name = name
+        self.value = value
+
+    def __bool__(self) -> bool:
+        _report(("bool", self.name))
+        return self.value
+
+    def __repr__(self) -> str:
+        return f"Truth({self.name})"
+
+
+class Manager:
+    """A context manager that reports, and swallows errors if told to."""
+
+    def __init__(self, name: object, *, swallow: bool = False, fail: str = "") -> None:
+        self.name = name
+        self.swallow = swallow
+        self.fail = fail
+
+    def __enter__(self) -> object:
+        _report(("enter", self.name))
+        if self.fail == "enter":
+            raise ValueError("enter")
+        return self.name
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        _report(("exit", self.name, _chain(error)))
+        if self.fail == "exit":
+            raise ValueError("exit")
+        return self.swallow
+
+
+_trace: list[Any] = []
+
+
+def _report(event: object) -> None:
+    _trace.append(event)
+
+
+def _scripted_module() -> types.ModuleType:
+    module = types.ModuleType("scripted")
+
+    def trace(value: Any) -> Any:
+        _report(("trace", repr(value)))
+        return value
+
+    def seen() -> None:
+        _report(("handling", _chain(sys.exc_info()[1])))
+
+    module.__dict__.update(
+        op=lambda *arguments: Op(arguments),
+        trace=trace,
+        seen=seen,
+        Truth=Truth,
+        Manager=Manager,
+    )
+    return module
+
+
+def _plain_module() -> types.ModuleType:
+    """What programs import instead of `runtime_client` to run as plain coroutines."""
+    module = types.ModuleType("plain_client")
+
+    class Process:
+        pass
+
+    module.__dict__.update(Process=Process, durable=lambda f: f)
+    return module
+
+
+sys.modules["scripted"] = _scripted_module()
+sys.modules["plain_client"] = _plain_module()
+
+
+HEAD = "from runtime_client import Process, durable\nfrom scripted import Manager, Truth, op, seen, trace\n\n\n"
+
+
+def program(body: str, parameters: str = "self, p=1") -> str:
+    """A module whose `main` has this body."""
+    indented = "".join(f"        {line}\n" if line.strip() else "\n" for line in body.strip("\n").split("\n"))
+    return f"{HEAD}class Program(Process):\n    async def main({parameters}):\n{indented}"
+
+
+def compile_source(source: str) -> ModuleOutput:
+    """Compile one module on its own."""
+    info = read_module("program", "program.py", source)
+    return compile_module(Index([info]), info)
+
+
+def findings(output: ModuleOutput) -> str:
+    return "\n".join(render(d, output.info.source) for d in output.diagnostics)
+
+
+def compare(source: str, script: Script, *arguments: Any) -> Run:
+    """Run both ways; fails with everything that is needed to see why they differ."""
+    output = compile_source(source)
+    assert not output.diagnostics, findings(output) + "\n" + source
+    direct = run_direct(source, script, *arguments)
+    compiled = run_compiled(output.text, script, *arguments)
+    assert compiled == direct, explain(source, output.text, script, direct, compiled)
+    return direct
+
+
+def explain(source: str, text: str, script: Script, direct: Run, compiled: Run) -> str:
+    shown = "\n".join(f"  {a!r:60} {b!r}" for a, b in _zip(direct.trace, compiled.trace))
+    return (
+        f"\n{source}\n--- compiled ---\n{text}\n--- script {script}\n--- as written | compiled\n{shown}\n"
+        f"  {direct.ended}\n  {compiled.ended}"
+    )
+
+
+def _zip(left: Sequence[Any], right: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    for position in range(max(len(left), len(right))):
+        yield (
+            left[position] if position < len(left) else None,
+            right[position] if position < len(right) else None,
+        )
+
+
+def namespace_of(source: str, name: str) -> dict[str, Any]:
+    """Execute a module's text."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    exec(compile(source, f"{name}.py", "exec", dont_inherit=True), module.__dict__)
+    return module.__dict__
+
+
+def run_direct(source: str, script: Script, *arguments: Any) -> Run:
+    """As written, by the coroutine protocol."""
+    namespace = namespace_of(source.replace("from runtime_client import", "from plain_client import"), "direct_program")
+    process = namespace["Program"]()
+    coroutine: Any = None
+
+    def advance(outcome: Outcome | None) -> Op | Outcome:
+        nonlocal coroutine
+        if outcome is None:
+            coroutine = process.main(*arguments)
+        try:
+            if outcome is None or outcome.error is None:
+                return _operation(coroutine.send(None if outcome is None else outcome.value))
+            return _operation(coroutine.throw(outcome.error))
+        except StopIteration as stop:
+            return Outcome(stop.value)
+        except BaseException as error:
+            return Outcome(error=error)
+
+    try:
+        return _run(advance, script)
+    finally:
+        if coroutine is not None:
+            coroutine.close()
+
+
+def run_compiled(text: str, script: Script, *arguments: Any) -> Run:
+    """Compiled, by the engine's driver; every frame is rebuilt from its slots at every suspension."""
+    namespace = namespace_of(text, "compiled_program")
+    process = namespace["Program"]()
+    stack: Stack | None = None
+
+    def advance(outcome: Outcome | None) -> Op | Outcome:
+        nonlocal stack
+        if stack is None:
+            stack = Stack([process.main(*arguments)])
+        else:
+            stack = Stack([_restored(f) for f in stack.frames])
+        return _operation(run_to_suspension(stack, outcome))
+
+    return _run(advance, script)
+
+
+def _restored(frame: Frame) -> Frame:
+    """The frame as storage would give it back: its state and its live slots."""
+    made = type(frame).__new__(type(frame))
+    Frame.__init__(made, frame.frame_receiver)
+    made.frame_state = frame.frame_state
+    made.frame_status = FrameStatus.STARTED
+    made.__dict__.update(frame.__dict__)
+    return made
+
+
+def _operation(found: Any) -> Any:
+    return found
+
+
+def _run(advance: Callable[[Outcome | None], Any], script: Script) -> Run:
+    _trace.clear()
+    outcome: Outcome | None = None
+    for turn in range(SUSPENSIONS_MAX):
+        found = advance(outcome)
+        if isinstance(found, Outcome):
+            if found.error is not None:
+                return Run(("raise", _chain(found.error)), tuple(_trace))
+            return Run(("return", repr(found.value)), tuple(_trace))
+        _report(("op", repr(found.arguments)))
+        outcome = _outcome(script[turn % len(script)] if script else None)
+    trace = tuple(_trace)
+    return Run(("cut", None), trace)
+
+
+def _outcome(scripted: object) -> Outcome:
+    """A script names exceptions by their types, so that each run has its own."""
+    if isinstance(scripted, type) and issubclass(scripted, BaseException):
+        return Outcome(error=scripted("scripted"))
+    if callable(scripted):
+        return Outcome(scripted())
+    return Outcome(scripted)
+
+
+def _chain(error: BaseException | None, depth: int = 0) -> Any:
+    """An exception with all it hangs on. A free variable that is unbound says so in other words than a local."""
+    if error is None or depth > 8:
+        return None
+    kind = "NameError" if isinstance(error, NameError) else type(error).__name__
+    message = kind if isinstance(error, NameError) else str(error)
+    return (
+        kind,
+        message,
+        _chain(error.__cause__, depth + 1),
+        _chain(error.__context__, depth + 1),
+        error.__suppress_context__,
+    )
