@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check format test test-slow clean
+.PHONY: help demo check format test test-slow chaos bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -28,6 +28,12 @@ test: $(VENV)/.dev  ## all tests but the slow ones
 
 test-slow: $(VENV)/.dev  ## the tests that take minutes
 	$(BIN)/pytest -m slow
+
+chaos: $(VENV)/.run  ## SIGKILL runtime and workers under load, and count: SEED=n DURATION=seconds KILLS=n
+	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(if $(KILLS),--kills $(KILLS))
+
+bench: $(VENV)/.run  ## measure this machine; ARGS="--help" tells what can be chosen
+	$(BIN)/python -m bench $(ARGS)
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,8 +1,8 @@
 """Raw limits of this machine: what the disk and SQLite do when nothing stands between.
 
-Measured on the file system of the benchmark itself, right before and right after the workloads. Two traps:
+Measured on the file system of the benchmark itself, before and after each round of each workload. Two traps:
   1. SQLite leaves a page alone whose new content equals the old, and such a commit writes nothing: every value differs.
-  2. A growing log is slower than one that starts over: each figure runs long enough to see checkpoints.
+  2. A growing log is slower than one that starts over: each limit runs long enough to see checkpoints.
 """
 
 from __future__ import annotations
@@ -30,13 +30,6 @@ class RawLimits:
     fdatasyncs_s: float
     one_row_commits_s: float
     batched_rows_s: float
-
-    def mean(self, other: RawLimits) -> RawLimits:
-        return RawLimits(
-            (self.fdatasyncs_s + other.fdatasyncs_s) / 2,
-            (self.one_row_commits_s + other.one_row_commits_s) / 2,
-            (self.batched_rows_s + other.batched_rows_s) / 2,
-        )
 
 
 def measure(directory: Path, seconds: float) -> RawLimits:

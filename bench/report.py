@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from .figures import Measured
+from .figures import Figure, median_limits
 from .raw import ROW_BYTES, ROWS_PER_COMMIT, RawLimits
 from .store_alone import PROCESSES_PER_COMMIT, StoreLimits
 
@@ -20,59 +21,77 @@ class Report:
     """One run of the benchmark. `figures`: workload, then mode (embedded, gRPC), then what was measured."""
 
     machine: Mapping[str, str | int | float]
-    seconds: float
-    rounds: int
-    raw: RawLimits
+    round_s: float
     store: StoreLimits
-    figures: Mapping[str, Mapping[str, Measured]]
+    figures: Mapping[str, Mapping[str, Figure]]
+
+    @property
+    def raw(self) -> list[RawLimits]:
+        """Every time that the limits were measured."""
+        return [limits for by_mode in self.figures.values() for figure in by_mode.values() for limits in figure.raw]
 
     def to_json(self) -> str:
         content = {
             "machine": dict(self.machine),
-            "seconds": self.seconds,
-            "rounds": self.rounds,
-            "raw": asdict(self.raw),
+            "round_s": self.round_s,
+            "raw": asdict(median_limits(self.raw)),
             "store": asdict(self.store),
-            "figures": {name: self._modes(by_mode) for name, by_mode in self.figures.items()},
+            "figures": {
+                name: {mode: _figure_json(figure) for mode, figure in by_mode.items()}
+                for name, by_mode in self.figures.items()
+            },
         }
         return json.dumps(content, indent=2) + "\n"
-
-    def _modes(self, by_mode: Mapping[str, Measured]) -> dict[str, dict[str, float | None]]:
-        return {mode: {**asdict(measured), **self._shares(measured)} for mode, measured in by_mode.items()}
-
-    def _shares(self, measured: Measured) -> dict[str, float | None]:
-        if measured.rate_s is None:
-            return {}
-        return {
-            "share_of_one_row_commits": measured.rate_s / self.raw.one_row_commits_s,
-            "share_of_batched_rows": measured.rate_s / self.raw.batched_rows_s,
-        }
 
     def to_markdown(self) -> str:
         machine = self.machine
         lines = [
             f"{machine['processor_count']} x {machine['processor']}, {machine['file_system']}, "
-            f"Python {machine['python']}, SQLite {machine['sqlite']}.",
+            f"{machine['system']}, Python {machine['python']}, SQLite {machine['sqlite']}.",
             "",
-            "| limit, in the same run | per second |",
-            "|---|---:|",
-            f"| append a page and fdatasync | {self.raw.fdatasyncs_s:,.0f} |",
-            f"| SQLite commits of one row of {ROW_BYTES} bytes | {self.raw.one_row_commits_s:,.0f} |",
-            f"| SQLite rows, {ROWS_PER_COMMIT} per commit | {self.raw.batched_rows_s:,.0f} |",
-            f"| the store alone: steps, 1 process per commit | {self.store.single_steps_s:,.0f} |",
-            f"| the store alone: steps, {PROCESSES_PER_COMMIT} processes per commit | {self.store.batched_steps_s:,.0f} |",
+            "| limit, in the same run | per second | lowest | highest |",
+            "|---|---:|---:|---:|",
+            self._limit("append a page and fdatasync", lambda raw: raw.fdatasyncs_s),
+            self._limit(f"SQLite commits of one row of {ROW_BYTES} bytes", lambda raw: raw.one_row_commits_s),
+            self._limit(f"SQLite rows, {ROWS_PER_COMMIT} per commit", lambda raw: raw.batched_rows_s),
+            _row("the store alone: steps, 1 process per commit", f"{self.store.single_steps_s:,.0f}", "", ""),
+            _row(
+                f"the store alone: steps, {PROCESSES_PER_COMMIT} processes per commit",
+                f"{self.store.batched_steps_s:,.0f}",
+                "",
+                "",
+            ),
             "",
             "| workload | mode | per second | of one-row commits | of batched rows | p50 | p99 |",
             "|---|---|---:|---:|---:|---:|---:|",
-            *(self._line(name, mode, one) for name, modes in self.figures.items() for mode, one in modes.items()),
+            *(_line(name, mode, figure) for name, modes in self.figures.items() for mode, figure in modes.items()),
         ]
         return "\n".join(lines) + "\n"
 
-    def _line(self, name: str, mode: str, measured: Measured) -> str:
-        rate = "" if measured.rate_s is None else f"{measured.rate_s:,.0f}"
-        shares = [f"{share:.1%}" for share in self._shares(measured).values() if share is not None] or ["", ""]
-        latencies = ["" if ms is None else f"{ms:.2f} ms" for ms in (measured.p50_ms, measured.p99_ms)]
-        return f"| {' | '.join([name, mode, rate, *shares, *latencies])} |"
+    def _limit(self, name: str, value: Callable[[RawLimits], float]) -> str:
+        values = [value(limits) for limits in self.raw]
+        return _row(name, *(f"{each:,.0f}" for each in (value(median_limits(self.raw)), min(values), max(values))))
+
+
+def _figure_json(figure: Figure) -> dict[str, Any]:
+    return {
+        **asdict(figure.measured),
+        "share_of_one_row_commits": figure.share_of_one_row_commits,
+        "share_of_batched_rows": figure.share_of_batched_rows,
+        "rounds": [asdict(one) for one in figure.rounds],
+        "raw": [asdict(one) for one in figure.raw],
+    }
+
+
+def _line(name: str, mode: str, figure: Figure) -> str:
+    measured = figure.measured
+    shares = (f"{share:.1%}" for share in (figure.share_of_one_row_commits, figure.share_of_batched_rows))
+    latencies = ("" if ms is None else f"{ms:.2f} ms" for ms in (measured.p50_ms, measured.p99_ms))
+    return _row(name, mode, f"{measured.rate_s:,.0f}", *shares, *latencies)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def write_into(page: Path, table: str) -> None:

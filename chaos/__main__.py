@@ -146,7 +146,9 @@ class Round:
     chains: dict[str, list[str]]
 
 
-async def kill_at_random(cluster: Cluster, load: Load, chance: random.Random, kills: int, duration_s: float) -> list[str]:
+async def kill_at_random(
+    cluster: Cluster, load: Load, chance: random.Random, kills: int, duration_s: float
+) -> list[str]:
     """End somebody, again and again; returns who."""
     victims = []
     pause_s = duration_s / max(1, kills)

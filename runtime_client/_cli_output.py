@@ -49,16 +49,16 @@ def _description_lines(description: ProcessDescription) -> Iterator[str]:
     if description.result is not None:
         yield f"  result: {payload_text(description.result)}"
     if description.error:
-        yield from _indented(description.error, "  error: ")
+        yield from _indented("  error: ", description.error)
     if description.unreceived_count:
         yield f"  messages never received: {description.unreceived_count}"
     yield from _values(description.fields, "  ")
     for goroutine in description.goroutines:
         yield from _goroutine_lines(goroutine)
-    for channel in description.channels:
-        yield f"  channel {channel.name}: {_channel_text(channel)}"
+    if description.channels:
+        yield "  channels: " + ", ".join(map(_channel_text, description.channels))
     for effect in description.effects:
-        yield from _indented(_effect_text(effect), f"  call {effect.effect_id} ")
+        yield from _indented("  call ", _effect_text(effect))
 
 
 def _goroutine_lines(goroutine: GoroutineInfo) -> Iterator[str]:
@@ -79,12 +79,17 @@ def _values(values: dict[str, str], indent: str) -> Iterator[str]:
 
 
 def _channel_text(channel: ChannelInfo) -> str:
-    size = f"{channel.length} of {channel.capacity}" if channel.capacity else f"{channel.length} waiting"
-    return size + (", closed" if channel.closed else "")
+    count = f"{channel.length} of {channel.capacity}" if channel.capacity else f"{channel.length} waiting"
+    return f"{channel.name} ({count}{', closed' if channel.closed else ''})"
 
 
 def _effect_text(effect: EffectInfo) -> str:
-    text = f"{effect.function}, attempt {effect.attempt}, due {time_text(effect.due_ms)}"
+    done = (
+        "no attempt yet"
+        if not effect.attempt
+        else f"{effect.attempt} attempt{'s' if effect.attempt > 1 else ''} so far"
+    )
+    text = f"{effect.function.rpartition(':')[2]}: {done}, due {time_text(effect.due_ms)}"
     return text + (f", last error: {effect.last_error}" if effect.last_error else "")
 
 
@@ -115,7 +120,7 @@ def outcome_json(outcome: ProcessOutcome) -> str:
 
 async def write_list_text(processes: AsyncIterator[ProcessInfo], out: TextIO) -> None:
     """A table, a page at a time, so that a long list begins at once."""
-    rows = [("ID", "DEFINITION", "VERSION", "STATUS", "SEQ", "UPDATED", "LABELS")]
+    rows: list[tuple[str, ...]] = [("ID", "DEFINITION", "VERSION", "STATUS", "SEQ", "UPDATED", "LABELS")]
     async for info in processes:
         updated = time_text(info.updated_ms)
         labels = _labels(info.labels)
@@ -183,11 +188,14 @@ def _labels(labels: dict[str, str]) -> str:
     return " ".join(f"{name}={value}" for name, value in sorted(labels.items()))
 
 
-def _indented(text: str, head: str) -> Iterator[str]:
-    first, *rest = text.splitlines() or [""]
-    yield head + first
-    for line in rest:
-        yield "    " + line
+def _indented(head: str, text: str) -> Iterator[str]:
+    """A text after its head; one of several lines stands below it."""
+    lines = text.splitlines()
+    if len(lines) <= 1:
+        yield head + text
+    else:
+        yield head.rstrip()
+        yield from ("    " + line for line in lines)
 
 
 def _cut(text: str) -> str:

@@ -79,7 +79,9 @@ class ProcessRef:
         self._client = client
         self.id = process_id
 
-    async def send(self, channel: str | Channel[Any], value: Any, *, key: str | None = None, wait: bool = False) -> None:
+    async def send(
+        self, channel: str | Channel[Any], value: Any, *, key: str | None = None, wait: bool = False
+    ) -> None:
         """Send a value; returns when it is durable, or with `wait` when a goroutine has received it.
 
         A repeated `key` is acknowledged and delivered once (rule 15).
@@ -233,7 +235,12 @@ class Client:
         return await self._start(definition, json.dumps([positional, keywords]), id, labels, version)
 
     async def _start(
-        self, definition: str, arguments: str, process_id: str | None, labels: dict[str, str] | None, version: str | None
+        self,
+        definition: str,
+        arguments: str,
+        process_id: str | None,
+        labels: dict[str, str] | None,
+        version: str | None,
     ) -> ProcessRef:
         request = StartRequest(definition, arguments, process_id, version, labels or {})
         started = await _asked(self.api.start(request))

@@ -146,6 +146,7 @@ async def _within(order: RunEffect, running: asyncio.Future[Any]) -> Any:
     Raises:
       TimeoutError: it has overrun.
     """
+    running.add_done_callback(_look_at)
     seconds = None if order.deadline_ms is None else max(0.0, order.deadline_ms / 1000 - time.time())
     try:
         done, _ = await asyncio.wait({running}, timeout=seconds)
@@ -159,6 +160,12 @@ async def _within(order: RunEffect, running: asyncio.Future[Any]) -> Any:
     timeout_ms = order.request.timeout_ms
     limit = "its deadline" if timeout_ms is None else f"its timeout of {timeout_ms / 1000:g} s"
     raise TimeoutError(f"{order.request.function} took longer than {limit}")
+
+
+def _look_at(running: asyncio.Future[Any]) -> None:
+    """One that fails after its time has nobody to tell, and asyncio is not to complain about it."""
+    if not running.cancelled():
+        running.exception()
 
 
 _CLEANUP_S = 1.0

@@ -260,13 +260,25 @@ def is_durable(function: Any) -> bool:
 
 
 def _is_compiled_stub(function: Any) -> bool:
-    """A stub that the compiler wrote says that it returns a frame."""
+    """Whether it says that it returns a frame, as the stubs do that the compiler writes."""
     if not isinstance(function, FunctionType):
         return False
-    annotation = function.__annotations__.get("return")
+    annotation: Any = function.__annotations__.get("return")
     if isinstance(annotation, str):
-        return annotation.rpartition(".")[2].strip("'\"").endswith("Frame")
+        annotation = _find_frame_class(function, annotation)
     return isinstance(annotation, type) and issubclass(annotation, Frame)
+
+
+def _find_frame_class(function: FunctionType, name: str) -> Any:
+    """The frame class of that name beside the function: in its module, or in its class once that is made."""
+    owner: Any = function.__globals__
+    for part in function.__qualname__.split(".")[:-1]:
+        found = owner.get(part)
+        if not isinstance(found, type):
+            # The class body is still running: only the name is there to go by.
+            return Frame if name.endswith("Frame") else None
+        owner = vars(found)
+    return owner.get(name)
 
 
 def _shown(thing: Any) -> str:

@@ -32,7 +32,7 @@ import sys
 import types
 import uuid
 import zoneinfo
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -95,9 +95,16 @@ class Resolver:
     Args:
       modules: The definitions' own modules, by name. They are imported when first needed.
       frames: Further frame classes to know, beside those found in the modules.
+      overrides: Modules to use in place of those imported under these names.
     """
 
-    def __init__(self, modules: Iterable[str] = (), frames: Iterable[type[Frame]] = ()) -> None:
+    def __init__(
+        self,
+        modules: Iterable[str] = (),
+        frames: Iterable[type[Frame]] = (),
+        overrides: Mapping[str, ModuleType] | None = None,
+    ) -> None:
+        self._overrides = dict(overrides or {})
         self.modules = tuple(dict.fromkeys(modules))
         self._given_frames = tuple(frames)
         self._names: dict[int, tuple[Any, str]] = {}
@@ -204,7 +211,7 @@ class Resolver:
 
     def _module(self, name: str) -> ModuleType | None:
         if name in self.modules or name == CURSORS_MODULE:
-            return _import(name)
+            return self._overrides.get(name) or _import(name)
         scan = self._scanned()
         if name in scan.own:
             return scan.own[name]
@@ -219,7 +226,7 @@ class Resolver:
     def _scanned(self, fresh: bool = False) -> _Scan:
         """What the own modules hold; looked at again if they have changed and `fresh` is asked for."""
         if self._scan is None or (fresh and self._scan.is_stale()):
-            self._scan = _Scan(self.modules, self._given_frames)
+            self._scan = _Scan(self.modules, self._given_frames, self._overrides)
         return self._scan
 
 
@@ -230,12 +237,15 @@ class _Scan:
     of where they were defined. frames: frame classes, by the name of their function.
     """
 
-    def __init__(self, modules: Iterable[str], frames: Iterable[type[Frame]]) -> None:
+    def __init__(
+        self, modules: Iterable[str], frames: Iterable[type[Frame]], overrides: Mapping[str, ModuleType]
+    ) -> None:
+        self.overrides = overrides
         self.own: dict[str, ModuleType] = {}
         self.imported: dict[str, ModuleType] = {}
         self.reachable: dict[str, Any] = {}
         self.frames: dict[str, type[Frame]] = {f"{cls.__module__}:{cls.FUNCTION}": cls for cls in frames}
-        waiting = [_import(name) for name in modules]
+        waiting = [overrides.get(name) or _import(name) for name in modules]
         while waiting:
             module = waiting.pop(0)
             if module.__name__ not in self.own:
@@ -261,7 +271,7 @@ class _Scan:
             if not isinstance(home, str) or not isinstance(_qualname(thing), str):
                 continue
             self.reachable.setdefault(f"{home}:{_qualname(thing)}", thing)
-            origin = sys.modules.get(home)
+            origin = self.overrides.get(home) or sys.modules.get(home)
             if origin is not None and home not in self.own and _has_frames(origin):
                 yield origin
         for cls in _frame_classes(vars(module), module.__name__):

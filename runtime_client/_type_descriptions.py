@@ -205,7 +205,7 @@ class _Describer:
         if typing.is_typeddict(cls):
             hints = annotations_of(cls)
             fields = [
-                {"name": name, "type": self.describe(hint), "required": name in cls.__required_keys__}
+                {"name": name, "type": self.describe(hint), "required": _is_required(cls, name, hint)}
                 for name, hint in hints.items()
             ]
             return {"kind": "typeddict", "type": self._name(cls), "fields": fields}
@@ -286,6 +286,12 @@ class _Describer:
 
     def _json(self, value: Any) -> Any:
         return json.loads(self.codec.encode(value))
+
+
+def _is_required(cls: Any, name: str, hint: Any) -> bool:
+    """Whether a key of a TypedDict must be there; `__required_keys__` does not see markers in annotations kept as text."""
+    marker = typing.get_origin(hint)
+    return marker is typing.Required or (marker is not typing.NotRequired and name in cls.__required_keys__)
 
 
 def _is_hashable(annotation: Any) -> bool:

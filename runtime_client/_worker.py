@@ -62,9 +62,7 @@ class Worker:
         self.definitions = definitions
         self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._target = target
-        self._registration = Register(
-            self.worker_id, definitions.records(version), TRANSITION_CREDITS, effect_credits
-        )
+        self._registration = Register(self.worker_id, definitions.records(version), TRANSITION_CREDITS, effect_credits)
         self._stopping = asyncio.Event()
         self.connected = asyncio.Event()
 

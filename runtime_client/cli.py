@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        code = asyncio.run(arguments.run(arguments))
+        code: int = asyncio.run(arguments.run(arguments))
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

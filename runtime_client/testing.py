@@ -16,10 +16,7 @@ in their place.
 
 from __future__ import annotations
 
-import asyncio
-import json
 import random
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +25,15 @@ from typing import Any, Self, assert_never
 
 from slct_runtime._describe import error_text
 from slct_runtime.core import Process as Core
-from slct_runtime.core import channel_facts, from_json, is_ready, new_process, next_due_ms, step, to_json, watched_processes
+from slct_runtime.core import (
+    channel_facts,
+    from_json,
+    new_process,
+    next_due_ms,
+    step,
+    to_json,
+    watched_processes,
+)
 from slct_runtime.core.commands import EffectRequest, Emit, SendTo, SetLabels, StartProcess
 from slct_runtime.core.effects import CancelEffect, Effect, Finish, Received, RequestEffect, RunGoroutine, WatchProcess
 from slct_runtime.core.events import (
@@ -46,15 +51,12 @@ from slct_runtime.core.events import (
 from slct_runtime.retry import delay_ms, may_retry
 from slct_runtime.wire.work import ChannelFact, RunEffect, RunTransition
 
-
-
 from ._channels import Channel
 from ._codec import Codec
 from ._definitions import Definition, Definitions
 from ._effects import run_effect
 from ._errors import NotFound, NotRunning, ProcessCancelled, ProcessFailed
 from ._process import Process, definition_name
-from ._resolver import Resolver
 from ._transition import LiveProcess, run_transition
 from ._twins import compiled_twin
 
@@ -154,7 +156,13 @@ class Simulation:
     # --- what a test does ------------------------------------------------------------------------------------------
 
     async def start(
-        self, definition: str | type[Process], /, *args: Any, id: str | None = None, labels: Mapping[str, str] | None = None, **kwargs: Any
+        self,
+        definition: str | type[Process],
+        /,
+        *args: Any,
+        id: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        **kwargs: Any,
     ) -> SimulatedRef:
         """Start a process and let everything come to rest."""
         name = self._register(definition)
@@ -372,7 +380,13 @@ class Simulation:
         effect.attempt += 1
         request = effect.request
         order = RunEffect(
-            0, process.process_id, process.definition.name, "test", replace(request, timeout_ms=None), effect.attempt, None
+            0,
+            process.process_id,
+            process.definition.name,
+            "test",
+            replace(request, timeout_ms=None),
+            effect.attempt,
+            None,
         )
         fakes = {self._effect_name(process, real): fake for real, fake in self.effects.items()}
         if not request.at_most_once and self._is_hit():
@@ -404,7 +418,9 @@ class Simulation:
         definition = process.definition
         if not definition.open_channels and channel not in definition.capacities:
             names = ", ".join(sorted(definition.capacities)) or "none"
-            raise NotFound(f"definition {definition.name!r} declares no channel {channel!r}", f"its channels are: {names}")
+            raise NotFound(
+                f"definition {definition.name!r} declares no channel {channel!r}", f"its channels are: {names}"
+            )
         held = process.core.channels.get(channel)
         if held is not None and held.is_closed:
             raise NotRunning(f"channel {channel!r} of process {process_id!r} is closed")
@@ -498,4 +514,4 @@ class SimulatedRef:
         return self._simulation._outcome(self.id)
 
 
-__all__ = ["EPOCH", "Simulation", "SimulatedRef", "StillRunning"]
+__all__ = ["EPOCH", "SimulatedRef", "Simulation", "StillRunning"]

@@ -7,8 +7,9 @@ what other modules say comes from the index.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from textwrap import indent
 
 import libcst as cst
 
@@ -45,31 +46,31 @@ PASSES = ("find", "normalised", "ir", "states", "names", "emitted", "output")
 
 @dataclass(frozen=True, slots=True)
 class ModuleOutput:
-    """What became of one module: its new text, what it defines, what was found, and each pass as text."""
+    """What became of one module: its new text, what it defines, what was found, and the pass that was asked for."""
 
     info: ModuleInfo
     text: str
     compiled: tuple[Compiled, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
-    shown: Mapping[str, str] = field(default_factory=dict)
+    shown: str = ""
 
     @property
     def has_errors(self) -> bool:
         return any(CATALOGUE[d.code][1] is Severity.ERROR for d in self.diagnostics)
 
 
-def compile_module(index: Index, info: ModuleInfo) -> ModuleOutput:
+def compile_module(index: Index, info: ModuleInfo, show: str | None = None) -> ModuleOutput:
     """Compile one module. Without durable code it comes out byte for byte; with findings it comes out as it was."""
     findings = _checks.check_module(index, info)
     module = find_definitions(index, info)
     if module is None:
         return ModuleOutput(info, info.source, diagnostics=tuple(sorted_diagnostics(findings)))
-    trace = Trace()
+    trace = Trace(show)
     imports = choose_imports(module)
     stable = stable_globals(info)
     compiled: list[Compiled] = []
     for function in module.functions:
-        trace.add("find", f"{function.kind.value} {function.qualname}({', '.join(function.own.parameters)})\n")
+        trace.add("find", lambda f=function: f"{f.kind.value} {f.qualname}({', '.join(f.own.parameters)})\n")  # type: ignore[misc]
         refused = refuse(index, info, function)
         findings += refused
         if refused:
@@ -80,24 +81,26 @@ def compile_module(index: Index, info: ModuleInfo) -> ModuleOutput:
             findings.append(error.diagnostic)
     diagnostics = tuple(sorted_diagnostics(findings))
     if any(CATALOGUE[d.code][1] is Severity.ERROR for d in diagnostics):
-        return ModuleOutput(info, info.source, (), diagnostics, trace.texts)
+        return ModuleOutput(info, info.source, (), diagnostics, trace.text)
     text = assemble(module, compiled, imports)
     verify(text, info)
-    trace.add("output", text)
-    return ModuleOutput(info, text, tuple(compiled), diagnostics, trace.texts)
+    trace.add("output", lambda: text)
+    return ModuleOutput(info, text, tuple(compiled), diagnostics, trace.text)
 
 
 class Trace:
-    """The printed form of every pass, function by function."""
+    """The printed form of the pass that is wanted, function by function."""
 
-    def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
+    def __init__(self, wanted: str | None) -> None:
+        self.wanted = wanted
+        self.text = ""
 
-    def add(self, name: str, text: str) -> None:
-        self.texts[name] = self.texts.get(name, "") + text
+    def add(self, name: str, text: Callable[[], str]) -> None:
+        if name == self.wanted:
+            self.text += text()
 
-    def function(self, name: str, function: DurableFunction, text: str) -> None:
-        self.add(name, f"{function.qualname}:\n" + "".join(f"    {line}\n" for line in text.splitlines()) + "\n")
+    def function(self, name: str, function: DurableFunction, text: Callable[[], str]) -> None:
+        self.add(name, lambda: f"{function.qualname}:\n{indent(text(), '    ')}\n")
 
 
 def compile_function(
@@ -109,10 +112,10 @@ def compile_function(
       Unsupported: a construct that is refused.
     """
     body = normalise(module, function, names, imports)
-    trace.function("normalised", function, _normal.show(body))
+    trace.function("normalised", function, lambda: _normal.show(body))
     rebound = rebound_handler_names(function.parsed)
     graph = lower(body, names, function.parsed.lineno, imports.helpers, rebound)
-    trace.function("ir", function, show_graph(graph))
+    trace.function("ir", function, lambda: show_graph(graph))
     states = analyse_states(graph, names)
     variables = [*function.own.locals, *names.temporaries]
     captured = function.own.captured - {function.receiver}
@@ -123,9 +126,9 @@ def compile_function(
         captured,
     )
     _checks.refuse_local_definitions(module, function, states, layout)
-    trace.function("states", function, show_states(states, layout.live))
+    trace.function("states", function, lambda: show_states(states, layout.live))
     state_names = name_states(function.prefix, (s.block for s in states), function.class_members)
-    trace.function("names", function, "".join(f"{i} {n}\n" for i, n in state_names.items()))
+    trace.function("names", function, lambda: "".join(f"{i} {n}\n" for i, n in state_names.items()))
     slots = assign_slots(function, names, layout)
     frame = "f" if "f" not in names.taken else names.reserve("frame")
     types = _annotations(function)

@@ -115,10 +115,10 @@ def module_name(path: str) -> tuple[str, bool]:
     return ".".join(parts), False
 
 
-def plan(tree: SourceTree) -> Plan:
-    """Compile everything, in memory."""
+def plan(tree: SourceTree, show: str | None = None) -> Plan:
+    """Compile everything, in memory. `show`: a pass whose printed form is wanted."""
     index = Index(tree.modules)
-    outputs = {info.path: compile_module(index, info) for info in tree.modules}
+    outputs = {info.path: compile_module(index, info, show) for info in tree.modules}
     definitions = find_process_definitions(index)
     findings = [*tree.diagnostics, *check_tree(index, definitions)]
     findings += [d for output in outputs.values() for d in output.diagnostics]

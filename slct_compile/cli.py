@@ -59,10 +59,10 @@ def _compile(arguments: Sequence[str]) -> int:
     if options.output is not None and options.source.exists():
         check_places(options.source, options.output)
     tree = read_tree(options.source)
-    planned = plan(tree)
+    planned = plan(tree, options.show)
     errors = _report(planned, tree)
     if options.show is not None:
-        _show(planned, options.show)
+        _show(planned)
         return FINDINGS if errors else OK
     if errors or options.check:
         return _verdict(errors, options.quiet)
@@ -87,10 +87,9 @@ def _verdict(errors: int, quiet: bool) -> int:
     return OK
 
 
-def _show(planned: Plan, name: str) -> None:
+def _show(planned: Plan) -> None:
     for output in planned.outputs.values():
-        if name in output.shown:
-            print(output.shown[name], end="")
+        print(output.shown, end="")
 
 
 def _locked(planned: Plan, build: Path) -> int:

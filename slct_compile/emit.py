@@ -242,9 +242,7 @@ class _Emitter:
         return [cst.parse_statement(f"global {', '.join(names)}")] if names else []
 
     def _body(self, state: StateCode) -> list[cst.BaseStatement]:
-        code = _with_comments(state.code)
-        module = cst.Module(code).visit(_Expand())
-        assert isinstance(module, cst.Module)
+        module = cst.Module(_with_comments(state.code))
         renamed = module.visit(SlotRenamer(self.frame, self.compiled.slots, self.compiled.rebound))
         assert isinstance(renamed, cst.Module)
         finished = renamed.visit(_Instructions(self))
@@ -260,7 +258,14 @@ class _Emitter:
 
 
 class _Expand(cst.CSTTransformer):
-    """One-line suites to indented ones; `global` moves to the head of the state."""
+    """One-line suites to indented ones; comments to what follows; `global` goes, it stands at the head of the state."""
+
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        if not any(isinstance(s, cst.SimpleStatementLine) and not s.body for s in updated_node.body):
+            return updated_node
+        return updated_node.with_changes(body=_comments_moved(updated_node.body))
 
     def leave_SimpleStatementSuite(
         self, original_node: cst.SimpleStatementSuite, updated_node: cst.SimpleStatementSuite
@@ -338,6 +343,15 @@ def _docstring_lines(node: cst.FunctionDef) -> list[cst.BaseStatement]:
 
 
 def _with_comments(code: Iterable[cst.BaseStatement]) -> list[cst.BaseStatement]:
+    """A state's code as the other passes of this module want it."""
+    return _comments_moved([_expanded(s) if not _is_comment(s) else s for s in code])
+
+
+def _is_comment(statement: cst.BaseStatement) -> bool:
+    return isinstance(statement, cst.SimpleStatementLine) and not statement.body
+
+
+def _comments_moved(code: Iterable[cst.BaseStatement]) -> list[cst.BaseStatement]:
     """Comment lines that stand alone move above what follows them."""
     merged: list[cst.BaseStatement] = []
     waiting: list[cst.EmptyLine] = []
@@ -345,7 +359,6 @@ def _with_comments(code: Iterable[cst.BaseStatement]) -> list[cst.BaseStatement]
         if isinstance(statement, cst.SimpleStatementLine) and not statement.body:
             waiting += [line for line in statement.leading_lines if line.comment is not None]
             continue
-        statement = _inner_comments(statement)
         if waiting:
             statement = statement.with_changes(leading_lines=[*waiting, *statement.leading_lines])  # type: ignore[attr-defined]
             waiting = []
@@ -353,17 +366,11 @@ def _with_comments(code: Iterable[cst.BaseStatement]) -> list[cst.BaseStatement]
     return merged
 
 
-class _CommentMover(cst.CSTTransformer):
-    def leave_IndentedBlock(
-        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
-    ) -> cst.IndentedBlock:
-        if not any(isinstance(s, cst.SimpleStatementLine) and not s.body for s in updated_node.body):
-            return updated_node
-        return updated_node.with_changes(body=_with_comments(updated_node.body))
-
-
-def _inner_comments(statement: cst.BaseStatement) -> cst.BaseStatement:
-    result = statement.visit(_CommentMover())
+def _expanded(statement: cst.BaseStatement) -> cst.BaseStatement:
+    if isinstance(statement, cst.SimpleStatementLine):
+        words = [s for s in statement.body if not isinstance(s, cst.Global)]
+        return statement if len(words) == len(statement.body) else statement.with_changes(body=words or [cst.Pass()])
+    result = statement.visit(_Expand())
     assert isinstance(result, cst.BaseStatement)
     return result
 

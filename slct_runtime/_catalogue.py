@@ -82,7 +82,9 @@ class _Binding:
             if name in given and name in self.by_name:
                 raise self.refused(f"got argument {name!r} twice")
             if name not in self.by_name and self.rest_keywords is None:
-                raise self.refused(f"has no parameter {name!r}", f"its parameters are {', '.join(self.by_name) or 'none'}")
+                raise self.refused(
+                    f"has no parameter {name!r}", f"its parameters are {', '.join(self.by_name) or 'none'}"
+                )
         missing = [p["name"] for p in self.required if p["name"] not in given and p["name"] not in keywords]
         if missing:
             raise self.refused(f"is missing {', '.join(repr(name) for name in missing)}")
@@ -105,7 +107,9 @@ class _Binding:
         return out
 
     def refused(self, what: str, help: str = "") -> ApiError:
-        return ApiError(ErrorCode.INVALID_ARGUMENT, f"definition {self.definition!r} {what}", help, {"definition": self.definition})
+        return ApiError(
+            ErrorCode.INVALID_ARGUMENT, f"definition {self.definition!r} {what}", help, {"definition": self.definition}
+        )
 
 
 class Catalogue:
@@ -132,7 +136,8 @@ class Catalogue:
             raise ApiError(
                 ErrorCode.NOT_FOUND,
                 f"no definition {name!r} is deployed",
-                f"deployed definitions: {known}" + ("" if self._versions else "; start a worker with `slct worker build/`"),
+                f"deployed definitions: {known}"
+                + ("" if self._versions else "; start a worker with `slct worker build/`"),
                 {"definition": name},
             )
         if version is None:
@@ -187,4 +192,6 @@ def _parse_arguments(arguments: str) -> tuple[list[Any], dict[str, Any]]:
         case [list() as positional, dict() as keywords]:
             return positional, keywords
         case _:
-            raise ApiError(ErrorCode.INVALID_ARGUMENT, "arguments must be a list of positional and a dict of keyword arguments")
+            raise ApiError(
+                ErrorCode.INVALID_ARGUMENT, "arguments must be a list of positional and a dict of keyword arguments"
+            )

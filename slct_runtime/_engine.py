@@ -24,7 +24,17 @@ from ._committer import Committer
 from ._dispatcher import Answers, Dispatcher, EffectJob, Job, TransitionJob
 from ._resident import EffectRun, Release, Resident
 from ._timers import Timers
-from .core import ProcessStatus, Step, channel_facts, from_json, is_ready, new_process, next_due_ms, step, watched_processes
+from .core import (
+    ProcessStatus,
+    Step,
+    channel_facts,
+    from_json,
+    is_ready,
+    new_process,
+    next_due_ms,
+    step,
+    watched_processes,
+)
 from .core.commands import (
     EffectRequest,
     Emit,
@@ -67,7 +77,9 @@ def wall_clock_ms() -> int:
 class Engine(Answers):
     """All processes of one runtime over one store."""
 
-    def __init__(self, store: Store, settings: Settings, now_ms: Callable[[], int], chance: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, now_ms: Callable[[], int], chance: Callable[[], float]
+    ) -> None:
         self.store = store
         self.settings = settings
         self.now_ms = now_ms
@@ -399,7 +411,9 @@ class Engine(Answers):
 
     # --- what arrives from outside ---------------------------------------------------------------------------------
 
-    def arrive(self, resident: Resident, kind: str, name: str, payload: Payload | None, error: Payload | None = None) -> int:
+    def arrive(
+        self, resident: Resident, kind: str, name: str, payload: Payload | None, error: Payload | None = None
+    ) -> int:
         """Put one arrival into the inbox and apply it; returns its position. Durable with the next commit."""
         row = InboxRow(resident.next_position(), resident.process_id, kind, name, payload, error, self.now_ms())
         resident.position = row.position
@@ -667,7 +681,9 @@ def restore_core(loaded: LoadedProcess) -> tuple[Any, list[InboxRow]]:
 def plain_error(type_name: str, *arguments: str) -> Payload:
     """An exception in the codec's form, made by the runtime itself."""
     name = type_name if ":" in type_name else f"builtins:{type_name}"
-    return json.dumps({"$": "exception", "type": name, "args": {"$": "tuple", "v": list(arguments)}}, separators=(",", ":"))
+    return json.dumps(
+        {"$": "exception", "type": name, "args": {"$": "tuple", "v": list(arguments)}}, separators=(",", ":")
+    )
 
 
 def future_errors_seen(futures: Iterable[asyncio.Future[Any]]) -> None:

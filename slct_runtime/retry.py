@@ -21,4 +21,6 @@ def may_retry(policy: RetryPolicy, attempt: int, error_types: Sequence[str]) -> 
     """Whether an attempt that ended in an error of these types (most derived first) is followed by another."""
     if policy.max_attempts is not None and attempt >= policy.max_attempts:
         return False
-    return not any(name in policy.non_retryable or name.rpartition(":")[2] in policy.non_retryable for name in error_types)
+    return not any(
+        name in policy.non_retryable or name.rpartition(":")[2] in policy.non_retryable for name in error_types
+    )

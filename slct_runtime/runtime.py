@@ -412,12 +412,17 @@ def _releasing(future: asyncio.Future[None]) -> Release:
 
 def _unknown(process_id: str) -> ApiError:
     return ApiError(
-        ErrorCode.NOT_FOUND, f"no process {process_id!r}", "`slct list` shows those that exist", {"process_id": process_id}
+        ErrorCode.NOT_FOUND,
+        f"no process {process_id!r}",
+        "`slct list` shows those that exist",
+        {"process_id": process_id},
     )
 
 
 def _lost(process_id: str) -> ApiError:
-    return ApiError(ErrorCode.UNAVAILABLE, f"process {process_id!r} was taken back to its stored state", "send it again")
+    return ApiError(
+        ErrorCode.UNAVAILABLE, f"process {process_id!r} was taken back to its stored state", "send it again"
+    )
 
 
 def _check_id(process_id: str) -> None:

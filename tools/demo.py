@@ -94,7 +94,7 @@ def run(build: Path, store: Path, chat: ChatService) -> None:
 
 def compile_examples(build: Path) -> None:
     print(f"1. Compile: slct-compile examples/ -o {shown(build)}/", flush=True)
-    command = [Path(sys.executable).with_name("slct-compile"), "examples/", "-o", build]
+    command: list[str | Path] = [Path(sys.executable).with_name("slct-compile"), "examples/", "-o", build]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     if done.returncode != 0:
         raise DemoFailed(f"slct-compile failed\n{done.stdout}{done.stderr}")

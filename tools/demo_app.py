@@ -19,7 +19,7 @@ from runtime_client import Client
 
 async def main(build: str, store: str) -> None:
     sys.path.insert(0, build)
-    from slct_definitions import defs
+    from slct_definitions import defs  # type: ignore[import-not-found]  # made by slct-compile
 
     async with Client.embedded(store, defs) as client:
         # The same ids give the same processes: at the first start they begin, later they are already there.

@@ -195,10 +195,15 @@ class _Jumps(cst.CSTVisitor):
         return False
 
 
+def may_jump(statement: cst.BaseStatement) -> bool:
+    """Whether a marker may stand inside. In a plain line it may not: a jump of its own ends the block."""
+    return not isinstance(statement, cst.SimpleStatementLine)
+
+
 def jumps_inside(block: Block) -> Iterator[BlockId]:
     """The jumps out of a block from inside its statements."""
     visitor = _Jumps()
-    for statement in block.statements:
+    for statement in filter(may_jump, block.statements):
         statement.visit(visitor)
     yield from visitor.found
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import libcst as cst
 
-from ..ir.ops import Goto, goto_marker
+from ..ir.ops import Goto, goto_marker, may_jump
 from .exits import Context, Departure, FinallyExit, Kind, UnbindExit, depart
 
 _Replaced: TypeAlias = cst.BaseSmallStatement | cst.FlattenSentinel[cst.BaseSmallStatement]
@@ -17,6 +17,8 @@ _Replaced: TypeAlias = cst.BaseSmallStatement | cst.FlattenSentinel[cst.BaseSmal
 
 def rewrite_jumps(node: cst.BaseStatement, context: Context, result: str) -> cst.BaseStatement:
     """The statement with every jump that leaves it lowered."""
+    if not may_jump(node):
+        return node
     rewriter = _Jumps(context, result)
     rewritten = node.visit(rewriter)
     assert isinstance(rewritten, cst.BaseStatement)

@@ -8,6 +8,7 @@ syntax that every later pass can parse.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -86,6 +87,8 @@ class _Retarget(cst.CSTTransformer):
 
 
 def _retarget_markers(statement: cst.BaseStatement, forward: dict[BlockId, BlockId]) -> cst.BaseStatement:
+    if not ops.may_jump(statement):
+        return statement
     result = statement.visit(_Retarget(forward))
     assert isinstance(result, cst.BaseStatement)
     return result
@@ -117,6 +120,8 @@ class _Cutter:
         return [*written, *self._terminator(block)]
 
     def _resolve_markers(self, statement: cst.BaseStatement) -> cst.BaseStatement:
+        if not ops.may_jump(statement):
+            return statement
         result = statement.visit(_PlainReturns(self.graph))
         assert isinstance(result, cst.BaseStatement)
         return result
@@ -217,11 +222,15 @@ def _line(small: cst.BaseSmallStatement) -> cst.SimpleStatementLine:
 
 def merge_resumptions(states: list[StateCode], temporaries: list[str]) -> list[StateCode]:
     """`value = f.resume()` and one use of it, evaluated first in the very next statement: written as one."""
+    known = set(temporaries)
     uses: Counter[str] = Counter()
     for state in states:
-        for statement in state.code:
-            uses.update(_names_in(statement))
-    return [replace(s, code=_merged(s.code, uses, set(temporaries))) for s in states]
+        text = cst.Module(list(state.code)).code
+        uses.update(name for name in _WORD.findall(text) if name in known)
+    return [replace(s, code=_merged(s.code, uses, known)) for s in states]
+
+
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 def _merged(

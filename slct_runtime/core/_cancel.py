@@ -11,15 +11,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ._draft import Draft
-from ._goroutine import CANCELLED, Cancelling, Change, Goroutine, GoroutineStatus
+from ._goroutine import CANCELLED, Cancelling, Change, Goroutine, GoroutineStatus, ready
 from ._select import leave_queues, wake_all
 from .commands import MAIN_GOROUTINE_ID, ResumptionKind
 
 
 def cancel_all(draft: Draft) -> None:
     """Cancel every goroutine there is, main first, in the order in which they were started."""
-    if draft.retry_at_ms and draft.goroutines[draft.ready[0]].is_new:
-        draft.fault_count = draft.retry_at_ms = 0  # what is tried again is about to be dropped
+    is_tried_again = draft.retry_at_ms and draft.running is None
+    if is_tried_again and draft.goroutines[draft.ready[0]].is_new:
+        draft.fault_count = draft.retry_at_ms = 0  # the one that waits for its next try is about to be dropped
     for goroutine in list(draft.goroutines.values()):
         if not goroutine.is_new:
             _cancel_started(draft, goroutine)
@@ -42,7 +43,7 @@ def cancel_one(draft: Draft, goroutine_id: int) -> None:
 
 def cancel_faulting(draft: Draft, goroutine: Goroutine) -> None:
     """Raise Cancelled in a goroutine whose transition cannot be completed, in place of what it was woken with."""
-    draft.raise_in_place_of_value(goroutine)
+    draft.goroutines[goroutine.goroutine_id] = ready(goroutine, Change.RAISE, CANCELLED)
     draft.fault_count = draft.retry_at_ms = 0
 
 

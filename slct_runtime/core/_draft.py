@@ -6,7 +6,7 @@ Keeps the books of who is ready, running and there at all; what goroutines wait 
 from __future__ import annotations
 
 from ._channel import UNDECLARED, ChannelState
-from ._goroutine import CANCELLED, Change, Goroutine, assert_may, ready, running, started, taken_back
+from ._goroutine import Change, Goroutine, assert_may, ready, running, started, taken_back
 from ._model import Process
 from .commands import Resumption
 from .effects import Effect, RunGoroutine
@@ -104,11 +104,6 @@ class Draft:
         self.ready.insert(0, goroutine.goroutine_id)
         self.running = None
         return goroutine
-
-    def raise_in_place_of_value(self, goroutine: Goroutine) -> None:
-        """Wake a ready goroutine with Cancelled rather than with what it has; it keeps its place in the queue."""
-        as_running = running(goroutine)
-        self.goroutines[goroutine.goroutine_id] = ready(as_running, Change.PASS, CANCELLED)
 
     def remove(self, goroutine: Goroutine, change: Change) -> None:
         assert_may(goroutine, change)

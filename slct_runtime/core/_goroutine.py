@@ -31,6 +31,7 @@ class Change(StrEnum):
     PASS = "pass"  # what it awaits is ready at once: to the back of the queue (rule 4)
     PARK = "park"  # nothing that it awaits is ready
     WAKE = "wake"  # one of its cases was taken, or it is cancelled where it is parked
+    RAISE = "raise"  # it is to be cancelled, and its transition faults: Cancelled in place of its value
     TAKE_BACK = "take_back"  # its transition was lost, or is a fault: as if it had never run
     END = "end"  # it returned, or an exception left it
     DROP = "drop"  # cancelled before it ever ran (detail D5)
@@ -39,6 +40,7 @@ class Change(StrEnum):
 STATUS_CHANGES: Mapping[tuple[GoroutineStatus | None, Change], GoroutineStatus | None] = {
     (None, Change.GO): GoroutineStatus.READY,
     (GoroutineStatus.READY, Change.RUN): GoroutineStatus.RUNNING,
+    (GoroutineStatus.READY, Change.RAISE): GoroutineStatus.READY,
     (GoroutineStatus.READY, Change.DROP): None,
     (GoroutineStatus.RUNNING, Change.PASS): GoroutineStatus.READY,
     (GoroutineStatus.RUNNING, Change.PARK): GoroutineStatus.PARKED,

@@ -201,6 +201,8 @@ def _tagged(value: dict[str, Json], description: Description, place: _Place) -> 
         raise _no(value, description, place)
     kind = description["kind"]
     tag = value["$"]
+    if type(tag) is not str:
+        raise _no(value, description, place)
     if "subclasses" in description or kind == "enum":
         names = [description["type"], *description.get("subclasses", ())]
         if value.get("type") in names or tag == "deep":

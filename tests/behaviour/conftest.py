@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from runtime_client import Client, Definitions, Worker
-from runtime_client.testing import Simulation, SimulatedRef
+from runtime_client.testing import SimulatedRef, Simulation
 
 PROGRAMS = Path(__file__).parent / "programs"
 SETTLED = {"completed", "failed", "cancelled", "terminated", "faulted", "deadlocked"}

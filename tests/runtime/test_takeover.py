@@ -83,4 +83,3 @@ async def _registered(log: Path) -> None:
     async with asyncio.timeout(20):
         while b"serves" not in log.read_bytes():
             await asyncio.sleep(0.05)
-

@@ -232,3 +232,20 @@ class ApproveFrame(Frame):
 def describe_me(
     when: datetime, wait: timedelta, items: list[Item], colour: Colour = Colour.RED, **more: str
 ) -> None: ...
+
+
+@dataclass
+class Basket:
+    items: list[Item]
+
+
+@dataclass
+class Checked:
+    low: int
+    high: int
+    width: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        self.width = self.high - self.low

@@ -21,14 +21,51 @@ NAMES = st.sampled_from(
     [
         *("codec_shop:Item", "codec_shop:Colour", "codec_shop:Point", "codec_shop:MyTuple", "codec_shop:WithState"),
         *("codec_shop:Order.main", "codec_shop:charge", "builtins:ValueError", "builtins:ExceptionGroup", "os:system"),
-        *("subprocess:Popen", "codec_shop:os", "builtins:eval", "codec_shop:MyDefault", "", "x", "a:b.c", "RED", "list"),
+        *(
+            "subprocess:Popen",
+            "codec_shop:os",
+            "builtins:eval",
+            "codec_shop:MyDefault",
+            "",
+            "x",
+            "a:b.c",
+            "RED",
+            "list",
+        ),
     ]
 )
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=3) | NAMES
 KEYS = st.sampled_from(
     [
-        *("v", "type", "$id", "args", "state", "base", "slots", "function", "kind", "factory", "keywords", "self", "at"),
-        *("exceptions", "message", "text", "cause", "members", "value", "error", "owner", "zone", "tz", "flags", "deep"),
+        *(
+            "v",
+            "type",
+            "$id",
+            "args",
+            "state",
+            "base",
+            "slots",
+            "function",
+            "kind",
+            "factory",
+            "keywords",
+            "self",
+            "at",
+        ),
+        *(
+            "exceptions",
+            "message",
+            "text",
+            "cause",
+            "members",
+            "value",
+            "error",
+            "owner",
+            "zone",
+            "tz",
+            "flags",
+            "deep",
+        ),
     ]
 )
 
@@ -67,11 +104,16 @@ def test_text_that_is_no_json(text: str) -> None:
 def test_damaged_documents(data: st.DataObject) -> None:
     order = shop.Order()
     held = shop.Item("a", tags=["x"])
-    value = [shop.Order.MainFrame(order, held=held, again=held), ValueError(held), {held.name: {1, (2, 3)}}, shop.Key(1)]
+    value = [
+        shop.Order.MainFrame(order, held=held, again=held),
+        ValueError(held),
+        {held.name: {1, (2, 3)}},
+        shop.Key(1),
+    ]
     text = CODEC.encode(value, process=order)
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 8)))
-    damaged = text[:start] + data.draw(st.text("[]{}:,\"$abv019", max_size=4)) + text[end:]
+    damaged = text[:start] + data.draw(st.text('[]{}:,"$abv019', max_size=4)) + text[end:]
     with contextlib.suppress(CodecError):
         CODEC.decode(damaged, process=order)
 
@@ -111,7 +153,10 @@ def test_damaged_documents(data: st.DataObject) -> None:
         ('{"$":"exception","type":"builtins:OSError","args":[],"members":{"__class__":1}}', "has no member"),
         ('{"$":"frame","function":"codec_shop:Nope.main","state":"x","slots":{}}', "no durable function"),
         ('{"$":"frame","function":"codec_shop:Order.main","state":"x","slots":{}}', "has no state 'x'"),
-        ('{"$":"frame","function":"codec_shop:Order.main","state":"Main_Start","slots":{"goto":1}}', "not the name of a slot"),
+        (
+            '{"$":"frame","function":"codec_shop:Order.main","state":"Main_Start","slots":{"goto":1}}',
+            "not the name of a slot",
+        ),
         ('{"$":"namedtuple","type":"codec_shop:Point","v":{"z":1}}', "has fields"),
         ('{"$":"enum","type":"codec_shop:Colour","v":"BLUE"}', "has no member 'BLUE'"),
         ('{"$":"method","v":"__init__","self":{"$":"class","v":"builtins:int"}}', "has no method"),

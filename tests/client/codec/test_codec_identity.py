@@ -197,7 +197,11 @@ def test_nested_5_000_deep(codec: Codec, wrap: Callable[[Any], Any]) -> None:
         value = wrap(value) if not isinstance(value, frozenset) or len(repr(value)) < 2_000 else value
     back, depth = codec.decode(codec.encode(value)), 1
     assert type(back) is type(value)
-    while (back := next(iter(back.values() if isinstance(back, dict) else [back.part] if isinstance(back, shop.Key) else back))) != "end":
+    while (
+        back := next(
+            iter(back.values() if isinstance(back, dict) else [back.part] if isinstance(back, shop.Key) else back)
+        )
+    ) != "end":
         depth += 1
     assert depth == 5_000 or isinstance(value, frozenset)
 
