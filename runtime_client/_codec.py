@@ -14,7 +14,7 @@ it, else pairs. Fields in brackets are left out when they say nothing.
     bytes, bytearray  v: base64                              list      v: array (only with "$id")
     tuple, set, frozenset, slice, range  v: array            deque     v: array [maxlen]
     dict, ordereddict, counter  v: mapping                   defaultdict  v: mapping, factory
-    view              v: the dict, kind: keys|values|items   iterator  v: what is iterated, kind [at] [strict]
+    view              v: the dict, kind: keys|values|items   iterator  kind [v: what is iterated] [at] [strict]
     date, time, datetime  v: ISO 8601, [zone: IANA name | tz: value] [fold: 1]
     timedelta         v: [days, seconds, microseconds]       timezone  v: like timedelta [name]
     zoneinfo, uuid, decimal, path  v: text [kind: pure path]  fraction  v: [numerator, denominator]
@@ -25,6 +25,7 @@ it, else pairs. Fields in brackets are left out when they say nothing.
     enum              type, v: member's name, or value: of a flag that has none
     namedtuple        type, v: mapping [attributes]
     object            type, v: mapping of attributes, or state: of `__getstate__`; [base: content as a builtin, maxlen, factory]
+    struct            type, v: mapping of the fields of a msgspec.Struct
     construct         type, v: mapping of arguments; only from `conform`: the dataclass is called
     exception         type, text, args [v: attributes, members, cause, context, suppress, traceback]
     exceptiongroup    the same, and message, exceptions
@@ -41,8 +42,8 @@ Depth. JSON parsers recurse, so no text nests deeper than LEVELS_WRITTEN_MAX val
 after itself, so they are read last to first; a "$ref" may point either way.
 
 Reading is safe: types come only from the resolver, `__init__` is never called, `__setstate__` only of types that the
-definitions know, and whatever is wrong with the text is a CodecError. Containers that hash objects still being read (cycles)
-are filled when all else is read.
+definitions know, and whatever is wrong with the text is a CodecError. Containers that hash objects still being read (cycles), and
+`__setstate__` with such objects in the state, wait until all else is read.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Codec:
         encoder = Encoder(self, process)
         try:
             text = _dumps(encoder.document(value))
-            if encoder.is_doubtful or (encoder.has_iterators and encoder.deep):
+            if encoder.is_doubtful or (encoder.has_wholes and encoder.deep):
                 self.decode(text, process=process)
             return text
         except CodecError as error:
@@ -169,7 +170,7 @@ class Encoder:
         self.tolerant = 0  # within exceptions that are written as well as can be
         self.reference_count = 0
         self.is_doubtful = False  # what is made in one go holds references: only reading shows whether it can be made
-        self.has_iterators = False
+        self.has_wholes = False  # iterators and the like: made in one go, though they are mutable
 
     def document(self, value: Any) -> Json:
         self.tolerant = 1 if isinstance(value, BaseException) else 0
@@ -452,8 +453,8 @@ class Decoder:
                 raise CodecError(f"expected the name of an attribute, got {name!r}")
         return items
 
-    def hashing(self, node: Json, read: Callable[[Json], Any], use: Callable[[Any], Any]) -> None:
-        """Read what is to be hashed, and use it: at once, or at the end if some of it is still being read."""
+    def when_read(self, node: Json, read: Callable[[Json], Any], use: Callable[[Any], Any]) -> None:
+        """Read what is to be hashed or looked into, and use it: at once, or at the end if some of it is still open."""
         before = self.open_count
         content = read(node)
         if self.open_count == before:

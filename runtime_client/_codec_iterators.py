@@ -46,7 +46,7 @@ def _write_sequence(encoder: Encoder, value: Any) -> Json:
     kind = _KINDS[type(value)]
     node: Json = {"$": "iterator", "kind": kind}
     encoder.memo[id(value)] = node
-    encoder.has_iterators = True
+    encoder.has_wholes = True
     reduced = value.__reduce__()  # (iter, (sequence,), index), or (iter, (empty,)) when it is used up
     if len(reduced) > 2:
         over = encoder.temporary(reduced[1][0])
@@ -55,26 +55,32 @@ def _write_sequence(encoder: Encoder, value: Any) -> Json:
                 f"an iterator over a {type(over).__qualname__} cannot be saved", help="iterate over a list of it"
             )
         node["v"] = encoder.field("(iterated)", over)
-        node["at"] = encoder.encode(reduced[2])
+        if reduced[2] is not None:  # from Python 3.12 on, a range is cut to what remains of it
+            node["at"] = encoder.encode(reduced[2])
     return node
 
 
 def _read_sequence(decoder: Decoder, node: dict[str, Json]) -> Any:
     kind = node["kind"]
     types = _OVER[kind]
-    over = decoder.value(node["v"]) if "at" in node else types[0]()
+    before = decoder.open_count
+    over = decoder.value(node["v"]) if "v" in node else types[0]()
     if type(over) not in types:
         raise CodecError(f"an iterator of kind {kind!r} is not over a {type(over).__name__}")
     iterator: Any = reversed(over) if kind.startswith("reversed") else iter(over)
     if "at" in node:
-        iterator.__setstate__(decoder.value(node["at"]))
+        at = decoder.value(node["at"])
+        if decoder.open_count == before:
+            iterator.__setstate__(at)
+        else:  # a list that is not filled yet would move the place to its end
+            decoder.later.append(lambda: iterator.__setstate__(at))
     return iterator
 
 
 def _write_composed(encoder: Encoder, value: Any) -> Json:
     node: Json = {"$": "iterator", "kind": type(value).__name__}
     encoder.memo[id(value)] = node
-    encoder.has_iterators = True
+    encoder.has_wholes = True
     before = encoder.reference_count
     reduced = value.__reduce__()
     node["v"] = encoder.array(encoder.temporary(reduced[1]))

@@ -79,6 +79,8 @@ def make_writer(codec: Codec, cls: type, value: Any) -> Writer:
     name = codec.resolver.type_name(cls)
     if issubclass(cls, tuple) and hasattr(cls, "_fields") and not cls.__dictoffset__:
         return _named_tuple_writer(cls, name)
+    if _is_struct(cls):
+        return _struct_writer(name)
     return _object_writer(layout_of(cls, codec.resolver), name)
 
 
@@ -256,6 +258,32 @@ def _read_named_tuple(decoder: Decoder, node: dict[str, Json]) -> Any:
     if set(values) != set(cls._fields):
         raise CodecError(f"{node['type']!r} has fields {list(cls._fields)}, the document {list(values)}")
     return tuple.__new__(cls, [values[name] for name in cls._fields])
+
+
+def _is_struct(cls: type) -> bool:
+    """Whether it derives from `msgspec.Struct`, which can only be made by calling it."""
+    return any(base.__name__ == "Struct" and base.__module__ == "msgspec" for base in cls.__mro__)
+
+
+def _struct_writer(name: str) -> Writer:
+    def write(encoder: Encoder, value: Any) -> Json:
+        node: Json = {"$": "struct", "type": name}
+        encoder.memo[id(value)] = node
+        encoder.has_wholes = True
+        before = encoder.reference_count
+        node["v"] = encoder.mapping({field: getattr(value, field) for field in value.__struct_fields__})
+        if encoder.reference_count != before:
+            encoder.is_doubtful = True  # one that leads back to itself cannot be made
+        return node
+
+    return write
+
+
+def _read_struct(decoder: Decoder, node: dict[str, Json]) -> Any:
+    cls = decoder.resolver.type_of(node["type"])
+    if not _is_struct(cls):
+        raise CodecError(f"{node['type']!r} is not a msgspec.Struct")
+    return cls(**dict(decoder.attributes(node["v"])))
 
 
 # --- instances --------------------------------------------------------------------------------------------------
@@ -492,7 +520,8 @@ def _fill_object(decoder: Decoder, value: Any, node: dict[str, Json]) -> None:
     if layout.base in _MUTABLE_BASES:
         _fill_base(decoder, layout.base, value, node)
     if "state" in node:
-        _set_state(layout, value, decoder.value(node["state"]))
+        # A state that holds what is still being read (a cycle) is given at the end: `__setstate__` may look into it.
+        decoder.when_read(node["state"], decoder.value, lambda state: _set_state(layout, value, state))
     elif "v" in node:
         layout.set_attributes(value, decoder.attributes(node["v"]))
 
@@ -502,14 +531,14 @@ def _fill_base(decoder: Decoder, base: Any, value: Any, node: dict[str, Json]) -
     if base is list or base is collections.deque:
         base.extend(value, decoder.array(content))
     elif base is set:
-        decoder.hashing(content, decoder.array, lambda items: set.update(value, items))
+        decoder.when_read(content, decoder.array, lambda items: set.update(value, items))
     elif base is bytearray:
         bytearray.extend(value, decoder.value(content))
     else:
         put = base.__setitem__ if base is collections.OrderedDict else dict.__setitem__
         if base is collections.defaultdict:
             value.default_factory = decoder.value(node["factory"])
-        decoder.hashing(content, decoder.mapping, lambda items: [put(value, key, item) for key, item in items])
+        decoder.when_read(content, decoder.mapping, lambda items: [put(value, key, item) for key, item in items])
 
 
 def _set_state(layout: Layout, value: Any, state: Any) -> None:
@@ -942,6 +971,7 @@ READERS: dict[Any, Callable[[Decoder, dict[str, Json]], Any]] = {
     "enum": _read_enum,
     "namedtuple": _read_named_tuple,
     "construct": _read_construct,
+    "struct": _read_struct,
     "channel": _read_channel,
     "goroutine": _read_handle,
     "child": _read_child,

@@ -157,11 +157,11 @@ def fill_mapping(decoder: Decoder, value: Any, node: dict[str, Json]) -> None:
                 collections.OrderedDict.__setitem__(value, key, item)
             )
 
-    decoder.hashing(node["v"], decoder.mapping, use)
+    decoder.when_read(node["v"], decoder.mapping, use)
 
 
 def fill_set(decoder: Decoder, value: set[Any], node: dict[str, Json]) -> None:
-    decoder.hashing(node["v"], decoder.array, lambda items: set.update(value, items))
+    decoder.when_read(node["v"], decoder.array, lambda items: set.update(value, items))
 
 
 def _make_defaultdict(decoder: Decoder, node: dict[str, Json]) -> Any:

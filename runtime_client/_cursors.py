@@ -86,7 +86,7 @@ _DICT_ITERATORS: dict[type, str] = {
     type(iter({}.values())): "values",
     type(iter({}.items())): "items",
 }
-_SET_ITERATOR = type(iter(set()))
+_SET_ITERATOR: type = type(iter(frozenset[Any]()))
 _COMPOSED: dict[type, str] = {enumerate: "enumerate", zip: "zip", map: "map", filter: "filter"}
 _POSITIONED: tuple[type, ...] = (
     type(iter([])),
@@ -115,9 +115,7 @@ class _BySubscript:
 
 
 _SUBSCRIPT_ITERATOR = type(iter(_BySubscript()))
-_KNOWN = frozenset(
-    {*_DICT_ITERATORS, _SET_ITERATOR, *_COMPOSED, *_POSITIONED, *_DEQUE_ITERATORS, _SUBSCRIPT_ITERATOR}
-)
+_KNOWN = frozenset({*_DICT_ITERATORS, _SET_ITERATOR, *_COMPOSED, *_POSITIONED, *_DEQUE_ITERATORS, _SUBSCRIPT_ITERATOR})
 
 
 def iterate(iterable: Iterable[Any]) -> Iterator[Any]:
@@ -138,7 +136,8 @@ def _describe(iterator: Iterator[Any]) -> dict[str, Any]:
         return _describe_dict(iterator, _DICT_ITERATORS[kind])
     if kind is _SET_ITERATOR:
         return _describe_set(iterator)
-    function, arguments, *state = iterator.__reduce__()  # type: ignore[misc]
+    reduced: Any = iterator.__reduce__()
+    function, arguments, *state = reduced
     if kind in _COMPOSED:
         return _describe_composed(_COMPOSED[kind], arguments, state)
     if kind in _DEQUE_ITERATORS:
@@ -157,7 +156,8 @@ def _describe_composed(name: str, arguments: tuple[Any, ...], state: list[Any]) 
 def _describe_dict(iterator: Iterator[Any], view: str) -> dict[str, Any]:
     (source,) = (r for r in gc.get_referents(iterator) if isinstance(r, dict)) if _has_dict(iterator) else ({},)
     try:
-        remaining = iterator.__reduce__()[1][0]  # type: ignore[index]
+        reduced: Any = iterator.__reduce__()
+        remaining = reduced[1][0]
     except RuntimeError as error:
         return {"kind": "own", "source": _Broken(str(error))}
     return {"kind": view, "source": source, "at": len(source) - len(remaining)}
@@ -171,7 +171,8 @@ def _has_dict(iterator: Iterator[Any]) -> bool:
 def _describe_set(iterator: Iterator[Any]) -> dict[str, Any]:
     sources = [r for r in gc.get_referents(iterator) if isinstance(r, set | frozenset)]
     try:
-        remaining = list(iterator.__reduce__()[1][0])  # type: ignore[index]
+        reduced: Any = iterator.__reduce__()
+        remaining = list(reduced[1][0])
     except RuntimeError as error:
         return {"kind": "own", "source": _Broken(str(error))}
     return {"kind": "own", "source": _Remainder(sources[0] if sources else frozenset(), remaining)}

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from slct_runtime.wire.work import EffectAnswer, RunEffect
 
@@ -110,16 +110,11 @@ async def run_effect(
         args, kwargs = codec.decode(order.request.arguments)
         context = contextvars.copy_context()
         context.run(_current.set, _effect(codec, order))
-        value = await _within(order, _run(function, args, kwargs, context))
+        value, failure = await _within(order, _run(function, args, kwargs, context))
+        if failure is not None:
+            return _failed(codec, order, failure)
         result = codec.encode(value)
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        return _failed(codec, order, error)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
+    except Exception as error:
         return _failed(codec, order, error)
     _progress.pop((order.process_id, order.request.effect_id), None)
     return EffectAnswer(order.dispatch_id, result, None)
@@ -140,13 +135,16 @@ def _effect(codec: Codec, order: RunEffect) -> Effect:
     )
 
 
-async def _within(order: RunEffect, running: asyncio.Future[Any]) -> Any:
+_Ended: TypeAlias = tuple[Any, BaseException | None]
+"""The value, and the error if it ended in one: as a value, since a future cannot hold every exception."""
+
+
+async def _within(order: RunEffect, running: asyncio.Future[_Ended]) -> _Ended:
     """Wait for an attempt until its deadline. One that overruns is cancelled.
 
     Raises:
       TimeoutError: it has overrun.
     """
-    running.add_done_callback(_look_at)
     seconds = None if order.deadline_ms is None else max(0.0, order.deadline_ms / 1000 - time.time())
     try:
         done, _ = await asyncio.wait({running}, timeout=seconds)
@@ -162,60 +160,58 @@ async def _within(order: RunEffect, running: asyncio.Future[Any]) -> Any:
     raise TimeoutError(f"{order.request.function} took longer than {limit}")
 
 
-def _look_at(running: asyncio.Future[Any]) -> None:
-    """One that fails after its time has nobody to tell, and asyncio is not to complain about it."""
-    if not running.cancelled():
-        running.exception()
-
-
 _CLEANUP_S = 1.0
 """How long an attempt that has timed out may clean up before its failure is reported."""
 
 
 def _run(
     function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], context: contextvars.Context
-) -> asyncio.Future[Any]:
+) -> asyncio.Future[_Ended]:
     called = functools.partial(function, *args, **kwargs)
-    if inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004
-    ):
+    if _is_async(inspect.unwrap(function)) or _is_async(getattr(function, "__call__", None)):  # noqa: B004
         return asyncio.get_running_loop().create_task(_awaited(called), context=context)
     return _in_thread(called, context)
 
 
-async def _awaited(called: Callable[[], Any]) -> Any:
-    return await called()
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function)
 
 
-def _in_thread(called: Callable[[], Any], context: contextvars.Context) -> asyncio.Future[Any]:
+async def _awaited(called: Callable[[], Any]) -> _Ended:
+    """Its outcome. Only what the worker itself does to it passes through."""
+    try:
+        return await called(), None
+    except KeyboardInterrupt:
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return None, error
+    except BaseException as error:
+        return None, error
+
+
+def _in_thread(called: Callable[[], Any], context: contextvars.Context) -> asyncio.Future[_Ended]:
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
+    future: asyncio.Future[_Ended] = loop.create_future()
 
-    def set_outcome(value: Any, error: BaseException | None) -> None:
+    def set_outcome(ended: _Ended) -> None:
         if not future.done():
-            future.set_result((value, error))
+            future.set_result(ended)
 
     def work() -> None:
-        value, error = None, None
         try:
-            value = context.run(called)
-        except BaseException as raised:  # also SystemExit: this thread is the effect's alone
-            error = raised
+            ended: _Ended = context.run(called), None
+        except BaseException as error:  # also SystemExit: this thread is the effect's alone
+            ended = None, error
         try:
-            loop.call_soon_threadsafe(set_outcome, value, error)
+            loop.call_soon_threadsafe(set_outcome, ended)
         except RuntimeError:
             pass  # the loop is closed: nobody waits any more
 
     threading.Thread(target=work, name="slct-effect", daemon=True).start()
-    return asyncio.ensure_future(_unwrapped(future))
-
-
-async def _unwrapped(future: asyncio.Future[Any]) -> Any:
-    """The outcome of a thread. It comes as a value, as a future cannot hold every exception."""
-    value, error = await future
-    if error is not None:
-        raise error
-    return value
+    return future
 
 
 def _failed(codec: Codec, order: RunEffect, error: BaseException) -> EffectAnswer:

@@ -116,7 +116,7 @@ class Frame:
         return next(reversed(slot.values()))
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name.startswith("frame_"):
+        if name.startswith(("__", "frame_")):
             raise AttributeError(name)
         shown = name.rstrip("_") if name.rstrip("_") in RESERVED else name
         raise UnboundLocalError(f"cannot access local variable {shown!r} where it is not associated with a value")

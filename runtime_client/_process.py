@@ -120,7 +120,7 @@ def check_class(cls: type[Process]) -> None:
                 f"process class {cls.__qualname__} has an __init__ (in {owner.__qualname__}), which would never run\n"
                 "  help: give fields defaults, and set the rest at the top of main"
             )
-    for name in {*vars(cls), *cls.__dict__.get("__annotations__", {})}:
+    for name in {*vars(cls), *_annotated_names(cls)}:
         if name in RESERVED_ATTRIBUTES:
             raise DefinitionError(
                 f"process class {cls.__qualname__} defines {name!r}, which every process has already\n"

@@ -189,7 +189,7 @@ def _methods_of(frame: Frame) -> dict[str, Callable[..., Any]]:
 
 def _holder(owner: type, kind: type[Frame]) -> type:
     for cls in owner.__mro__:
-        if cls.__dict__.get(kind.__name__) is kind or kind in cls.__dict__.values():
+        if cls.__dict__.get(kind.__name__) is kind or any(value is kind for value in vars(cls).values()):
             return cls
     raise TypeError(f"{owner.__qualname__} does not have the durable function {kind.FUNCTION}")
 

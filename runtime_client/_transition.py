@@ -159,6 +159,10 @@ _NAMED_GOROUTINE = re.compile(r'\{"\$":"goroutine","v":(\d+)')
 """A handle in a text of the codec; a text of the author's never looks so, since its quotes are escaped."""
 
 
+_OWN_THINGS = re.compile(r'\{"\$":"(channel|goroutine)"')
+"""A channel or a handle in a text of the codec."""
+
+
 def _write_document(live: LiveProcess, codec: Codec) -> str:
     """The document. Outcomes that nobody can ask for any more are dropped.
 
@@ -261,7 +265,8 @@ def _compiled_transition(
             pass
         case _:
             assert_never(ending)
-    is_kept = document is not None and not isinstance(ending, Failed)
+    has_ended = order.goroutine_id == MAIN_GOROUTINE_ID and not isinstance(ending, Parked)
+    is_kept = document is not None and not has_ended and not isinstance(ending, Failed)
     commands = () if isinstance(ending, Faulted) else tuple(transition.commands)
     return TransitionAnswer(order.dispatch_id, ending, commands, document), live if is_kept else None
 
@@ -333,10 +338,10 @@ def _faulted(codec: Codec, order: RunTransition, error: BaseException) -> Transi
     return TransitionAnswer(order.dispatch_id, Faulted(_encode_error(codec, error)), (), None)
 
 
-def _encode_error(codec: Codec, error: BaseException, process: Process | None = None) -> Payload:
+def _encode_error(codec: Codec, error: BaseException) -> Payload:
     """An exception as text, whatever the author has put into it."""
     try:
-        return codec.encode(error, process=process)
+        return codec.encode(error)
     except Exception as failure:
         try:
             text = str(error)
@@ -375,8 +380,7 @@ class _Transition:
             finally:
                 _context.enter(before)
             if not isinstance(parked, Outcome):
-                ending = self._refused_labels() or parked
-                return ending
+                return self._refused_labels() or parked
             ended = parked
         return self._ended(ended)
 
@@ -405,14 +409,14 @@ class _Transition:
             raise error
         self._live.outcomes[goroutine_id] = Outcome(error=error)
         is_process_error = isinstance(error, ProcessError | Cancelled)
-        return Failed(_encode_error(self._codec, error, self._live.instance), is_process_error)
+        return Failed(_encode_error(self._codec, error), is_process_error)
 
     def _finished(self, goroutine: Goroutine, value: Any) -> Ending:
         if self._order.goroutine_id != MAIN_GOROUTINE_ID:
             self._live.outcomes[self._order.goroutine_id] = Outcome(value)
             return Finished()
         try:
-            return Finished(self._encode(value))
+            return Finished(self._encode_out(value))
         except CodecError as error:
             error.message += f": the result of {self._live.definition.cls.__qualname__}"
             return self.refused(error)
@@ -469,7 +473,7 @@ class _Transition:
         return EffectRequest(
             effect_id,
             function,
-            self._encode([list(arguments), keywords]),
+            self._encode_out([list(arguments), keywords]),
             _policy(call.retry),
             None if call.timeout is None else max(1, _duration_ms(call.timeout)),
             call.key,
@@ -501,9 +505,29 @@ class _Transition:
         return name.startswith("#") and number.isdecimal() and int(number) < self._live.counters.channel
 
     def _encode(self, value: Any) -> Payload:
-        """A value that leaves the document; handles in it may come back any time."""
-        text = self._codec.encode(value, process=self._live.instance)
+        """A value that crosses a channel of this process; handles in it may come back any time."""
+        return self._pin(self._codec.encode(value, process=self._live.instance))
+
+    def _encode_out(self, value: Any) -> Payload:
+        """A value that leaves the process, and so cannot hold the process itself."""
+        return self._pin(self._codec.encode(value))
+
+    def _pin(self, text: Payload) -> Payload:
         self._live.pinned.update(int(number) for number in _NAMED_GOROUTINE.findall(text))
+        return text
+
+    def _encode_for_another(self, value: Any) -> Payload:
+        """A value for another process, where names of this one's channels and goroutines mean something else.
+
+        Raises:
+          CodecError: it holds one.
+        """
+        text = self._codec.encode(value)
+        if found := _OWN_THINGS.search(text):
+            raise CodecError(
+                f"a {found[1]} of this process cannot be sent to another process",
+                help="send the id of this process, and the name of a channel that it declares",
+            )
         return text
 
     def _placed(self, error: CodecError, goroutine: Goroutine | None) -> CodecError:
@@ -633,7 +657,7 @@ class _Transition:
             self._live.outcomes[goroutine_id] = Outcome(error=Cancelled())
 
     def emit(self, value: Any) -> None:
-        self.commands.append(Emit(self._encode(value)))
+        self.commands.append(Emit(self._encode_out(value)))
 
     def start(
         self, definition: str | type[Process], args: tuple[Any, ...], kwargs: dict[str, Any], process_id: str | None
@@ -643,11 +667,11 @@ class _Transition:
         if process_id is None:
             self._live.counters.child += 1
             process_id = f"{self.process_id}.{number}"
-        self.commands.append(StartProcess(process_id, name, self._encode([list(args), kwargs])))
+        self.commands.append(StartProcess(process_id, name, self._encode_for_another([list(args), kwargs])))
         return ChildRef(process_id)
 
     def send_to(self, process_id: str, channel: str, value: Any) -> None:
-        self.commands.append(SendTo(process_id, channel, self._encode(value)))
+        self.commands.append(SendTo(process_id, channel, self._encode_for_another(value)))
 
 
 # --- operations as the core has them -----------------------------------------------------------------------------------

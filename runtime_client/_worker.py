@@ -37,6 +37,7 @@ TRANSITION_CREDITS = 64
 """Transitions that one worker may have in hand: enough to fill a batch, few enough to share with other workers."""
 EFFECT_CREDITS = 100
 """Effects that one worker runs at a time."""
+RECONNECT_DELAY_S_MIN = 0.05
 RECONNECT_DELAY_S_MAX = 2.0
 DRAIN_S = 30.0
 """How long a stopping worker waits for the effects that it runs; the rest goes back to the runtime."""
@@ -73,7 +74,7 @@ class Worker:
           ApiError: the runtime refused the registration (not for an unreachable runtime: that is tried again).
         """
         runtime, is_ours = self._connect()
-        delay_s = 0.05
+        delay_s = RECONNECT_DELAY_S_MIN
         try:
             while not self._stopping.is_set():
                 try:
@@ -81,11 +82,14 @@ class Worker:
                 except ApiError as error:
                     if error.code is not ErrorCode.UNAVAILABLE:
                         raise
-                    _log.warning("%s; trying again in %.1f s", error, delay_s)
+                    if delay_s == RECONNECT_DELAY_S_MIN:
+                        _log.warning("%s; trying again until there is one", error)
                     await self._pause(delay_s)
                     delay_s = min(delay_s * 2, RECONNECT_DELAY_S_MAX)
                     continue
-                delay_s = 0.05
+                if delay_s != RECONNECT_DELAY_S_MIN:
+                    _log.warning("connected")
+                delay_s = RECONNECT_DELAY_S_MIN
                 self.connected.set()
                 await _Serving(self.definitions, session, self._stopping).run()
                 self.connected.clear()

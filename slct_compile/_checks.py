@@ -7,17 +7,305 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ._definitions import DurableFunction, ParsedModule
-from ._index import Index, ModuleInfo
+from ._index import RUNTIME, ClassInfo, Index, ModuleInfo, dotted_name, durable_functions
 from ._normalize import Unsupported
+from ._scopes import bound_names, function_names
 from ._unsupported import place_of
 from .analysis.liveness import Layout
 from .diagnostics import Diagnostic
 from .lower.states import StateCode
 
+Finding = tuple[str, ast.AST, str, str]
+"""Code, node, finding, help."""
+
 
 def check_module(index: Index, info: ModuleInfo) -> list[Diagnostic]:
-    """What can be said without compiling."""
-    return []
+    """What can be said of a module without compiling it."""
+    checks = (_process_classes, _misplaced, _durable_bodies)
+    found = [finding for check in checks for finding in check(index, info)]
+    return [Diagnostic(code, place_of(info, node), text, help) for code, node, text, help in found]
+
+
+# --- classes -----------------------------------------------------------------------------------------------------------
+
+_RESERVED = frozenset({"id", "labels", "name", "version", "status", "seq"})
+
+
+def _process_classes(index: Index, info: ModuleInfo) -> Iterator[Finding]:
+    for class_info in info.classes.values():
+        if index.is_process(class_info):
+            yield from _reserved(class_info.node)
+            yield from _constructor(class_info.node)
+        if (info.name, class_info.qualname) in index.durable_classes():
+            yield from _redefined(class_info.node)
+            yield from _conditional(class_info.node)
+
+
+def _reserved(node: ast.ClassDef) -> Iterator[Finding]:
+    for statement in node.body:
+        for name in bound_names([statement]):
+            if name in _RESERVED:
+                yield (
+                    "SLC003",
+                    statement,
+                    f"every process has {name!r} of its own, which this would hide",
+                    "choose another name",
+                )
+
+
+def _constructor(node: ast.ClassDef) -> Iterator[Finding]:
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef) and statement.name in ("__init__", "__new__"):
+            yield (
+                "SLC004",
+                statement,
+                f"a process is never constructed by its own {statement.name}: it is started, and restored from storage",
+                "give fields defaults in the class body, and set the others at the beginning of main",
+            )
+
+
+def _redefined(node: ast.ClassDef) -> Iterator[Finding]:
+    durable = {n.name for n in node.body if isinstance(n, ast.AsyncFunctionDef)}
+    seen: set[str] = set()
+    for statement in node.body:
+        match statement:
+            case ast.Assign(targets, ast.Name(name)) if name in durable:
+                shown = ", ".join(ast.unparse(t) for t in targets)
+                yield (
+                    "SLC006",
+                    statement,
+                    f"{shown} would be a second name of the durable method {name!r}, whose frames are saved by one",
+                    f"write a method that awaits self.{name}(...)",
+                )
+            case _:
+                for name in bound_names([statement]):
+                    if name in durable and name in seen:
+                        yield (
+                            "SLC006",
+                            statement,
+                            f"{name!r} is bound again, and its frames are saved by that name",
+                            "give one of them another name",
+                        )
+                    seen.add(name)
+
+
+def _conditional(node: ast.ClassDef) -> Iterator[Finding]:
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        for child in ast.walk(statement):
+            if isinstance(child, ast.AsyncFunctionDef):
+                yield (
+                    "SLC007",
+                    child,
+                    f"the durable method {child.name!r} is defined under a condition, and must always be there",
+                    "define it in the class body, and put the condition inside it",
+                )
+
+
+# --- places ------------------------------------------------------------------------------------------------------------
+
+
+def _misplaced(index: Index, info: ModuleInfo) -> Iterator[Finding]:
+    """Definitions where no saved frame could find them again."""
+    known = {id(c.node) for c in info.classes.values()}
+    for node in ast.walk(info.tree):
+        if isinstance(node, ast.ClassDef) and id(node) not in known:
+            if any(_is_process_base(index, info, base) for base in node.bases):
+                yield (
+                    "SLC007",
+                    node,
+                    f"the process class {node.name!r} is defined inside a function",
+                    "move it to module level",
+                )
+        elif isinstance(node, ast.FunctionDef) and index.durable_decorator(info.name, node):
+            yield (
+                "SLC007",
+                node,
+                f"{node.name!r} is durable but no async function, so it could not await anything",
+                "write async def, or leave the decorator off",
+            )
+    yield from _inner_durable(index, info)
+
+
+def _is_process_base(index: Index, info: ModuleInfo, base: ast.expr) -> bool:
+    found = index.resolve(info.name, dotted_name(base))
+    return found == f"{RUNTIME}.Process" or (isinstance(found, ClassInfo) and index.is_process(found))
+
+
+def _inner_durable(index: Index, info: ModuleInfo) -> Iterator[Finding]:
+    for outer in ast.walk(info.tree):
+        if not isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(ast.Module(outer.body, [])):
+            if isinstance(node, ast.AsyncFunctionDef) and index.durable_decorator(info.name, node):
+                yield (
+                    "SLC007",
+                    node,
+                    f"the durable function {node.name!r} is defined inside a function",
+                    "move it to module level",
+                )
+
+
+# --- what durable code does --------------------------------------------------------------------------------------------
+
+
+def _durable_bodies(index: Index, info: ModuleInfo) -> Iterator[Finding]:
+    for found in durable_functions(index, info).values():
+        owner = info.classes.get(found.qualname.rpartition(".")[0])
+        yield from _mutable_defaults(index, info, found.node)
+        yield from _Calls(index, info, owner, found.node).findings()
+
+
+_MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
+_MUTABLE_TYPES = frozenset({"list", "dict", "set", "bytearray", "deque", "defaultdict", "OrderedDict", "Counter"})
+
+
+def _mutable_defaults(index: Index, info: ModuleInfo, node: ast.AsyncFunctionDef) -> Iterator[Finding]:
+    for default in (*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)):
+        called = dotted_name(default.func).rpartition(".")[2] if isinstance(default, ast.Call) else ""
+        if isinstance(default, _MUTABLE) or called in _MUTABLE_TYPES:
+            yield (
+                "SLC403",
+                default,
+                "a mutable default is one object for all calls, until it is saved and becomes a copy",
+                "use None as the default, and create the object inside",
+            )
+
+
+_OPERATIONS = frozenset({"recv", "send", "after", "sleep", "call", "select", "gather"})
+_CHANNEL_OPERATIONS = frozenset({"recv", "send"})
+_ASYNCIO: dict[str, str] = {
+    "sleep": "await sleep(...) of runtime_client",
+    "wait_for": "async with timeout(...) of runtime_client, or select(..., late=after(...))",
+    "timeout": "async with timeout(...) of runtime_client",
+    "gather": "await gather(...) of runtime_client",
+    "wait": "await select(...) or gather(...) of runtime_client",
+    "create_task": "go(...) of runtime_client",
+    "ensure_future": "go(...) of runtime_client",
+    "shield": "go(...) of runtime_client, which goes on by itself",
+    "TaskGroup": "async with TaskGroup() of runtime_client",
+    "to_thread": "await call(...), which runs a function outside the transition",
+    "Lock": "a channel; code between two suspensions is atomic anyway",
+    "Semaphore": "a channel of that capacity",
+    "Event": "a channel, closed when it happens",
+    "Condition": "a channel",
+    "Queue": "a channel",
+    "get_event_loop": "await call(...), which runs a function outside the transition",
+    "get_running_loop": "await call(...), which runs a function outside the transition",
+}
+
+
+class _Calls:
+    """Findings about the calls and awaits of one durable function."""
+
+    def __init__(self, index: Index, info: ModuleInfo, owner: ClassInfo | None, function: ast.AsyncFunctionDef) -> None:
+        self.index = index
+        self.info = info
+        self.owner = owner
+        self.function = function
+        names = function_names(function)
+        self.local = frozenset(names.locals)
+        positional = [*function.args.posonlyargs, *function.args.args]
+        self.receiver = positional[0].arg if owner is not None and positional else None
+
+    def findings(self) -> Iterator[Finding]:
+        for node in ast.walk(ast.Module(self.function.body, [])):
+            match node:
+                case ast.Expr(ast.Call() as call):
+                    yield from self._dropped(call)
+                case ast.Await(value):
+                    yield from self._awaited(value)
+                case ast.Call(func):
+                    yield from self._asyncio(node, func)
+                case _:
+                    pass
+
+    def _dropped(self, call: ast.Call) -> Iterator[Finding]:
+        name = self._durable_name(call.func)
+        if name:
+            yield (
+                "SLC302",
+                call,
+                f"{name}(...) only makes a frame, which is dropped here and never runs",
+                f"await {name}(...), or go({name}(...))",
+            )
+        operation = self._operation_name(call.func)
+        if operation:
+            yield "SLC302", call, f"{operation}(...) is never awaited, and so never happens", f"await {operation}(...)"
+
+    def _awaited(self, value: ast.expr) -> Iterator[Finding]:
+        if isinstance(value, ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr):
+            yield "SLC303", value, "a plain value cannot be awaited", "leave the await off"
+        elif isinstance(value, ast.Call) and self._is_plain_coroutine(value.func):
+            name = ast.unparse(value.func)
+            yield (
+                "SLC303",
+                value,
+                f"{name}(...) is a coroutine of asyncio, which cannot be saved",
+                f"await call({name}, ...) runs it as an effect; or make it durable with @durable",
+            )
+
+    def _asyncio(self, node: ast.Call, func: ast.expr) -> Iterator[Finding]:
+        found = self._absolute(func)
+        name = found.removeprefix("asyncio.")
+        if name != found and name in _ASYNCIO:
+            yield (
+                "SLC402",
+                node,
+                f"asyncio.{name} belongs to an event loop, which durable code does not have",
+                f"use {_ASYNCIO[name]}",
+            )
+
+    def _absolute(self, func: ast.expr) -> str:
+        dotted = dotted_name(func)
+        if not dotted or dotted.partition(".")[0] in self.local:
+            return ""
+        found = self.index.resolve(self.info.name, dotted)
+        return found if isinstance(found, str) else ""
+
+    def _durable_name(self, func: ast.expr) -> str:
+        """How a durable function is written that is called by this, or nothing."""
+        match func:
+            case ast.Attribute(ast.Name(receiver), attribute) if receiver == self.receiver and self.owner is not None:
+                durable = {m for a in self.index.ancestors(self.owner) for m in a.async_methods}
+                in_process = (self.info.name, self.owner.qualname) in self.index.durable_classes()
+                return f"{receiver}.{attribute}" if in_process and attribute in durable else ""
+            case _:
+                target = self.index.function(self._absolute(func))
+                is_durable = target is not None and self.index.durable_decorator(target[0].name, target[1])
+                return ast.unparse(func) if is_durable else ""
+
+    def _operation_name(self, func: ast.expr) -> str:
+        found = self._absolute(func)
+        name = found.removeprefix(f"{RUNTIME}.")
+        if name != found and name in _OPERATIONS:
+            return ast.unparse(func)
+        match func:
+            case ast.Attribute(ast.Attribute(ast.Name(receiver), channel), method) if receiver == self.receiver:
+                return ast.unparse(func) if method in _CHANNEL_OPERATIONS and self._is_channel(channel) else ""
+            case _:
+                return ""
+
+    def _is_channel(self, name: str) -> bool:
+        """Whether the class, or one it derives from in the tree, declares a channel of this name."""
+        for ancestor in self.index.ancestors(self.owner) if self.owner is not None else ():
+            for node in ancestor.node.body:
+                match node:
+                    case ast.Assign([ast.Name(bound)], ast.Call(func)) if bound == name:
+                        return self.index.runtime_name(ancestor.module, func) == "Channel"
+                    case _:
+                        pass
+        return False
+
+    def _is_plain_coroutine(self, func: ast.expr) -> bool:
+        target = self.index.function(self._absolute(func))
+        if target is None or not isinstance(target[1], ast.AsyncFunctionDef):
+            return False
+        return not target[1].decorator_list
+
+
+# --- local definitions -------------------------------------------------------------------------------------------------
 
 
 def refuse_local_definitions(
@@ -82,7 +370,7 @@ def check_tree(index: Index, definitions: Sequence[Named]) -> list[Diagnostic]:
             node = _node_of(info, definition.qualname)
             where = f"{first.module}:{first.qualname}"
             text = f"the definition name {definition.name!r} is taken by {where}"
-            found.append(Diagnostic("SLC002", place_of(info, node), text, "give one of them name=\"...\""))
+            found.append(Diagnostic("SLC002", place_of(info, node), text, 'give one of them name="..."'))
     return found
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import black
 import libcst as cst
 
+from .ir import ops
+
 LINE_LENGTH = 120
 _INDENT = "    "
 _MODE = black.Mode(line_length=LINE_LENGTH)
@@ -32,7 +34,7 @@ class Replacement:
 def definitions_text(nodes: Sequence[cst.BaseStatement], *, depth: int, indent: str) -> str:
     """The text of generated definitions, `depth` classes deep. `indent`: what the author indents with there."""
     docstrings: list[str] = []
-    tree = cst.Module(list(nodes)).visit(_Docstrings(docstrings))
+    tree = ops.as_module(nodes).visit(_Docstrings(docstrings))
     assert isinstance(tree, cst.Module)
     for _ in range(depth):
         tree = cst.Module([cst.ClassDef(cst.Name("_"), cst.IndentedBlock(tree.body))])

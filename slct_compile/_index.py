@@ -218,9 +218,7 @@ class Index:
         """Whether a class derives from `runtime_client.Process`, directly or through classes of the tree."""
         key = (info.module, info.qualname)
         if key not in self._kinds:
-            self._kinds[key] = any(
-                base == f"{RUNTIME}.Process" for a in self.ancestors(info) for base in self.bases(a)
-            )
+            self._kinds[key] = any(base == f"{RUNTIME}.Process" for a in self.ancestors(info) for base in self.bases(a))
         return self._kinds[key]
 
     def process_classes(self) -> list[ClassInfo]:

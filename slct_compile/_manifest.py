@@ -223,7 +223,7 @@ def _awaited(one: Compiled, state: StateCode) -> cst.BaseExpression | None:
     """The operation whose outcome a state takes."""
     for other in one.states:
         found = _Suspensions(state.block.id)
-        cst.Module(list(other.code)).visit(found)
+        ops.as_module(other.code).visit(found)
         if found.operation is not None:
             return found.operation
     return None

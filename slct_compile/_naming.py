@@ -56,8 +56,8 @@ def words_of(node: cst.BaseExpression) -> str:
         case cst.Subscript(value=value):
             return words_of(value)
         case cst.SimpleString():
-            value = node.evaluated_value
-            return value if isinstance(value, str) and value.isidentifier() else ""
+            text = node.evaluated_value
+            return text if isinstance(text, str) and text.isidentifier() else ""
         case _:
             return ""
 

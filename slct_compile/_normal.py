@@ -129,19 +129,7 @@ class TryFinally:
 
 
 Normal: TypeAlias = (
-    Keep
-    | Comment
-    | Await
-    | Return
-    | Break
-    | Continue
-    | Raise
-    | If
-    | While
-    | For
-    | Match
-    | TryExcept
-    | TryFinally
+    Keep | Comment | Await | Return | Break | Continue | Raise | If | While | For | Match | TryExcept | TryFinally
 )
 Body: TypeAlias = tuple[Normal, ...]
 

@@ -252,7 +252,8 @@ class Normalizer:
     def _delete(self, target: cst.BaseDelTargetExpression) -> None:
         if isinstance(target, cst.Tuple | cst.List):
             for element in target.elements:
-                self._delete(cst.ensure_type(element.value, cst.BaseDelTargetExpression))
+                assert isinstance(element.value, cst.BaseDelTargetExpression)
+                self._delete(element.value)
             return
         residual = self.flatten(target) if self.suspensions.contains(target) else target
         assert isinstance(residual, cst.BaseDelTargetExpression)
@@ -360,7 +361,8 @@ class Normalizer:
 
         bound: list[cst.BaseStatement] = []
         if item.asname is not None:
-            target = cst.ensure_type(item.asname.name, cst.BaseAssignTargetExpression)
+            target = item.asname.name
+            assert isinstance(target, cst.BaseAssignTargetExpression)
             bound = [_line(cst.Assign([cst.AssignTarget(target)], cst.Name(entered)))]
         error = self.names.fresh("error")
         handling: list[cst.BaseStatement] = [
@@ -370,9 +372,7 @@ class Normalizer:
                 cst.IndentedBlock([_line(cst.Raise())]),
             ),
         ]
-        final: list[cst.BaseStatement] = [
-            cst.If(cst.Name(unfinished), cst.IndentedBlock([_line(cst.Expr(leave()))]))
-        ]
+        final: list[cst.BaseStatement] = [cst.If(cst.Name(unfinished), cst.IndentedBlock([_line(cst.Expr(leave()))]))]
         body = self.body(bound) + self.suite(inner)
         handler = Handler(cst.Name("BaseException"), error, self.body(handling), place)
         guarded = TryExcept(body, (handler,), (), place)

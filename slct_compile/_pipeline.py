@@ -35,10 +35,14 @@ from ._unsupported import refuse
 from .analysis.liveness import lay_out
 from .diagnostics import CATALOGUE, Diagnostic, Severity, sorted_diagnostics
 from .emit import Compiled, assign_slots, emit
+from .ir.check import check_graph, check_names, check_normal, check_states
 from .ir.ops import Graph
 from .ir.pprint import show_graph, show_states
 from .lower import lower
 from .lower.states import StateCode, cut, merge_resumptions, simplify
+
+checked = False
+"""Whether the verifier runs between the passes; tests set it."""
 
 PASSES = ("find", "normalised", "ir", "states", "names", "emitted", "output")
 """What `--show` takes."""
@@ -112,9 +116,13 @@ def compile_function(
       Unsupported: a construct that is refused.
     """
     body = normalise(module, function, names, imports)
+    if checked:
+        check_normal(body)
     trace.function("normalised", function, lambda: _normal.show(body))
     rebound = rebound_handler_names(function.parsed)
     graph = lower(body, names, function.parsed.lineno, imports.helpers, rebound)
+    if checked:
+        check_graph(graph)
     trace.function("ir", function, lambda: show_graph(graph))
     states = analyse_states(graph, names)
     variables = [*function.own.locals, *names.temporaries]
@@ -127,7 +135,11 @@ def compile_function(
     )
     _checks.refuse_local_definitions(module, function, states, layout)
     trace.function("states", function, lambda: show_states(states, layout.live))
+    if checked:
+        check_states(states, layout, function.own.mentioned, names.temporaries)
     state_names = name_states(function.prefix, (s.block for s in states), function.class_members)
+    if checked:
+        check_names(state_names, function.class_members)
     trace.function("names", function, lambda: "".join(f"{i} {n}\n" for i, n in state_names.items()))
     slots = assign_slots(function, names, layout)
     frame = "f" if "f" not in names.taken else names.reserve("frame")
@@ -142,7 +154,7 @@ def normalise(module: ParsedModule, function: DurableFunction, names: Names, imp
     for default in (node.params, *node.decorators):
         if normalizer.suspensions.contains(default):
             raise normalizer.unsupported(default, "an await in the head of a function")
-    statements = list(node.body.body)
+    statements: list[cst.BaseStatement | cst.BaseSmallStatement] = list(node.body.body)
     if node.get_docstring(clean=False) is not None:
         statements = _without_docstring(statements)
     return normalizer.body(statements)

@@ -49,7 +49,9 @@ def read_tree(source: Path) -> SourceTree:
       CompileError: it is not there, or cannot be read.
     """
     if not source.exists():
-        raise CompileError(f"there is no {source}", "give the directory of your sources, as in `slct-compile src/ -o build/`")
+        raise CompileError(
+            f"there is no {source}", "give the directory of your sources, as in `slct-compile src/ -o build/`"
+        )
     root = source if source.is_dir() else source.parent
     paths = sorted(_walk(source)) if source.is_dir() else [source]
     files: dict[str, bytes] = {}
@@ -157,7 +159,9 @@ def check_places(source: Path, build: Path) -> None:
     if target == root:
         raise CompileError(f"the build would overwrite the sources in {source}", "choose another directory for -o")
     if root in target.parents and source.is_dir():
-        raise CompileError(f"the build {build} lies inside the sources {source}", "choose a directory beside them for -o")
+        raise CompileError(
+            f"the build {build} lies inside the sources {source}", "choose a directory beside them for -o"
+        )
     if target in root.parents:
         raise CompileError(f"the sources {source} lie inside the build {build}", "choose another directory for -o")
     if build.exists() and not build.is_dir():

@@ -236,13 +236,13 @@ class _Emitter:
         """`global` for what this state binds or reads of what the function declared."""
         if not self.function.own.globals:
             return []
-        text = cst.Module(list(state.code)).code
+        text = ops.text_of(state.code)
         mentioned = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
         names = sorted(self.function.own.globals & mentioned)
         return [cst.parse_statement(f"global {', '.join(names)}")] if names else []
 
     def _body(self, state: StateCode) -> list[cst.BaseStatement]:
-        module = cst.Module(_with_comments(state.code))
+        module = ops.as_module(_with_comments(state.code))
         renamed = module.visit(SlotRenamer(self.frame, self.compiled.slots, self.compiled.rebound))
         assert isinstance(renamed, cst.Module)
         finished = renamed.visit(_Instructions(self))

@@ -6,6 +6,7 @@ Reads the core's saved form and the worker's document as JSON; needs no author's
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from ._engine import effect_request, restore_core
@@ -18,7 +19,8 @@ from .wire.render import render
 def describe(loaded: LoadedProcess) -> ProcessDescription:
     """Everything `slct show` prints of one process."""
     row = loaded.row
-    core, _ = restore_core(loaded)
+    core, later = restore_core(loaded)
+    waiting = Counter(arrived.name for arrived in later if arrived.kind == "message")
     document = json.loads(row.document) if row.document else {}
     info = ProcessInfo(
         row.process_id,
@@ -36,13 +38,13 @@ def describe(loaded: LoadedProcess) -> ProcessDescription:
         fields={name: _text(value) for name, value in _pairs(document.get("process", {}))},
         goroutines=_goroutines(core, document),
         channels=tuple(
-            ChannelInfo(name, channel.capacity, channel.length + _waiting(channel), channel.is_closed)
+            ChannelInfo(name, channel.capacity, channel.length + _waiting(channel) + waiting[name], channel.is_closed)
             for name, channel in core.channels.items()
         ),
         effects=tuple(_effect(effect) for effect in loaded.effects if effect.effect_id > 0),
         result=row.result,
         error="" if row.error is None else error_text(row.error),
-        unreceived_count=core.unreceived_count or sum(c.message_count for c in core.channels.values()),
+        unreceived_count=core.unreceived_count or sum(c.message_count for c in core.channels.values()) + waiting.total(),
     )
 
 

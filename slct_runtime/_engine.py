@@ -206,6 +206,7 @@ class Engine(Answers):
             position=max((r.position for r in loaded.inbox), default=0),
             result=row.result,
             error=row.error,
+            output_count=loaded.output_count,
             stored_inbox={r.position for r in loaded.inbox},
         )
         self._admit(resident)

@@ -13,8 +13,8 @@ class Settings:
     """Undelivered messages from outside that one channel may hold (rule 16)."""
     payload_bytes_max: int = 2 * 1024 * 1024
     """One message, argument list, result or effect request, as encoded."""
-    document_bytes_max: int = 16 * 1024 * 1024
-    """One process, as encoded; a transition that would save more is a fault."""
+    document_bytes_max: int = 12 * 1024 * 1024
+    """One process, as encoded; a transition that would save more is a fault. Fits into one message of the wire."""
     key_retention_ms: int = 24 * 3600 * 1000
     """How long a message key is remembered (rule 15)."""
     resident_count_max: int = 20_000

@@ -52,7 +52,7 @@ def lay_out(
 
 
 def _parse(code: Iterable[cst.BaseStatement]) -> list[ast.stmt]:
-    return ast.parse(cst.Module(list(code)).code).body
+    return ast.parse(ops.text_of(code)).body
 
 
 def _local_functions(body: Iterable[ast.stmt], names: Live) -> dict[str, Live]:
@@ -184,9 +184,7 @@ class _Flow:
             # Whatever way the body is left, the final part runs; then it goes on, anywhere.
             final = self.body(node.finalbody, after | around.on_error, around)
             after = final
-            around = _Around(
-                around.on_error | final, around.on_break | final, around.on_continue | final
-            )
+            around = _Around(around.on_error | final, around.on_break | final, around.on_continue | final)
         handlers = _NOTHING
         for handler in node.handlers:
             body = self.body(handler.body, after, around)

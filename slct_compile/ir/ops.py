@@ -10,9 +10,9 @@ leaves it, and what is being handled while it runs (compiler.md, rules 5 and 7).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, assert_never, cast
 
 import libcst as cst
 
@@ -149,6 +149,16 @@ def successors(terminator: Terminator) -> tuple[BlockId, ...]:
             return ()
         case _:
             assert_never(terminator)
+
+
+def as_module(statements: Iterable[cst.BaseStatement]) -> cst.Module:
+    """Statements as a module, to be printed or visited as one."""
+    return cst.Module(cast("list[cst.SimpleStatementLine | cst.BaseCompoundStatement]", list(statements)))
+
+
+def text_of(statements: Iterable[cst.BaseStatement]) -> str:
+    """Statements as text."""
+    return as_module(statements).code
 
 
 def marker(name: str, *arguments: cst.BaseExpression) -> cst.Expr:

@@ -94,5 +94,5 @@ def show_states(states: Sequence[StateCode], live: Mapping[BlockId, frozenset[st
     for state in states:
         names = ", ".join(sorted(live[state.block.id]))
         head = f"state {state.block.id} {state.block.hint}{show_region(state.region)} live({names}):\n"
-        shown.append(head + _lines(cst.Module(list(state.code)).code))
+        shown.append(head + _lines(ops.text_of(state.code)))
     return "".join(shown)

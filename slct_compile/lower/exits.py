@@ -13,7 +13,7 @@ from typing import TypeAlias, assert_never
 
 import libcst as cst
 
-from ..ir.ops import BlockId, Goto, Region, Return, Terminator
+from ..ir.ops import BlockId, Goto, Region, Return
 
 
 class Kind(Enum):
@@ -47,11 +47,14 @@ class UnbindExit:
 Exit: TypeAlias = LoopExit | FinallyExit | UnbindExit
 
 
+ANYWHERE = Region()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Where a statement stands: its region, and what encloses it."""
 
-    region: Region = Region()
+    region: Region = ANYWHERE
     exits: tuple[Exit, ...] = ()
 
 
@@ -100,7 +103,3 @@ def assign(name: str, value: cst.BaseExpression) -> cst.Assign:
 def unbind(name: str) -> list[cst.BaseSmallStatement]:
     """As Python ends an `except … as name`: bound first, in case the handler deleted it."""
     return [assign(name, cst.Name("None")), cst.Del(cst.Name(name))]
-
-
-def as_terminator(departure: Departure) -> Terminator:
-    return departure.terminator

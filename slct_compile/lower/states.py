@@ -225,7 +225,7 @@ def merge_resumptions(states: list[StateCode], temporaries: list[str]) -> list[S
     known = set(temporaries)
     uses: Counter[str] = Counter()
     for state in states:
-        text = cst.Module(list(state.code)).code
+        text = ops.text_of(state.code)
         uses.update(name for name in _WORD.findall(text) if name in known)
     return [replace(s, code=_merged(s.code, uses, known)) for s in states]
 

@@ -19,6 +19,7 @@ MACHINE: dict[str, str | int | float] = {
     "file_system": "ext4",
     "python": "3.11",
     "sqlite": "3.40",
+    "system": "Linux",
 }
 LIMITS = raw.RawLimits(fdatasyncs_s=1_000, one_row_commits_s=500, batched_rows_s=10_000)
 BETTER = raw.RawLimits(fdatasyncs_s=3_000, one_row_commits_s=700, batched_rows_s=20_000)

@@ -15,21 +15,22 @@ ERRORS = ("ValueError", "KeyError", "TypeError")
 class Grammar:
     """One program per seed. `depth` bounds the nesting."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, depth: int = 2) -> None:
         self.random = random.Random(seed)
+        self.depth = depth
         self.labels = 0
 
     def program(self) -> str:
         """The body of `main`."""
-        lines = ["a = 1"] if self.chance(0.7) else []
-        lines += self.body(3, loop=False, handler=False)
+        lines = [f"{name} = {position}" for position, name in enumerate("abc") if self.chance(0.85)]
+        lines += self.body(self.depth, loop=False, handler=False)
         lines += [f"return [a, {self.expression(2)}]"] if self.chance(0.7) else []
         return "\n".join(lines)
 
     def script(self) -> list[object]:
         """What the awaits end in, over and over."""
-        kinds: list[object] = [0, 1, 2, True, False, None, "s", ValueError, KeyError]
-        return [self.random.choice(kinds[:6] if self.chance(0.7) else kinds) for _ in range(7)]
+        kinds: list[object] = [0, 1, 2, True, False, 5, None, "s", ValueError, KeyError]
+        return [self.random.choice(kinds[:6] if self.chance(0.8) else kinds) for _ in range(7)]
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -62,7 +63,7 @@ class Grammar:
         return f"{self.name()}, {self.name()} = {self.expression(1)}, {self.expression(1)}"
 
     def augment(self) -> str:
-        return f"{self.name()} += {self.expression(1)}"
+        return f"{self.name()} += {self.number(1)}"
 
     def report(self) -> str:
         return f"trace({self.expression(2)})"
@@ -97,7 +98,9 @@ class Grammar:
         return lines
 
     def for_(self, depth: int, loop: bool, handler: bool) -> list[str]:
-        items = self.random.choice(("range(3)", "[1, await op('it'), 3]", "{'x': 1, 'y': 2}", "enumerate('ab')", "(5, 6)"))
+        items = self.random.choice(
+            ("range(3)", "[1, await op('it'), 3]", "{'x': 1, 'y': 2}", "enumerate('ab')", "(5, 6)")
+        )
         lines = [f"for {self.name()} in {items}:", *indent(self.body(depth, loop=True, handler=handler))]
         if self.chance(0.4):
             lines += ["else:", *indent(self.body(depth, loop=loop, handler=handler))]
@@ -118,8 +121,8 @@ class Grammar:
 
     def with_(self, depth: int, loop: bool, handler: bool) -> list[str]:
         label = self.label()
-        swallow = self.random.choice(("True", "False"))
-        fail = self.random.choice(("''", "''", "'enter'", "'exit'"))
+        swallow = self.random.choice(("True", "False", "False"))
+        fail = self.random.choice(("''", "''", "''", "''", "'enter'", "'exit'"))
         target = f" as {self.name()}" if self.chance(0.6) else ""
         head = f"with Manager({label}, swallow={swallow}, fail={fail}){target}:"
         return [head, *indent(self.body(depth, loop=loop, handler=handler))]
@@ -162,7 +165,13 @@ class Grammar:
         )()
 
     def leaf(self) -> str:
-        choices = (self.name(), self.name(), str(self.random.randint(0, 3)), "None", "'s'", self.awaited(), self.truth())
+        choices = (
+            self.name(),
+            str(self.random.randint(0, 3)),
+            str(self.random.randint(0, 3)),
+            self.awaited(),
+            self.truth(),
+        )
         return self.random.choice(choices)
 
     def awaited(self) -> str:
@@ -174,7 +183,15 @@ class Grammar:
 
     def binary(self, depth: int) -> str:
         operator = self.random.choice(("+", "*", "-"))
-        return f"({self.expression(depth)} {operator} {self.expression(depth)})"
+        return f"({self.number(depth)} {operator} {self.number(depth)})"
+
+    def number(self, depth: int) -> str:
+        """Mostly a number; an operand of the wrong type ends most programs."""
+        if self.chance(0.2):
+            return self.expression(depth)
+        return self.random.choice(
+            (self.name(), str(self.random.randint(0, 3)), self.awaited(), f"(await op({self.label()}))")
+        )
 
     def boolean(self, depth: int) -> str:
         parts = [self.expression(depth) for _ in range(self.random.randint(2, 3))]
@@ -190,12 +207,16 @@ class Grammar:
         parts = [self.expression(depth) for _ in range(self.random.randint(2, 4))]
         joined = parts[0]
         for part in parts[1:]:
-            joined += f" {self.random.choice(('<', '==', '!=', 'is'))} {part}"
+            joined += (
+                f" {self.random.choice(('!=', '==', '!=', 'is not', '<'))} {part if self.chance(0.8) else '(1, 2)'}"
+            )
         return f"({joined})"
 
     def display(self, depth: int) -> str:
         one, two = self.expression(depth), self.expression(depth)
-        return self.random.choice((f"[{one}, {two}]", f"({one}, {two})", f"{{'k': {one}, 'l': {two}}}", f"[*[{one}], {two}]"))
+        return self.random.choice(
+            (f"[{one}, {two}]", f"({one}, {two})", f"{{'k': {one}, 'l': {two}}}", f"[*[{one}], {two}]")
+        )
 
     def formatted(self, depth: int) -> str:
         # Inner quotes must differ on Python 3.11.
@@ -207,7 +228,7 @@ class Grammar:
         return self.random.choice((f"trace(*[{one}])", f"dict(x={one}, **{{'y': {two}}})", f"[{one}].count({two})"))
 
     def subscript(self, depth: int) -> str:
-        return f"[1, 2, 3][{self.expression(depth)}]"
+        return f"{{0: 5, 1: 6, 2: 7, True: 8}}[{self.number(depth)}]"
 
 
 def indent(lines: list[str]) -> list[str]:

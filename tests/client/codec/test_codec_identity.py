@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime_client._codec import Codec
+from runtime_client._cursors import iterate
 from runtime_client._errors import CodecError
 from runtime_client._resolver import Resolver
 
@@ -97,7 +98,7 @@ def test_random_graphs_come_back_isomorphic(graph: Any) -> None:
     back = CODEC.decode(text)
     assert_same(graph, back)
     json.loads(text)
-    if "set" not in text.lower():  # whose order is that of hashes
+    if "set" not in text.lower() and "tuple" not in text:  # orders of hashes; identity of tuples is not promised
         assert CODEC.encode(back) == text
 
 
@@ -250,3 +251,50 @@ def test_deep_table_with_sets_and_iterators(again: Again) -> None:
     assert next(iter(node[1])) is back[2]
     assert node[2] is back[3]
     assert list(back[1]) == [2, 3]
+
+
+@pytest.mark.parametrize("depth", [0, 120])
+def test_iterator_inside_the_list_that_it_walks(again: Again, depth: int) -> None:
+    items: list[Any] = []
+    iterator, cursor = iter(items), iterate(items)
+    wrapped: Any = [iterator, cursor]
+    for _ in range(depth):
+        wrapped = [wrapped]
+    items += [wrapped, 2, 3]
+    next(iterator), next(cursor)
+    back = again(items)
+    inner = back[0]
+    for _ in range(depth):
+        inner = inner[0]
+    assert list(inner[0]) == [2, 3]
+    assert list(inner[1]) == [2, 3]
+
+
+CURSORS: dict[str, Callable[[], Any]] = {
+    "list": lambda: [1, 2, 3],
+    "dict": lambda: {"a": 1, "b": 2, "c": 3},
+    "items": lambda: {"a": 1, "b": 2, "c": 3}.items(),
+    "set": lambda: {1, 2, 3},
+    "range": lambda: range(3),
+    "enumerate": lambda: enumerate([1, 2, 3]),
+    "zip": lambda: zip([1, 2, 3], {4: 1, 5: 2, 6: 3}, strict=True),
+    "map": lambda: map(str, [1, 2, 3]),
+    "deque": lambda: shop.collections.deque([1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("make", CURSORS.values(), ids=CURSORS)
+def test_cursors_of_compiled_loops_go_on(again: Again, make: Callable[[], Any]) -> None:
+    cursor = iterate(make())
+    next(cursor)
+    back = again(cursor)
+    assert list(back) == list(cursor)
+
+
+def test_cursor_shares_its_list(again: Again) -> None:
+    items = [1, 2]
+    cursor = iterate(items)
+    next(cursor)
+    back, one = again([items, cursor])
+    back.append(3)
+    assert list(one) == [2, 3]

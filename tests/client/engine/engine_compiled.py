@@ -67,9 +67,7 @@ class Totals(Process):
 
     def Main_While(self, f: MainFrame) -> Instruction:
         if self.total < f.goal:
-            return f.suspend(
-                select(number=recv(self.numbers), late=after(timedelta(hours=1))), then=self.Main_Selected
-            )
+            return f.suspend(select(number=recv(self.numbers), late=after(timedelta(hours=1))), then=self.Main_Selected)
         return f.suspend(call(double, self.total), then=self.Main_Doubled)
 
     def Main_Selected(self, f: MainFrame) -> Instruction:
@@ -151,18 +149,18 @@ class DepthFrame(Frame):
     SOURCE = "depth.py"
     STATES = {"Depth_Start": State(1), "Depth_Slept": State(2, live=("fails",)), "Depth_Depth": State(3, live=("n",))}
 
-    def Depth_Start(f) -> Instruction:  # noqa: N805
+    def Depth_Start(f) -> Instruction:
         if f.n == 0:
             return f.suspend(sleep(0), then=f.Depth_Slept)
         return f.suspend(depth(f.n - 1, f.fails), then=f.Depth_Depth)
 
-    def Depth_Slept(f) -> Instruction:  # noqa: N805
+    def Depth_Slept(f) -> Instruction:
         f.resume()
         if f.fails:
             raise Refused("at the bottom")
         return f.finish(0)
 
-    def Depth_Depth(f) -> Instruction:  # noqa: N805
+    def Depth_Depth(f) -> Instruction:
         below = f.resume()
         return f.finish(below + 1)
 
@@ -195,10 +193,10 @@ class HelpFrame(Frame):
     SOURCE = "handlers.py"
     STATES = {"HelpOut_Start": State(1), "HelpOut_Slept": State(2, live=("way",))}
 
-    def HelpOut_Start(f) -> Instruction:  # noqa: N805
+    def HelpOut_Start(f) -> Instruction:
         return f.suspend(sleep(0), then=f.HelpOut_Slept)
 
-    def HelpOut_Slept(f) -> Instruction:  # noqa: N805
+    def HelpOut_Slept(f) -> Instruction:
         f.resume()
         if f.way == "reraise":
             raise

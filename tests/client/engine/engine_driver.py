@@ -11,7 +11,7 @@ from typing import Any
 from runtime_client import Definitions
 from runtime_client._transition import LiveProcess, run_transition
 from slct_runtime.core import Process as Core
-from slct_runtime.core import channel_facts, next_due_ms, new_process, step
+from slct_runtime.core import channel_facts, new_process, next_due_ms, step
 from slct_runtime.core.commands import (
     EffectRequest,
     Emit,
@@ -24,8 +24,17 @@ from slct_runtime.core.commands import (
     StartProcess,
 )
 from slct_runtime.core.effects import CancelEffect, Finish, RequestEffect, RunGoroutine
-from slct_runtime.core.events import CancelRequested, ChildDone, Closed, EffectDone, Event, Message, Started, TimerDue
-from slct_runtime.core.events import TransitionDone
+from slct_runtime.core.events import (
+    CancelRequested,
+    ChildDone,
+    Closed,
+    EffectDone,
+    Event,
+    Message,
+    Started,
+    TimerDue,
+    TransitionDone,
+)
 from slct_runtime.wire.work import ChannelFact, RunEffect, RunTransition
 
 START_MS = 1_000_000
@@ -153,7 +162,9 @@ class Driver:
         assert run is not None
         held = self.live if self.seq or not self.definitions.definition(self.name).is_compiled else None
         answer, live = run_transition(self.definitions, self.order(run), None if self.restore else held)
-        self.trace.append(f"{run.goroutine_id} {run.resumption.kind} -> {_shown(answer.ending)} {list(answer.commands)}")
+        self.trace.append(
+            f"{run.goroutine_id} {run.resumption.kind} -> {_shown(answer.ending)} {list(answer.commands)}"
+        )
         if isinstance(answer.ending, Failed | Faulted):
             error = self.codec.decode(answer.ending.error)
             assert isinstance(error, BaseException)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from slct_runtime.core import (
     GoroutineStatus,
     Process,
-    ProcessStatus,
     Step,
     check,
     from_json,
@@ -161,10 +160,6 @@ def settled(process: Process) -> Process:
         goroutines[process.running] = replace(goroutines[process.running], status=GoroutineStatus.READY)
         ready = (process.running, *ready)
     return replace(process, goroutines=goroutines, ready=ready, running=None, fault_count=0, retry_at_ms=0)
-
-
-def is_running(process: Process) -> bool:
-    return process.status is ProcessStatus.RUNNING
 
 
 def call(effect_id: int, function: str = "m:f") -> CallCase:

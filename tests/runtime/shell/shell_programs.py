@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime_client import Channel, Definitions, Frame, Process, Retry, State, call, current_effect, recv, sleep
+from runtime_client import Channel, Definitions, Frame, Process, Retry, State, call, current_effect, emit, recv, sleep
 
 ATTEMPTS: list[tuple[str, int]] = []
 """Every attempt of `note`: idempotency key and attempt number."""
@@ -124,4 +124,25 @@ class Keeper(Process):
         return f.finish(f.resume())
 
 
-defs = Definitions({"sum": Sum, "chain": Chain, "nap": Nap, "keeper": Keeper})
+class Speaker(Process):
+    """Says every word that it is sent."""
+
+    words = Channel[str]()
+
+    class MainFrame(Frame):
+        FUNCTION = "Speaker.main"
+        SOURCE = "shell_programs.py"
+        STATES = {"Main_Start": State(1), "Main_Recv": State(2, live=())}
+
+    def main(self) -> MainFrame:
+        return Speaker.MainFrame(self)
+
+    def Main_Start(self, f: Any) -> Any:
+        return f.suspend(recv(self.words), then=self.Main_Recv)
+
+    def Main_Recv(self, f: Any) -> Any:
+        emit(f.resume())
+        return f.goto(self.Main_Start)
+
+
+defs = Definitions({"speaker": Speaker, "sum": Sum, "chain": Chain, "nap": Nap, "keeper": Keeper})

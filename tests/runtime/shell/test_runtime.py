@@ -271,6 +271,42 @@ def test_rule_25_a_runtime_that_lost_its_right_cannot_commit() -> None:
     asyncio.run(scene())
 
 
+def test_output_goes_on_at_its_offset_in_the_next_runtime() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        for word in ("a", "b"):
+            async with running(disk) as (_, client, _):
+                ref = await client.start("speaker", id="s")
+                await ref.send("words", word)
+                async for event in ref.watch():
+                    if event.kind == "output" and client.codec.decode(event.payload) == word:
+                        break
+        async with running(disk) as (_, client, _):
+            await client.get("s").terminate()
+            said = [(e.offset, client.codec.decode(e.payload)) async for e in client.get("s").watch() if e.kind == "output"]
+            assert said == [(0, "a"), (1, "b")]
+
+    asyncio.run(scene())
+
+
+def test_messages_that_no_worker_has_seen_are_shown() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, client, worker):
+            await client.start("sum", 10**9, id="s")
+            await client.get("s").describe()
+            worker.stop()
+            while worker.connected.is_set():
+                await asyncio.sleep(0)
+            for number in range(3):
+                await client.get("s").send("numbers", number)
+            described = await client.get("s").describe()
+            assert described.unreceived_count == 3
+            assert [channel.length for channel in described.channels] == [3]
+
+    asyncio.run(scene())
+
+
 def test_sqlite_serves_the_same(tmp_path: Path) -> None:
     async def scene() -> None:
         path = str(tmp_path / "s.db")

@@ -1,0 +1,160 @@
+"""Effects: sync and async functions, what they know of themselves, what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from engine_compiled import Base, double
+
+from runtime_client import Definitions, call, current_effect, heartbeat
+from runtime_client._effects import function_of_call, run_effect
+from slct_runtime.core.commands import EffectRequest
+from slct_runtime.wire.work import EffectAnswer, RunEffect
+
+
+def who() -> tuple[Any, ...]:
+    effect = current_effect()
+    return effect.idempotency_key, effect.attempt, effect.deadline is not None, threading.current_thread().name
+
+
+async def who_async() -> tuple[Any, ...]:
+    await asyncio.sleep(0)
+    return who()
+
+
+def fail(text: str) -> None:
+    raise FileNotFoundError(text)
+
+
+async def hang() -> None:
+    await asyncio.Event().wait()
+
+
+def nap(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def leave() -> None:
+    raise SystemExit(3)
+
+
+async def give_up() -> None:
+    raise asyncio.CancelledError
+
+
+def unsaveable() -> object:
+    return object()
+
+
+def count_up() -> int:
+    done: int = current_effect().progress or 0
+    heartbeat(done + 1)
+    if done < 2:
+        raise OSError("again")
+    return done
+
+
+class Tool:
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def times(self, number: int) -> int:
+        return self.factor * number
+
+
+DEFS = Definitions([Base], modules=(__name__,))
+
+
+def order(function: Any, *args: Any, attempt: int = 1, deadline_ms: int | None = None, **options: Any) -> RunEffect:
+    name, arguments, keywords = function_of_call(DEFS.codec.resolver, call(function, *args))
+    text = DEFS.codec.encode([list(arguments), keywords])
+    return RunEffect(4, "p-1", "base", "1", EffectRequest(7, name, text, **options), attempt, deadline_ms)
+
+
+def run(given: RunEffect, fakes: Any = None) -> EffectAnswer:
+    return asyncio.run(run_effect(DEFS, given, fakes))
+
+
+def value(answer: EffectAnswer) -> Any:
+    assert answer.error is None, DEFS.codec.decode(answer.error)
+    assert answer.result is not None
+    return DEFS.codec.decode(answer.result)
+
+
+def error(answer: EffectAnswer) -> BaseException:
+    assert answer.error is not None
+    decoded = DEFS.codec.decode(answer.error)
+    assert isinstance(decoded, BaseException)
+    return decoded
+
+
+def test_sync_functions_run_in_a_thread_and_async_ones_on_the_loop() -> None:
+    assert value(run(order(who))) == ("p-1:7", 1, False, "slct-effect")
+    assert value(run(order(who_async))) == ("p-1:7", 1, False, "MainThread")
+
+
+def test_rule_18_the_key_is_the_authors_if_there_is_one() -> None:
+    assert value(run(order(who, attempt=3, key="mine", deadline_ms=10**13)))[:3] == ("p-1:mine", 3, True)
+
+
+def test_errors_come_with_the_names_of_their_types() -> None:
+    answer = run(order(fail, "x"))
+    assert repr(error(answer)) == "FileNotFoundError('x')"
+    assert answer.error_types == ("builtins:FileNotFoundError", "builtins:OSError", "builtins:Exception")
+
+
+@pytest.mark.parametrize(("function", "args"), [(hang, ()), (nap, (0.2,))])
+def test_an_attempt_that_overruns_times_out(function: Any, args: tuple[Any, ...]) -> None:
+    answer = run(order(function, *args, deadline_ms=1, timeout_ms=10))
+    assert "took longer than its timeout of 0.01 s" in str(error(answer))
+    assert answer.error_types[0] == "builtins:TimeoutError"
+
+
+@pytest.mark.parametrize(("function", "shown"), [(leave, "SystemExit(3)"), (give_up, "CancelledError()")])
+def test_what_would_end_the_worker_is_an_error_of_the_effect(function: Any, shown: str) -> None:
+    assert repr(error(run(order(function)))) == shown
+
+
+def test_a_cancelled_attempt_has_no_answer() -> None:
+    async def scene() -> None:
+        task = asyncio.create_task(run_effect(DEFS, order(hang)))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scene())
+
+
+def test_results_that_cannot_be_saved_are_an_error() -> None:
+    assert "object() sentinel cannot be saved" in str(error(run(order(unsaveable))))
+
+
+def test_a_heartbeat_hands_its_progress_to_the_next_attempt() -> None:
+    assert isinstance(error(run(order(count_up))), OSError)
+    assert isinstance(error(run(order(count_up))), OSError)
+    assert value(run(order(count_up))) == 2
+    assert isinstance(error(run(order(count_up))), OSError), "after a success, progress is forgotten"
+
+
+def test_fakes_take_the_place_of_functions() -> None:
+    assert value(run(order(double, 3), {"engine_compiled:double": lambda n: n + 100})) == 103
+
+
+def test_bound_methods_take_their_object_along() -> None:
+    given = order(Tool(5).times, 3)
+    assert given.request.function == f"{__name__}:Tool.times"
+    assert value(run(given)) == 15
+
+
+def test_outside_of_an_effect_there_is_none() -> None:
+    with pytest.raises(RuntimeError, match="this is no effect"):
+        current_effect()
+
+
+def test_a_function_that_is_not_there_is_an_error() -> None:
+    given = RunEffect(4, "p-1", "base", "1", EffectRequest(7, "os:system", '[["true"],{}]'), 1, None)
+    assert "'os:system' is not known" in str(error(run(given)))
