@@ -255,9 +255,11 @@ def next_async(source: Any) -> Awaitable[Any]:
 def enter(manager: Any) -> Any:
     """Enter a context manager; both methods are looked up on the type, before either is called."""
     kind = type(manager)
-    entering, leaving = getattr(kind, "__enter__", None), getattr(kind, "__exit__", None)
-    if entering is None or leaving is None:
-        raise _no_manager(kind, "", "__enter__" if entering is None else "__exit__")
+    entering = getattr(kind, "__enter__", None)
+    if entering is None or getattr(kind, "__exit__", None) is None:
+        with manager:  # raises, in the interpreter's own words
+            pass
+        raise AssertionError("unreachable")
     return entering(manager)
 
 
@@ -270,11 +272,17 @@ def leave(manager: Any, error: BaseException | None = None) -> bool:
 def enter_async(manager: Any) -> Awaitable[Any]:
     """As `enter`, for `async with`: what to await."""
     kind = type(manager)
-    entering, leaving = getattr(kind, "__aenter__", None), getattr(kind, "__aexit__", None)
-    if entering is None or leaving is None:
-        raise _no_manager(kind, "asynchronous ", "__aenter__" if entering is None else "__aexit__")
+    entering = getattr(kind, "__aenter__", None)
+    if entering is None or getattr(kind, "__aexit__", None) is None:
+        _use(manager).send(None)
+        raise AssertionError("unreachable")
     awaited: Awaitable[Any] = entering(manager)
     return awaited
+
+
+async def _use(manager: Any) -> None:
+    async with manager:  # raises, in the interpreter's own words
+        pass
 
 
 def leave_async(manager: Any, error: BaseException | None = None) -> Awaitable[Any]:
@@ -285,8 +293,3 @@ def leave_async(manager: Any, error: BaseException | None = None) -> Awaitable[A
 
 def _exc_info(error: BaseException | None) -> tuple[Any, Any, Any]:
     return (None, None, None) if error is None else (type(error), error, error.__traceback__)
-
-
-def _no_manager(kind: type, words: str, missing: str) -> TypeError:
-    protocol = f"{words}context manager protocol"
-    return TypeError(f"'{kind.__qualname__}' object does not support the {protocol} (missed {missing} method)")

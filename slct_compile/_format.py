@@ -6,6 +6,7 @@ where they should be, and strings over several lines are never touched.
 
 from __future__ import annotations
 
+import ast
 import io
 import tokenize
 from collections.abc import Sequence
@@ -34,8 +35,10 @@ class Replacement:
 def definitions_text(nodes: Sequence[cst.BaseStatement], *, depth: int, indent: str) -> str:
     """The text of generated definitions, `depth` classes deep. `indent`: what the author indents with there."""
     docstrings: list[str] = []
-    tree = ops.as_module(nodes).visit(_Docstrings(docstrings))
-    assert isinstance(tree, cst.Module)
+    tree = ops.as_module(nodes)
+    if _has_bare_strings(tree.code):
+        tree = tree.visit(_Docstrings(docstrings))
+        assert isinstance(tree, cst.Module)
     for _ in range(depth):
         tree = cst.Module([cst.ClassDef(cst.Name("_"), cst.IndentedBlock(tree.body))])
     formatted = pretty(tree.code).split("\n")
@@ -50,6 +53,13 @@ def definitions_text(nodes: Sequence[cst.BaseStatement], *, depth: int, indent: 
 def pretty(text: str) -> str:
     """The text as black would have it."""
     return black.format_str(text, mode=_MODE)
+
+
+def _has_bare_strings(text: str) -> bool:
+    return any(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for node in ast.walk(ast.parse(text))
+    )
 
 
 class _Docstrings(cst.CSTTransformer):

@@ -43,6 +43,7 @@ from ._normal import (
 )
 from ._suspension import Suspensions
 from .diagnostics import Diagnostic, Place
+from .ir.ops import as_argument
 
 Expression = cst.BaseExpression
 NodeT = TypeVar("NodeT", bound=cst.CSTNode)
@@ -178,7 +179,7 @@ class Normalizer:
             case cst.Assign():
                 self._assign(small)
             case cst.AnnAssign(value=value) if value is not None and not self.suspensions.contains(small.target):
-                self._refuse_if_suspends(small.annotation, "annotation")
+                self._refuse_if_suspends(small.annotation, "an annotation")
                 self.keep_statement(small.with_changes(value=self.flatten(value)))
             case cst.AugAssign():
                 self._augmented(small)
@@ -301,7 +302,7 @@ class Normalizer:
 
     def _for(self, node: cst.For) -> None:
         place = self.place
-        self._refuse_if_suspends(node.target, "loop target")
+        self._refuse_if_suspends(node.target, "a loop target")
         iterable = self.flatten(node.iter)
         asynchronous = node.asynchronous is not None
         body, orelse = self.suite(node.body), self._orelse(node.orelse)
@@ -312,8 +313,8 @@ class Normalizer:
         subject = self.flatten(node.subject)
         cases = []
         for case in node.cases:
-            self._refuse_if_suspends(case.guard, "guard", "await before the match, or test it inside the case")
-            self._refuse_if_suspends(case.pattern, "pattern")
+            self._refuse_if_suspends(case.guard, "a guard", "await before the match, or test it inside the case")
+            self._refuse_if_suspends(case.pattern, "a pattern")
             head = case.with_changes(body=cst.IndentedBlock([]), leading_lines=())
             cases.append(Case(head, self.suite(case.body), self.place_of(case)))
         self.out.append(Match(subject, tuple(cases), place))
@@ -328,7 +329,7 @@ class Normalizer:
         self.out.append(TryExcept(self.suite(node.body), handlers, self._orelse(node.orelse), place))
 
     def _handler(self, node: cst.ExceptHandler) -> Handler:
-        self._refuse_if_suspends(node.type, "exception type", "await it before the `try`")
+        self._refuse_if_suspends(node.type, "an exception type", "await it before the `try`")
         name = None
         if node.name is not None:
             assert isinstance(node.name.name, cst.Name)
@@ -380,10 +381,10 @@ class Normalizer:
 
     def _refuse_if_suspends(self, node: cst.CSTNode | None, what: str, help: str = "") -> None:
         if node is not None and self.suspensions.contains(node):
-            raise self.unsupported(node, f"an await in a {what}", help or "await it in a statement before this one")
+            raise self.unsupported(node, f"an await in {what}", help or "await it in a statement before this one")
 
     def unsupported(self, node: cst.CSTNode, finding: str = "", help: str = "") -> Unsupported:
-        words = finding or f"an await inside {_kind(node)}"
+        words = finding or f"an await in {_kind(node)}"
         return Unsupported(
             Diagnostic(
                 "SLC101",
@@ -632,7 +633,7 @@ def _line(small: cst.BaseSmallStatement) -> cst.SimpleStatementLine:
 
 
 def _call(function: str, *arguments: Expression) -> cst.Call:
-    return cst.Call(cst.Name(function), [cst.Arg(a) for a in arguments])
+    return cst.Call(cst.Name(function), [cst.Arg(as_argument(a)) for a in arguments])
 
 
 def _item(part: cst.CSTNode) -> tuple[Expression, str]:
@@ -694,9 +695,7 @@ def parenthesized(node: Expression) -> Expression:
 def _plain(node: cst.CSTNode) -> Expression:
     """A target or operand as the right side of an assignment."""
     assert isinstance(node, cst.BaseExpression)
-    if isinstance(node, cst.NamedExpr):
-        return parenthesized(node)
-    return node
+    return node if isinstance(node, cst.Tuple) else as_argument(node)
 
 
 def _label(node: cst.CSTNode) -> str | None:
@@ -737,11 +736,23 @@ def swap(node: NodeT, replaced: Mapping[cst.CSTNode, cst.CSTNode]) -> NodeT:
     return result
 
 
+_KINDS: dict[type[cst.CSTNode], str] = {
+    cst.ListComp: "a list comprehension",
+    cst.SetComp: "a set comprehension",
+    cst.DictComp: "a dict comprehension",
+    cst.GeneratorExp: "a generator expression",
+    cst.Lambda: "the head of a lambda",
+    cst.FunctionDef: "the head of a local function",
+    cst.ClassDef: "the head of a local class",
+    cst.TryStar: "a try statement with except*",
+    cst.Tuple: "the target of an assignment to several names",
+    cst.List: "the target of an assignment to several names",
+}
+
+
 def _kind(node: cst.CSTNode) -> str:
-    """A node's class in words: `list comp`."""
-    name = type(node).__name__
-    words = "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
-    return ("an " if words[0] in "aeiou" else "a ") + words
+    """What a node is, in words; for one not thought of, its class."""
+    return _KINDS.get(type(node), f"this construct ({type(node).__name__})")
 
 
 __all__ = ["Helpers", "Normalizer", "Unsupported", "code", "parenthesized", "swap"]

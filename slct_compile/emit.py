@@ -310,11 +310,11 @@ class _Instructions(cst.CSTTransformer):
         assert isinstance(number, cst.Integer)
         then = self.emitter.state_reference(int(number.value))
         equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-        arguments = [cst.Arg(operation), cst.Arg(then, keyword=cst.Name("then"), equal=equal)]
+        arguments = [cst.Arg(ops.as_argument(operation)), cst.Arg(then, keyword=cst.Name("then"), equal=equal)]
         return cst.Return(self.emitter.frame_call("suspend", arguments))
 
     def leave_Return(self, original_node: cst.Return, updated_node: cst.Return) -> cst.Return:
-        arguments = [] if updated_node.value is None else [cst.Arg(_bare(updated_node.value))]
+        arguments = [] if updated_node.value is None else [cst.Arg(ops.as_argument(updated_node.value))]
         return cst.Return(self.emitter.frame_call("finish", arguments))
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
@@ -323,13 +323,6 @@ class _Instructions(cst.CSTTransformer):
                 return updated_node.with_changes(func=cst.Attribute(cst.Name(self.emitter.frame), cst.Name("resume")))
             case _:
                 return updated_node
-
-
-def _bare(value: cst.BaseExpression) -> cst.BaseExpression:
-    """A returned value as an argument: a bare tuple or walrus needs parentheses there."""
-    if not value.lpar and isinstance(value, cst.Tuple | cst.NamedExpr):
-        return value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-    return value
 
 
 def _docstring_lines(node: cst.FunctionDef) -> list[cst.BaseStatement]:

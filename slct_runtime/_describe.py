@@ -22,6 +22,8 @@ def describe(loaded: LoadedProcess) -> ProcessDescription:
     core, later = restore_core(loaded)
     waiting = Counter(arrived.name for arrived in later if arrived.kind == "message")
     document = json.loads(row.document) if row.document else {}
+    if document.get("$") == "deep":  # parts of it lie deep; what is shown here does not
+        document = document["v"]
     info = ProcessInfo(
         row.process_id,
         row.definition,

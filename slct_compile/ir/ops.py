@@ -151,6 +151,13 @@ def successors(terminator: Terminator) -> tuple[BlockId, ...]:
             assert_never(terminator)
 
 
+def as_argument(value: cst.BaseExpression) -> cst.BaseExpression:
+    """An expression where a comma or a `:=` of its own would mean something else."""
+    if not value.lpar and isinstance(value, cst.Tuple | cst.NamedExpr | cst.GeneratorExp | cst.Yield):
+        return value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return value
+
+
 def as_module(statements: Iterable[cst.BaseStatement]) -> cst.Module:
     """Statements as a module, to be printed or visited as one."""
     return cst.Module(cast("list[cst.SimpleStatementLine | cst.BaseCompoundStatement]", list(statements)))

@@ -13,7 +13,7 @@ from typing import TypeAlias, assert_never
 
 import libcst as cst
 
-from ..ir.ops import BlockId, Goto, Region, Return
+from ..ir.ops import BlockId, Goto, Region, Return, as_argument
 
 
 class Kind(Enum):
@@ -93,7 +93,7 @@ def depart(kind: Kind, value: cst.BaseExpression | None, context: Context, resul
 
 def _record(kind: Kind, value: cst.BaseExpression | None) -> cst.BaseExpression:
     word = cst.SimpleString(f'"{kind.value}"')
-    return cst.Tuple([cst.Element(word), cst.Element(value or cst.Name("None"))])
+    return cst.Tuple([cst.Element(word), cst.Element(as_argument(value or cst.Name("None")))])
 
 
 def assign(name: str, value: cst.BaseExpression) -> cst.Assign:

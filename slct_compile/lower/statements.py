@@ -359,7 +359,7 @@ class _Lowering:
 
 
 def _call(function: str, *arguments: cst.BaseExpression) -> cst.Call:
-    return cst.Call(cst.Name(function), [cst.Arg(a) for a in arguments])
+    return cst.Call(cst.Name(function), [cst.Arg(ops.as_argument(a)) for a in arguments])
 
 
 def _is_always_true(test: cst.BaseExpression) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from core_world import World, call, stored
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from slct_runtime.core.commands import (
     CallCase,
@@ -39,7 +39,13 @@ from slct_runtime.core.effects import CancelEffect, Effect, RequestEffect, RunGo
 from slct_runtime.core.events import RetryRequested, TerminateRequested
 
 DECLARED = {"a": 0, "b": 1, "c": 2}
-CHANNELS = st.sampled_from([*DECLARED, "#1", "#2", None])
+CHANNELS = st.sampled_from(["a", "b", "b", "c", "#1", "#2", None])
+ENDINGS = ["park"] * 20 + ["finish", "fail", "err", "fault"]
+CASES = ["send"] * 5 + ["recv"] * 4 + ["after"] * 2 + ["call", "join", "result", "default"]
+COMMANDS = ["go"] * 6 + ["close", "cancel"]
+ARRIVALS = ["message"] * 8 + ["effect"] * 3 + ["child", "retry", "close", "cancel", "terminate"]
+OUTCOMES: list[dict[str, str]] = [{"result": "r"}, {"error": "e"}, {}]
+RARELY = st.sampled_from([False] * 7 + [True])
 GOROUTINE_COUNT_MAX = 6
 K = ResumptionKind
 FITTING: dict[type, set[ResumptionKind]] = {
@@ -70,44 +76,41 @@ class Processes(RuleBasedStateMachine):
 
     @initialize(made=st.integers(0, 2))
     def start(self, made: int) -> None:
+        """Main starts four others and makes two channels."""
         self.note(self.world.start())
         self.awaited[1] = (TimerCase(0),)
-        self.note(self.world.park(1, *self.awaited[1], do=(MakeChannel("#1", 0), MakeChannel("#2", made))))
+        others = tuple(Go(self.next("goroutine")) for _ in range(4))
+        self.note(self.world.park(1, *self.awaited[1], do=(MakeChannel("#1", 0), MakeChannel("#2", made), *others)))
 
-    @rule(channel=st.sampled_from(list(DECLARED)))
-    def message(self, channel: str) -> None:
-        payload = self.value("outside", channel)
-        was_closed = (state := self.world.process.channels.get(channel)) is not None and state.is_closed
-        if self.lives and not was_closed:
-            self.sent.add(payload)
-        self.note(self.world.message(channel, payload))
+    @rule(data=st.data(), count=st.integers(3, 12))
+    def transitions(self, data: Any, count: int) -> None:
+        for _ in range(count):
+            if self.world.process.running is None:
+                self.pass_time(data)
+            else:
+                self.transition(data, self.world.process.running)
 
-    @precondition(lambda self: self.world.process.running is not None)
     @rule(data=st.data())
-    def transition(self, data: Any) -> None:
-        goroutine_id = self.world.process.running
-        assert goroutine_id is not None
-        commands = data.draw(st.lists(st.sampled_from(["go", "close", "cancel"]), max_size=2))
-        do = tuple(c for c in (self.command(data, goroutine_id, name) for name in commands) if c is not None)
-        ending = self.ending(data, goroutine_id)
-        effects = self.world.done(goroutine_id, ending, do)
-        if self.world.committed and isinstance(ending, Parked):
-            self.awaited[goroutine_id] = ending.cases
-        self.note(effects)
-
-    @rule(by_ms=st.integers(1, 400))
-    def time(self, by_ms: int) -> None:
-        self.note(self.world.time(self.world.now_ms + by_ms))
-
-    @rule(data=st.data(), outcome=st.sampled_from([{"result": "r"}, {"error": "e"}, {}]))
-    def effect(self, data: Any, outcome: dict[str, str]) -> None:
-        effect_id = data.draw(st.sampled_from(sorted(self.requested) or [99]))
-        self.requested.discard(effect_id)
-        self.note(self.world.effect_done(effect_id, **outcome))
-
-    @rule()
-    def child(self) -> None:
-        self.note(self.world.child_done("q", "r"))
+    def arrival(self, data: Any) -> None:
+        match data.draw(st.sampled_from(ARRIVALS)):
+            case "message":
+                self.message(data.draw(st.sampled_from(list(DECLARED))))
+            case "effect":
+                effect_id = data.draw(st.sampled_from(sorted(self.requested) or [99]))
+                self.requested.discard(effect_id)
+                self.note(self.world.effect_done(effect_id, **data.draw(st.sampled_from(OUTCOMES))))
+            case "child":
+                self.note(self.world.child_done("q", "r"))
+            case "retry":
+                self.note(self.world.apply(RetryRequested(self.world.now_ms)))
+            case "close" if data.draw(RARELY):
+                self.note(self.world.close(data.draw(st.sampled_from(list(DECLARED)))))
+            case "cancel" if data.draw(RARELY):
+                self.note(self.world.cancel())
+            case "terminate" if data.draw(RARELY):
+                self.note(self.world.apply(TerminateRequested(self.world.now_ms)))
+            case _:
+                pass
 
     @rule()
     def lose(self) -> None:
@@ -120,61 +123,67 @@ class Processes(RuleBasedStateMachine):
             self.world.process = stored(self.world.process, self.world.inbox)
         self.note(self.world.time(self.world.now_ms))
 
-    @rule(channel=st.sampled_from(list(DECLARED)), chance=st.integers(0, 9))
-    def close(self, channel: str, chance: int) -> None:
-        if chance == 0:
-            self.note(self.world.close(channel))
+    def message(self, channel: str) -> None:
+        payload = self.value("outside", channel)
+        if self.lives and not self.world.process.channels[channel].is_closed:
+            self.sent.add(payload)
+        self.note(self.world.message(channel, payload))
 
-    @rule(chance=st.integers(0, 9))
-    def administer(self, chance: int) -> None:
-        if chance == 0:
-            self.note(self.world.cancel())
-        elif chance == 1:
-            self.note(self.world.apply(RetryRequested(self.world.now_ms)))
-        elif chance == 2 and len(self.seen) > 20:
-            self.note(self.world.apply(TerminateRequested(self.world.now_ms)))
+    def transition(self, data: Any, goroutine_id: int) -> None:
+        names = data.draw(st.lists(st.sampled_from(COMMANDS), max_size=2))
+        commands = [self.command(data, name) for name in names]
+        ending = self.ending(data, goroutine_id)
+        effects = self.world.done(goroutine_id, ending, tuple(c for c in commands if c is not None))
+        if self.world.committed and isinstance(ending, Parked):
+            self.awaited[goroutine_id] = ending.cases
+        self.note(effects)
+
+    def pass_time(self, data: Any) -> None:
+        self.note(self.world.time(self.world.now_ms + data.draw(st.integers(1, 400))))
 
     # --- programs --------------------------------------------------------------------------------------------------
 
-    def command(self, data: Any, goroutine_id: int, name: str) -> Command | None:
+    def command(self, data: Any, name: str) -> Command | None:
         if name == "go":
             if len(self.world.process.goroutines) + 1 >= GOROUTINE_COUNT_MAX:
                 return None
             return Go(self.next("goroutine"))
         if name == "close":
             channel = data.draw(CHANNELS)
-            return Close(channel) if channel is not None and data.draw(st.integers(0, 4)) == 0 else None
-        return CancelGoroutine(data.draw(st.integers(1, self.ids["goroutine"])))
+            return Close(channel) if channel is not None and data.draw(RARELY) else None
+        return CancelGoroutine(data.draw(st.integers(2, 1 + self.ids["goroutine"])))
 
     def ending(self, data: Any, goroutine_id: int) -> Ending:
-        match data.draw(st.integers(0, 24)):
-            case 0 if goroutine_id != 1 or len(self.seen) > 20:
+        match data.draw(st.sampled_from(ENDINGS)):
+            case "finish" if goroutine_id != 1 or len(self.seen) > 20:
                 return Finished("9")
-            case 1 if goroutine_id in self.world.process.joins:
+            case "fail" if goroutine_id in self.world.process.joins:
                 return Failed("e", data.draw(st.booleans()))
-            case 2:
+            case "err":
                 return Failed("e", False)
-            case 3:
+            case "fault":
                 return Faulted("e")
             case _:
-                size = data.draw(st.integers(0, 12))
-                return Parked(tuple(self.case(data, goroutine_id) for _ in range(min(3, size))))
+                size = data.draw(st.sampled_from([1, 1, 1, 2, 2, 3, 0]))
+                return Parked(tuple(self.case(data, goroutine_id) for _ in range(size)))
 
     def case(self, data: Any, goroutine_id: int) -> Case:
-        match data.draw(st.integers(0, 12)):
-            case 0 | 1 | 2 | 3:
+        match data.draw(st.sampled_from(CASES)):
+            case "recv":
                 return RecvCase(data.draw(CHANNELS))
-            case 4 | 5 | 6 | 7:
+            case "send":
                 channel = data.draw(CHANNELS)
                 return SendCase(channel, self.value(str(goroutine_id), str(channel)))
-            case 8 | 9:
+            case "after":
                 return TimerCase(self.world.now_ms + data.draw(st.integers(-1, 300)))
-            case 10:
+            case "call":
                 return call(self.next("effect"))
-            case 11:
+            case "join":
                 return JoinCase(data.draw(st.integers(1, self.ids["goroutine"])))
+            case "result":
+                return ResultCase("q")
             case _:
-                return data.draw(st.sampled_from([ResultCase("q"), DefaultCase()]))
+                return DefaultCase()
 
     def value(self, sender: str, channel: str) -> str:
         return f"v {channel} {sender} {self.next('value')}"
@@ -261,8 +270,8 @@ class Processes(RuleBasedStateMachine):
 
 TestProcesses = Processes.TestCase
 TestProcesses.settings = settings(
-    max_examples=80,
-    stateful_step_count=50,
+    max_examples=60,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

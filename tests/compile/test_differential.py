@@ -1,0 +1,68 @@
+"""The same program, as written and compiled: results, exceptions with all they hang on, and traces agree.
+
+Programs written for a reason stand in `samples/programs.txt`; random ones come from `compile_grammar` by their seed. To see
+a failure again: `pytest tests/compile/test_differential.py -k 'seed-17'`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from compile_grammar import Grammar
+from compile_harness import Truth, compare, program
+
+SAMPLES = Path(__file__).parent / "samples"
+SEEDS = 80
+PROGRAMS_PER_SEED = 3
+
+
+@dataclass(frozen=True)
+class Sample:
+    name: str
+    scripts: tuple[list[object], ...]
+    source: str
+
+
+def samples() -> list[Sample]:
+    text = (SAMPLES / "programs.txt").read_text(encoding="utf-8")
+    return [_sample(part) for part in text.split("\n== ")[1:]]
+
+
+def _sample(text: str) -> Sample:
+    name, scripts, body = text.split("\n", 2)
+    assert scripts.startswith("scripts "), name
+    lists = "[" + scripts.removeprefix("scripts ").replace("] [", "], [") + "]"
+    whole = body.startswith("module\n")
+    source = body.removeprefix("module\n") if whole else program(body)
+    return Sample(name, tuple(eval(lists, {"Truth": Truth})), source)
+
+
+@pytest.mark.parametrize("sample", samples(), ids=lambda s: s.name)
+def test_a_program_does_the_same_compiled(sample: Sample) -> None:
+    for number, script in enumerate(sample.scripts):
+        compare(sample.source, script, compiled_once=number > 0)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS), ids=lambda s: f"seed-{s}")
+def test_random_programs_do_the_same_compiled(seed: int) -> None:
+    with warnings.catch_warnings():
+        # Random programs compare literals with `is`, and such.
+        warnings.simplefilter("ignore", SyntaxWarning)
+        for number in range(PROGRAMS_PER_SEED):
+            grammar = Grammar(seed * PROGRAMS_PER_SEED + number, depth=1 + seed % 2)
+            source = program(grammar.program())
+            if _is_python(source):
+                compare(source, grammar.script())
+                compare(source, grammar.script(), compiled_once=True)
+
+
+def _is_python(source: str) -> bool:
+    """Some random programs are none: a capture bound twice, a name bound in its own guard."""
+    try:
+        compile(source, "program", "exec")
+    except SyntaxError:
+        return False
+    return True
