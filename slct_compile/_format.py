@@ -12,14 +12,12 @@ import tokenize
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import black
 import libcst as cst
 
 from .ir import ops
 
 LINE_LENGTH = 120
 _INDENT = "    "
-_MODE = black.Mode(line_length=LINE_LENGTH)
 _PLACEHOLDER = "slct: docstring"
 
 
@@ -52,7 +50,9 @@ def definitions_text(nodes: Sequence[cst.BaseStatement], *, depth: int, indent: 
 
 def pretty(text: str) -> str:
     """The text as black would have it."""
-    return black.format_str(text, mode=_MODE)
+    import black  # it takes a while, and most runs have nothing to format
+
+    return black.format_str(text, mode=black.Mode(line_length=LINE_LENGTH))
 
 
 def _has_bare_strings(text: str) -> bool:

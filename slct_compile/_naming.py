@@ -51,8 +51,8 @@ def words_of(node: cst.BaseExpression) -> str:
             return name
         case cst.Attribute(attr=attribute):
             return attribute.value
-        case cst.Call(func=func):
-            return words_of(func)
+        case cst.Call(func=inner) | cst.Await(expression=inner):
+            return words_of(inner)
         case cst.Subscript(value=value):
             return words_of(value)
         case cst.SimpleString():

@@ -28,10 +28,11 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Await:
-    """`target = await operation`. `label` is the author's name for the state after it."""
+    """`target = await operation`. `hint` is what the state after it is called, `label` what the author calls it."""
 
     operation: cst.BaseExpression
     target: str | None
+    hint: str
     place: Place
     label: str | None = None
 

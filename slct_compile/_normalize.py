@@ -20,7 +20,7 @@ from typing import TypeVar
 import libcst as cst
 
 from ._names import Names
-from ._naming import label_in_comment
+from ._naming import label_in_comment, operation_hint
 from ._normal import (
     Await,
     Body,
@@ -171,7 +171,7 @@ class Normalizer:
         """A small statement that suspends."""
         match small:
             case cst.Expr(value=cst.Await(expression=operation)):
-                self.wait(self.flatten(operation), None)
+                self.wait(operation, None)
             case cst.Expr(value=value):
                 residual = self.flatten(value)
                 if not self.names.is_temporary(residual):
@@ -397,7 +397,10 @@ class Normalizer:
     # --- expressions -----------------------------------------------------------------------------------------------
 
     def wait(self, operation: Expression, target: str | None) -> None:
-        self.out.append(Await(operation, target, self.place, self.label))
+        """Append the await of an operation. What it is called goes by the author's words, not by what is left of them."""
+        hint = operation_hint(operation)
+        flat = self.flatten(operation)
+        self.out.append(Await(flat, target, hint, self.place, self.label))
         self.label = None
 
     def keep(self, value: Expression) -> Expression:
@@ -415,7 +418,7 @@ class Normalizer:
         match node:
             case cst.Await(expression=operation):
                 name = self.names.fresh()
-                self.wait(self.flatten(operation), name)
+                self.wait(operation, name)
                 return cst.Name(name, lpar=node.lpar, rpar=node.rpar)
             case cst.BooleanOperation():
                 return self._boolean(node)

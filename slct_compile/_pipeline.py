@@ -7,6 +7,7 @@ what other modules say comes from the index.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import indent
@@ -63,8 +64,13 @@ class ModuleOutput:
         return any(CATALOGUE[d.code][1] is Severity.ERROR for d in self.diagnostics)
 
 
+RECURSION_MAX = 20_000
+"""Trees are walked by recursion: a long chain of `elif`s is a deep tree."""
+
+
 def compile_module(index: Index, info: ModuleInfo, show: str | None = None) -> ModuleOutput:
     """Compile one module. Without durable code it comes out byte for byte; with findings it comes out as it was."""
+    sys.setrecursionlimit(max(RECURSION_MAX, sys.getrecursionlimit()))
     findings = _checks.check_module(index, info)
     module = find_definitions(index, info)
     if module is None:

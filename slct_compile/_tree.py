@@ -86,6 +86,8 @@ def _read_python(
         sources[path] = text
         name, is_package = module_name(path)
         modules.append(read_module(name, path, text, is_package=is_package))
+    except (RecursionError, MemoryError):
+        findings.append(Diagnostic("SLC001", Place(path, 1), "the code is nested too deeply for the parser"))
     except SyntaxError as error:
         sources.setdefault(path, content.decode("utf-8", "replace"))
         findings.append(_syntax_error(path, error))

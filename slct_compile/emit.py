@@ -22,24 +22,8 @@ from .ir import ops
 from .ir.ops import BlockId
 from .lower.states import StateCode
 
-RESERVED = frozenset(
-    {
-        "FUNCTION",
-        "SOURCE",
-        "STATES",
-        "finish",
-        "frame_awaited",
-        "frame_outcome",
-        "frame_receiver",
-        "frame_state",
-        "frame_status",
-        "goto",
-        "let",
-        "resume",
-        "suspend",
-    }
-)
-"""Names of `runtime_client.Frame` itself, which no slot may have. Compared with it by a test."""
+RESERVED = frozenset({"FUNCTION", "SOURCE", "STATES", "finish", "goto", "let", "resume", "suspend"})
+"""Names of `runtime_client.Frame` itself, which no slot may have; so are all that begin with `frame_`. Compared by a test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +72,8 @@ def _slot_name(function: DurableFunction, name: str, taken: set[str]) -> str:
     if is_private(name):
         owner = function.class_name.rpartition(".")[2].lstrip("_")
         slot = f"_{owner}{name}" if owner else f"local{name}"
+    if slot.startswith("frame_"):
+        slot = f"_{slot}"
     while slot in RESERVED or (slot != name and slot in taken) or slot.startswith(f"{function.prefix}_"):
         slot += "_"
     return slot

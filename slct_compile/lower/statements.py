@@ -106,6 +106,9 @@ class _Lowering:
             self.statement(statement, context)
 
     def statement(self, statement: Normal, context: Context) -> None:
+        block = self.current
+        if not block.statements and block.hint.startswith("After") and not isinstance(statement, Comment):
+            block.line = statement.place.line  # of what it does, not of what it comes after
         match statement:
             case Keep(node):
                 self.current.statements.append(rewrite_jumps(node, context, self._result_for(context)))
@@ -145,8 +148,7 @@ class _Lowering:
         self.end(departure.terminator)
 
     def _await(self, statement: Await, context: Context) -> None:
-        hint = _naming.operation_hint(statement.operation)
-        resumed = self.block(hint, statement.place.line, context)
+        resumed = self.block(statement.hint, statement.place.line, context)
         resumed.resumes = True
         resumed.label = statement.label or _naming.operation_label(statement.operation)
         self.end(Suspend(_naming.without_label(statement.operation), resumed.id))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from runtime_client._frame import Frame, FrameStatus, Outcome
 from runtime_client._operations import Operation
 from runtime_client._trampoline import Stack, run_to_suspension

@@ -15,7 +15,7 @@ from compile_grammar import Grammar
 from compile_harness import Truth, compare, program
 
 SAMPLES = Path(__file__).parent / "samples"
-SEEDS = 80
+SEEDS = 60
 PROGRAMS_PER_SEED = 3
 
 

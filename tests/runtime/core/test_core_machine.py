@@ -1,17 +1,20 @@
 """Random processes: whatever they do, values are received exactly once and in order, and storage changes nothing.
 
-The programs come from a small grammar: each transition asks for a few things and ends somehow. `World` checks every step
+The programs come from a small grammar, by a seed: each transition asks for a few things and ends somehow. `World` checks every step
 for its invariants, for purity and for surviving storage; this machine checks what the outside may rely on.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from random import Random
+from typing import TypeVar
 
+import pytest
 from core_world import World, call, stored
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from slct_runtime.core.commands import (
     CallCase,
@@ -38,15 +41,16 @@ from slct_runtime.core.commands import (
 from slct_runtime.core.effects import CancelEffect, Effect, RequestEffect, RunGoroutine
 from slct_runtime.core.events import RetryRequested, TerminateRequested
 
-DECLARED = {"a": 0, "b": 1, "c": 2}
-CHANNELS = st.sampled_from(["a", "b", "b", "c", "#1", "#2", None])
-ENDINGS = ["park"] * 20 + ["finish", "fail", "err", "fault"]
-CASES = ["send"] * 5 + ["recv"] * 4 + ["after"] * 2 + ["call", "join", "result", "default"]
-COMMANDS = ["go"] * 6 + ["close", "cancel"]
-ARRIVALS = ["message"] * 8 + ["effect"] * 3 + ["child", "retry", "close", "cancel", "terminate"]
+DECLARED = ("a", "b", "c")
+CHANNELS = ["a", "a", "b", "b", "b", "c", "#1", "#2", None]
+ENDINGS = ["park"] * 30 + ["finish", "fail", "err", "fault"]
+CASES = ["send"] * 5 + ["recv"] * 4 + ["after"] * 4 + ["call", "join", "result", "default"]
+COMMANDS = ["go"] * 6 + ["nothing"] * 6 + ["close", "cancel"]
+ARRIVALS = ["message"] * 6 + ["effect"] * 3 + ["retry"] * 3 + ["child", "close", "cancel", "terminate"]
 OUTCOMES: list[dict[str, str]] = [{"result": "r"}, {"error": "e"}, {}]
-RARELY = st.sampled_from([False] * 7 + [True])
+RARELY = [False] * 7 + [True]
 GOROUTINE_COUNT_MAX = 6
+T = TypeVar("T")
 K = ResumptionKind
 FITTING: dict[type, set[ResumptionKind]] = {
     RecvCase: {K.VALUE, K.CLOSED},
@@ -63,7 +67,8 @@ FITTING: dict[type, set[ResumptionKind]] = {
 class Processes(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(**DECLARED)
+        self.random = Random(0)
+        self.world = World(a=0, b=1, c=2)
         self.resumption: Resumption | None = None
         self.awaited: dict[int, tuple[Case, ...]] = {}
         self.seen: list[tuple[str, str, int]] = []  # channel, sender, number: in the order received
@@ -74,51 +79,53 @@ class Processes(RuleBasedStateMachine):
 
     # --- what happens ----------------------------------------------------------------------------------------------
 
-    @initialize(made=st.integers(0, 2))
-    def start(self, made: int) -> None:
-        """Main starts four others and makes two channels."""
+    @initialize(seed=st.integers(0, 2**32), made=st.integers(0, 2))
+    def start(self, seed: int, made: int) -> None:
+        """Main starts four others and makes two channels. What they do follows from the seed."""
+        self.random = Random(seed)
         self.note(self.world.start())
         self.awaited[1] = (TimerCase(0),)
         others = tuple(Go(self.next("goroutine")) for _ in range(4))
         self.note(self.world.park(1, *self.awaited[1], do=(MakeChannel("#1", 0), MakeChannel("#2", made), *others)))
 
-    @rule(data=st.data(), count=st.integers(3, 12))
-    def transitions(self, data: Any, count: int) -> None:
-        for _ in range(count):
-            if self.world.process.running is None:
-                self.pass_time(data)
+    @rule()
+    def transitions(self) -> None:
+        for _ in range(30):
+            if self.world.process.running is not None:
+                self.transition(self.world.process.running)
+            elif self.pick([True, False]):
+                self.pass_time()
             else:
-                self.transition(data, self.world.process.running)
+                self.arrival()
 
-    @rule(data=st.data())
-    def arrival(self, data: Any) -> None:
-        match data.draw(st.sampled_from(ARRIVALS)):
+    @rule()
+    def arrival(self) -> None:
+        match self.pick(ARRIVALS):
             case "message":
-                self.message(data.draw(st.sampled_from(list(DECLARED))))
+                self.message(self.pick(DECLARED))
             case "effect":
-                effect_id = data.draw(st.sampled_from(sorted(self.requested) or [99]))
+                effect_id = self.pick(sorted(self.requested) or [99])
                 self.requested.discard(effect_id)
-                self.note(self.world.effect_done(effect_id, **data.draw(st.sampled_from(OUTCOMES))))
+                self.note(self.world.effect_done(effect_id, **self.pick(OUTCOMES)))
             case "child":
                 self.note(self.world.child_done("q", "r"))
             case "retry":
                 self.note(self.world.apply(RetryRequested(self.world.now_ms)))
-            case "close" if data.draw(RARELY):
-                self.note(self.world.close(data.draw(st.sampled_from(list(DECLARED)))))
-            case "cancel" if data.draw(RARELY):
+            case "close" if self.pick(RARELY):
+                self.note(self.world.close(self.pick(DECLARED)))
+            case "cancel" if self.pick(RARELY):
                 self.note(self.world.cancel())
-            case "terminate" if data.draw(RARELY):
+            case "terminate" if len(self.seen) > 5 and self.pick(RARELY):
                 self.note(self.world.apply(TerminateRequested(self.world.now_ms)))
             case _:
                 pass
 
-    @rule()
-    def lose(self) -> None:
-        self.note(self.world.lose(self.world.process.running or 1))
-
-    @rule()
-    def restart(self) -> None:
-        """The runtime is killed, and another takes up what was stored."""
+    @rule(is_worker=st.booleans())
+    def death(self, is_worker: bool) -> None:
+        """A worker dies; or the runtime does, and another takes up what was stored."""
+        if is_worker:
+            self.note(self.world.lose(self.world.process.running or 1))
+            return
         if self.lives:
             self.world.process = stored(self.world.process, self.world.inbox)
         self.note(self.world.time(self.world.now_ms))
@@ -129,57 +136,58 @@ class Processes(RuleBasedStateMachine):
             self.sent.add(payload)
         self.note(self.world.message(channel, payload))
 
-    def transition(self, data: Any, goroutine_id: int) -> None:
-        names = data.draw(st.lists(st.sampled_from(COMMANDS), max_size=2))
-        commands = [self.command(data, name) for name in names]
-        ending = self.ending(data, goroutine_id)
+    def transition(self, goroutine_id: int) -> None:
+        names = [self.pick(COMMANDS) for _ in range(self.between(0, 2))]
+        commands = [self.command(name) for name in names]
+        ending = self.ending(goroutine_id)
         effects = self.world.done(goroutine_id, ending, tuple(c for c in commands if c is not None))
         if self.world.committed and isinstance(ending, Parked):
             self.awaited[goroutine_id] = ending.cases
         self.note(effects)
 
-    def pass_time(self, data: Any) -> None:
-        self.note(self.world.time(self.world.now_ms + data.draw(st.integers(1, 400))))
+    def pass_time(self) -> None:
+        self.note(self.world.time(self.world.now_ms + self.between(1, 400)))
 
     # --- programs --------------------------------------------------------------------------------------------------
 
-    def command(self, data: Any, name: str) -> Command | None:
-        if name == "go":
-            if len(self.world.process.goroutines) + 1 >= GOROUTINE_COUNT_MAX:
+    def command(self, name: str) -> Command | None:
+        match name:
+            case "go" if len(self.world.process.goroutines) + 1 < GOROUTINE_COUNT_MAX:
+                return Go(self.next("goroutine"))
+            case "close" if self.pick(RARELY):
+                return Close(self.pick([*DECLARED, "#1", "#2"]))
+            case "cancel":
+                return CancelGoroutine(self.between(2, 1 + self.ids["goroutine"]))
+            case _:
                 return None
-            return Go(self.next("goroutine"))
-        if name == "close":
-            channel = data.draw(CHANNELS)
-            return Close(channel) if channel is not None and data.draw(RARELY) else None
-        return CancelGoroutine(data.draw(st.integers(2, 1 + self.ids["goroutine"])))
 
-    def ending(self, data: Any, goroutine_id: int) -> Ending:
-        match data.draw(st.sampled_from(ENDINGS)):
+    def ending(self, goroutine_id: int) -> Ending:
+        match self.pick(ENDINGS):
             case "finish" if goroutine_id != 1 or len(self.seen) > 20:
                 return Finished("9")
             case "fail" if goroutine_id in self.world.process.joins:
-                return Failed("e", data.draw(st.booleans()))
+                return Failed("e", self.pick([True, False]))
             case "err":
                 return Failed("e", False)
             case "fault":
                 return Faulted("e")
             case _:
-                size = data.draw(st.sampled_from([1, 1, 1, 2, 2, 3, 0]))
-                return Parked(tuple(self.case(data, goroutine_id) for _ in range(size)))
+                size = self.pick([1, 1, 1, 2, 2, 3, 0])
+                return Parked(tuple(self.case(goroutine_id) for _ in range(size)))
 
-    def case(self, data: Any, goroutine_id: int) -> Case:
-        match data.draw(st.sampled_from(CASES)):
+    def case(self, goroutine_id: int) -> Case:
+        match self.pick(CASES):
             case "recv":
-                return RecvCase(data.draw(CHANNELS))
+                return RecvCase(self.pick(CHANNELS))
             case "send":
-                channel = data.draw(CHANNELS)
+                channel = self.pick(CHANNELS)
                 return SendCase(channel, self.value(str(goroutine_id), str(channel)))
             case "after":
-                return TimerCase(self.world.now_ms + data.draw(st.integers(-1, 300)))
+                return TimerCase(self.world.now_ms + self.between(-1, 300))
             case "call":
                 return call(self.next("effect"))
             case "join":
-                return JoinCase(data.draw(st.integers(1, self.ids["goroutine"])))
+                return JoinCase(self.between(1, self.ids["goroutine"]))
             case "result":
                 return ResultCase("q")
             case _:
@@ -191,6 +199,12 @@ class Processes(RuleBasedStateMachine):
     def next(self, what: str) -> int:
         self.ids[what] += 1
         return self.ids[what]
+
+    def pick(self, options: Sequence[T]) -> T:
+        return self.random.choice(options)
+
+    def between(self, first: int, last: int) -> int:
+        return self.random.randint(first, last)
 
     # --- what is known ---------------------------------------------------------------------------------------------
 
@@ -209,6 +223,8 @@ class Processes(RuleBasedStateMachine):
                     self.woken(goroutine_id, resumption)
                 case _:
                     pass
+        self.what_was_sent_was_received_or_is_still_there()
+        self.somebody_runs_or_something_may_come()
 
     def woken(self, goroutine_id: int, resumption: Resumption) -> None:
         """A goroutine runs; again with the same if its last try was lost or a fault."""
@@ -244,7 +260,6 @@ class Processes(RuleBasedStateMachine):
         resumptions = [g.resumption for g in self.world.process.goroutines.values()]
         return {r.payload for r in resumptions if r is not None and r.payload is not None and r.kind is K.VALUE}
 
-    @invariant()
     def what_was_sent_was_received_or_is_still_there(self) -> None:
         received = {f"v {channel} {sender} {number}" for channel, sender, number in self.seen}
         assert not received & self.withdrawn, "rule 10: a send that lost was received"
@@ -255,7 +270,6 @@ class Processes(RuleBasedStateMachine):
         assert not received & set(queued), "rule 9: received, and still there"
         assert self.sent <= received | set(queued) | self.values_at_hand(), "rule 9: a value was lost"
 
-    @invariant()
     def somebody_runs_or_something_may_come(self) -> None:
         process = self.world.process
         if process.status.value == "running" and process.running is None:
@@ -269,9 +283,13 @@ class Processes(RuleBasedStateMachine):
 
 
 TestProcesses = Processes.TestCase
-TestProcesses.settings = settings(
-    max_examples=60,
-    stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+TestProcesses.settings = settings(max_examples=40, stateful_step_count=8, deadline=None)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_process_by_its_seed(seed: int) -> None:
+    processes = Processes()
+    processes.start(seed, seed % 3)
+    for _ in range(6):
+        processes.transitions()
+        processes.death(is_worker=processes.pick([True, False]))
