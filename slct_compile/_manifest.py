@@ -166,12 +166,13 @@ def _capacity(call: ast.Call) -> int | str:
 
 
 def _function(info: ModuleInfo, one: Compiled) -> dict[str, Any]:
+    awaited = _Awaited(one.states).operations
     return {
         "source": info.path,
         "line": one.function.parsed.lineno,
         "parameters": _parameters(one),
         "slots": {slot: one.types.get(name) for name, slot in one.slots.items()},
-        "states": {one.names[s.block.id]: _state(one, s) for s in one.states},
+        "states": {one.names[s.block.id]: _state(one, s, awaited.get(s.block.id)) for s in one.states},
     }
 
 
@@ -197,7 +198,7 @@ def _parameter(argument: ast.arg, kind: str, required: bool) -> dict[str, Any]:
     return {"name": argument.arg, "kind": kind, "required": required, "type": annotation}
 
 
-def _state(one: Compiled, state: StateCode) -> dict[str, Any]:
+def _state(one: Compiled, state: StateCode, operation: cst.BaseExpression | None) -> dict[str, Any]:
     live = list(one.live(state)) if state.block.resumes else None
     described: dict[str, Any] = {
         "line": state.block.line,
@@ -205,7 +206,6 @@ def _state(one: Compiled, state: StateCode) -> dict[str, Any]:
         "parks": state.block.resumes,
         "live": live,
     }
-    operation = _awaited(one, state)
     if operation is not None:
         described["awaits"] = _text(operation)
         described["cases"] = _cases(operation)
@@ -219,25 +219,18 @@ def fingerprint(state: StateCode) -> str:
     return hashlib.sha256(f"{state.block.hint}\n{text}".encode()).hexdigest()[:16]
 
 
-def _awaited(one: Compiled, state: StateCode) -> cst.BaseExpression | None:
-    """The operation whose outcome a state takes."""
-    for other in one.states:
-        found = _Suspensions(state.block.id)
-        ops.as_module(other.code).visit(found)
-        if found.operation is not None:
-            return found.operation
-    return None
+class _Awaited(cst.CSTVisitor):
+    """The operation whose outcome a state takes, by the state's block."""
 
-
-class _Suspensions(cst.CSTVisitor):
-    def __init__(self, then: int) -> None:
-        self.then = then
-        self.operation: cst.BaseExpression | None = None
+    def __init__(self, states: Sequence[StateCode]) -> None:
+        self.operations: dict[int, cst.BaseExpression] = {}
+        for state in states:
+            ops.as_module(state.code).visit(self)
 
     def visit_Expr(self, node: cst.Expr) -> None:
         arguments = ops.marker_arguments(node, ops.SUSPEND_MARKER)
-        if arguments is not None and _text(arguments[0]) == str(self.then):
-            self.operation = arguments[1]
+        if arguments is not None:
+            self.operations.setdefault(int(_text(arguments[0])), arguments[1])
 
 
 def _cases(operation: cst.BaseExpression) -> list[str]:

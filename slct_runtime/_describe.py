@@ -46,7 +46,8 @@ def describe(loaded: LoadedProcess) -> ProcessDescription:
         effects=tuple(_effect(effect) for effect in loaded.effects if effect.effect_id > 0),
         result=row.result,
         error="" if row.error is None else error_text(row.error),
-        unreceived_count=core.unreceived_count or sum(c.message_count for c in core.channels.values()) + waiting.total(),
+        unreceived_count=core.unreceived_count
+        or sum(c.message_count for c in core.channels.values()) + waiting.total(),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-ORDERS = '''
+ORDERS = """
 from dataclasses import dataclass
 from datetime import timedelta
 from runtime_client import Channel, Process, after, call, recv, select
@@ -28,9 +28,9 @@ class Order(Process):
                 case ("late", _):
                     return "cancelled"
         return Receipt(await call(charge, total))
-'''
+"""
 
-TESTS = '''
+TESTS = """
 from datetime import timedelta
 import pytest
 from orders import Order, Receipt
@@ -53,7 +53,7 @@ async def test_direct(sim):
     ref = await sim.start(Order, 1)
     await ref.send(Order.payments, 1)
     assert (await ref.result()).text == "real 1"
-'''
+"""
 
 
 def test_both_modes_run_and_values_keep_the_tests_own_classes(pytester: pytest.Pytester) -> None:
@@ -91,5 +91,3 @@ def test_a_process_that_waits_says_what_for(pytester: pytest.Pytester) -> None:
     outcome = pytester.runpytest_subprocess()
     outcome.assert_outcomes(failed=1)
     outcome.stdout.fnmatch_lines(["*process 'w-1' is running and waits for goroutine 1: recv(c)*"])
-
-

@@ -283,7 +283,9 @@ def test_output_goes_on_at_its_offset_in_the_next_runtime() -> None:
                         break
         async with running(disk) as (_, client, _):
             await client.get("s").terminate()
-            said = [(e.offset, client.codec.decode(e.payload)) async for e in client.get("s").watch() if e.kind == "output"]
+            said = [
+                (e.offset, client.codec.decode(e.payload)) async for e in client.get("s").watch() if e.kind == "output"
+            ]
             assert said == [(0, "a"), (1, "b")]
 
     asyncio.run(scene())
