@@ -47,7 +47,6 @@ def sim(request: pytest.FixtureRequest) -> Simulation:
     return Simulation(compiled=getattr(request, "param", "direct") == "compiled", crash=crash)
 
 
-
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run an `async def` test that uses `sim`, if no plugin for asynchronous tests has taken it."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj) or "sim" not in pyfuncitem.fixturenames:
