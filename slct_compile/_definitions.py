@@ -124,7 +124,8 @@ def _describe(
     used = taken.setdefault(class_name, set(members))
     prefix = camel(found.node.name) or "Function"
     wanted, number = prefix, 1
-    while f"{prefix}Frame" in used or any(m.startswith(f"{prefix}_") for m in used):
+    own = function_names(found.node)
+    while f"{prefix}Frame" in used | own.mentioned or any(m.startswith(f"{prefix}_") for m in used):
         number += 1
         prefix = f"{wanted}{number}"
     used.add(f"{prefix}Frame")
@@ -133,7 +134,7 @@ def _describe(
         qualname=found.qualname,
         node=node,
         parsed=found.node,
-        own=function_names(found.node),
+        own=own,
         frame_class=f"{prefix}Frame",
         prefix=prefix,
         class_members=frozenset(members),

@@ -140,6 +140,7 @@ class Index:
     def __init__(self, modules: Sequence[ModuleInfo]) -> None:
         self.modules = {m.name: m for m in modules}
         self._kinds: dict[tuple[str, str], bool] = {}
+        self._durable_classes: set[tuple[str, str]] | None = None
 
     def resolve(self, module: str, dotted: str) -> Found:
         """What `dotted`, written in `module`, means."""
@@ -227,7 +228,10 @@ class Index:
 
     def durable_classes(self) -> set[tuple[str, str]]:
         """Classes whose `async def`s are durable: process classes and what they derive from (detail D12)."""
-        return {(a.module, a.qualname) for c in self.process_classes() for a in self.ancestors(c)}
+        if self._durable_classes is None:
+            every = (a for c in self.process_classes() for a in self.ancestors(c))
+            self._durable_classes = {(a.module, a.qualname) for a in every}
+        return self._durable_classes
 
     def has_entry(self, info: ClassInfo) -> bool:
         """Whether a process class is a definition: it has `main`, or states written by hand, own or inherited."""

@@ -624,8 +624,24 @@ class Normalizer:
                 return cst.Name(truth)
             case cst.BooleanOperation():
                 return node.with_changes(left=parenthesized(self.test(node.left)))
+            case cst.IfExp() if self.suspensions.contains(node.body) or self.suspensions.contains(node.orelse):
+                return self._ternary_test(node)
             case _:
                 return self.flatten(node)
+
+    def _ternary_test(self, node: cst.IfExp) -> Expression:
+        """A ternary of which only the truth is wanted: it is taken in each branch, not once more after it."""
+        test = self.test(node.test)
+        truth = self.names.fresh()
+        place = self.place
+        bodies = []
+        for branch in (node.body, node.orelse):
+            outer, self.out = self.out, []
+            self._boolean_into(branch, None, truth)
+            self.out, inner = outer, self.out
+            bodies.append(tuple(inner))
+        self.out.append(If(test, bodies[0], bodies[1], place))
+        return cst.Name(truth)
 
 
 _JUMPS = (cst.Return, cst.Break, cst.Continue, cst.Raise)

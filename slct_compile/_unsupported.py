@@ -244,13 +244,25 @@ def _moved_code(index: Index, info: ModuleInfo, function: DurableFunction) -> It
             yield "SLC101", node, "__class__ outside a method", "name the class"
         elif name == "super" and isinstance(node, ast.Name):
             yield "SLC101", node, "super() in a function without self", "name the class"
-        elif is_private(name) and name not in function.own.locals:
+        private = [n for n in (name, *_keywords(node)) if is_private(n)]
+        if private and name not in function.own.locals:
             yield (
                 "SLC101",
                 node,
-                f"the private name {name} would change its meaning in the frame class",
+                f"the private name {private[0]} would change its meaning in the frame class",
                 "use a name with one leading underscore",
             )
+
+
+def _keywords(node: ast.AST) -> list[str]:
+    """Names that a call or class pattern gives as keywords: a class around them would mangle those, too."""
+    match node:
+        case ast.Call(keywords=keywords):
+            return [k.arg for k in keywords if k.arg is not None]
+        case ast.MatchClass(kwd_attrs=names):
+            return names
+        case _:
+            return []
 
 
 _PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod", "abstractmethod", "override", "final", "overload"})

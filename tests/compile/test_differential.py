@@ -1,11 +1,12 @@
 """The same program, as written and compiled: results, exceptions with all they hang on, and traces agree.
 
 Programs written for a reason stand in `samples/programs.txt`; random ones come from `compile_grammar` by their seed. To see
-a failure again: `pytest tests/compile/test_differential.py -k 'seed-17'`.
+a failure again: `pytest tests/compile/test_differential.py -k 'seed-17'`. `SLCT_COMPILE_SEEDS=2000` runs more of them.
 """
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from compile_grammar import Grammar
 from compile_harness import Truth, compare, program
 
 SAMPLES = Path(__file__).parent / "samples"
-SEEDS = 60
+SEEDS = int(os.environ.get("SLCT_COMPILE_SEEDS", "60"))
 PROGRAMS_PER_SEED = 3
 
 

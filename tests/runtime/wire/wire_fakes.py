@@ -95,9 +95,13 @@ class FakeRuntime(RuntimeApi):
         self.events: asyncio.Queue[WatchEvent | None] = asyncio.Queue()
         self.watchers_count = 0
         self.changed = asyncio.Condition()
+        self._telling: set[asyncio.Future[None]] = set()
 
     def note(self, *request: Any) -> None:
         self.asked.append(request)
+        telling = asyncio.ensure_future(self._tell())  # whoever waits for a request to arrive looks again
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
         if self.refusal is not None:
             raise self.refusal
 
