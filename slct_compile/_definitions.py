@@ -82,8 +82,13 @@ class ParsedModule:
         return Place(self.info.path, found.start.line, found.start.column, found.end.line, found.end.column)
 
 
-def find_definitions(index: Index, info: ModuleInfo) -> ParsedModule | None:
-    """Parse a module for good and find its durable functions; None if it has none."""
+def find_definitions(
+    index: Index, info: ModuleInfo, prefixes: Mapping[str, str] | None = None
+) -> ParsedModule | None:
+    """Parse a module for good and find its durable functions; None if it has none.
+
+    `prefixes`: what the states of a function are known to begin with, by its qualified name.
+    """
     durable = durable_functions(index, info)
     if not durable:
         return None
@@ -91,11 +96,12 @@ def find_definitions(index: Index, info: ModuleInfo) -> ParsedModule | None:
     positions = wrapper.resolve(PositionProvider)
     functions: list[DurableFunction] = []
     taken: dict[str, set[str]] = {}
+    known = {f.qualname: (prefixes or {}).get(f.qualname) for f in durable.values()}
     for node in _function_nodes(wrapper.module.body):
         start = positions[node].start
         found = durable.get((start.line, _byte_column(info.source, start.line, start.column)))
         if found is not None:
-            functions.append(_describe(info, node, found, taken))
+            functions.append(_describe(info, node, found, taken, known))
     return ParsedModule(info, wrapper.module, positions, tuple(functions))
 
 
@@ -115,19 +121,20 @@ def _function_nodes(body: object) -> Iterator[cst.FunctionDef]:
 
 
 def _describe(
-    info: ModuleInfo, node: cst.FunctionDef, found: DurableName, taken: dict[str, set[str]]
+    info: ModuleInfo,
+    node: cst.FunctionDef,
+    found: DurableName,
+    taken: dict[str, set[str]],
+    known: Mapping[str, str | None],
 ) -> DurableFunction:
     class_name = found.qualname.rpartition(".")[0]
     kind = _kind(found.kind)
     members = _members(info, class_name)
     methods = _method_names(info, class_name)
     used = taken.setdefault(class_name, set(members))
-    prefix = camel(found.node.name) or "Function"
-    wanted, number = prefix, 1
     own = function_names(found.node)
-    while f"{prefix}Frame" in used | own.mentioned or any(m.startswith(f"{prefix}_") for m in used):
-        number += 1
-        prefix = f"{wanted}{number}"
+    others = {f"{p}Frame" for q, p in known.items() if p and q != found.qualname and q.rpartition(".")[0] == class_name}
+    prefix = _prefix(found, known.get(found.qualname), used, others | own.mentioned)
     used.add(f"{prefix}Frame")
     return DurableFunction(
         kind=kind,
@@ -141,6 +148,18 @@ def _describe(
         methods=frozenset(methods),
         is_classmethod=found.kind == "class",
     )
+
+
+def _prefix(found: DurableName, known: str | None, used: set[str], others: set[str] | frozenset[str]) -> str:
+    """What the names of the states and of the frame begin with: as ever, or the first that meets no other name."""
+    if known is not None and f"{known}Frame" not in used | others:
+        return known
+    wanted = camel(found.node.name) or "Function"
+    prefix, number = wanted, 1
+    while f"{prefix}Frame" in used | others or any(m.startswith(f"{prefix}_") for m in used):
+        number += 1
+        prefix = f"{wanted}{number}"
+    return prefix
 
 
 def _kind(kind: str) -> Kind:

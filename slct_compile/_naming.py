@@ -1,35 +1,14 @@
-"""State names (compiler.md, "State names and the lock").
-
-In this order: the author's label, or what is derived from the awaited operation or the construct. A name that is taken
-gets a number, in the order of the text. A separate pass over a finished graph, so that a lock can come between.
-"""
+"""Words for names: what a state is called after the awaited operation or the construct, and what the author calls it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import libcst as cst
 
-from .ir.ops import Block, BlockId
 
 _LABEL = re.compile(r"#\s*slct:\s*state=([A-Za-z_][A-Za-z0-9_]*)\s*$")
-
-
-def name_states(prefix: str, blocks: Iterable[Block], taken: Iterable[str] = ()) -> dict[BlockId, str]:
-    """A name per block that begins a state. Labels are given first: a derived name gives way to them."""
-    used = set(taken)
-    names: dict[BlockId, str] = {}
-    ordered = list(blocks)
-    for block in sorted(ordered, key=lambda b: b.label is None):
-        wanted = f"{prefix}_{block.label or block.hint}"
-        name, number = wanted, 1
-        while name in used:
-            number += 1
-            name = f"{wanted}{number}"
-        used.add(name)
-        names[block.id] = name
-    return {block.id: names[block.id] for block in ordered}
 
 
 def camel(words: str) -> str:

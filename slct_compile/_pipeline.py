@@ -23,14 +23,16 @@ from ._definitions import (
     make_names,
     stable_globals,
 )
+from ._fingerprints import fingerprints
 from ._format import Replacement, definitions_text, splice
 from ._imports import Imports, choose_imports
 from ._index import Index, ModuleInfo
+from ._lock import Lock, LockedFunction
 from ._names import Names
-from ._naming import name_states
 from ._normal import Body
 from ._normalize import Normalizer, Unsupported
 from ._scopes import rebound_handler_names
+from ._stable_names import name_states
 from ._suspension import Suspensions
 from ._unsupported import refuse
 from .analysis.liveness import lay_out
@@ -68,11 +70,12 @@ RECURSION_MAX = 20_000
 """Trees are walked by recursion: a long chain of `elif`s is a deep tree."""
 
 
-def compile_module(index: Index, info: ModuleInfo, show: str | None = None) -> ModuleOutput:
+def compile_module(index: Index, info: ModuleInfo, show: str | None = None, lock: Lock | None = None) -> ModuleOutput:
     """Compile one module. Without durable code it comes out byte for byte; with findings it comes out as it was."""
     sys.setrecursionlimit(max(RECURSION_MAX, sys.getrecursionlimit()))
     findings = _checks.check_module(index, info)
-    module = find_definitions(index, info)
+    lock = lock or Lock()
+    module = find_definitions(index, info, lock.prefixes(info.name))
     if module is None:
         return ModuleOutput(info, info.source, diagnostics=tuple(sorted_diagnostics(findings)))
     trace = Trace(show)
@@ -86,7 +89,9 @@ def compile_module(index: Index, info: ModuleInfo, show: str | None = None) -> M
         if refused:
             continue
         try:
-            compiled.append(compile_function(module, function, make_names(module, function, stable), imports, trace))
+            names = make_names(module, function, stable)
+            locked = lock.function(info.name, function.qualname)
+            compiled.append(compile_function(module, function, names, imports, trace, locked))
         except Unsupported as error:
             findings.append(error.diagnostic)
     diagnostics = tuple(sorted_diagnostics(findings))
@@ -114,7 +119,12 @@ class Trace:
 
 
 def compile_function(
-    module: ParsedModule, function: DurableFunction, names: Names, imports: Imports, trace: Trace
+    module: ParsedModule,
+    function: DurableFunction,
+    names: Names,
+    imports: Imports,
+    trace: Trace,
+    locked: LockedFunction | None = None,
 ) -> Compiled:
     """The passes over one function, up to what is emitted.
 
@@ -143,14 +153,15 @@ def compile_function(
     trace.function("states", function, lambda: show_states(states, layout.live))
     if checked:
         check_states(states, layout, function.own.mentioned, names.temporaries)
-    state_names = name_states(function.prefix, (s.block for s in states), function.class_members)
+    known = fingerprints(graph, states, function.parsed, names.temporaries, function.own.locals)
+    state_names = name_states(function, module.info.path, [s.block for s in states], known, locked)
     if checked:
         check_names(state_names, function.class_members)
     trace.function("names", function, lambda: "".join(f"{i} {n}\n" for i, n in state_names.items()))
     slots = assign_slots(function, names, layout)
     frame = "f" if "f" not in names.taken else names.reserve("frame")
     types = _annotations(function)
-    return Compiled(function, tuple(states), state_names, layout, slots, types, rebound, frame)
+    return Compiled(function, tuple(states), state_names, layout, slots, types, rebound, frame, known)
 
 
 def normalise(module: ParsedModule, function: DurableFunction, names: Names, imports: Imports) -> Body:

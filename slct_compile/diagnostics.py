@@ -67,6 +67,8 @@ CATALOGUE: dict[str, tuple[str, Severity]] = {
     "SLC303": ("await-of-non-durable", Severity.ERROR),
     "SLC402": ("asyncio-in-durable-code", Severity.ERROR),
     "SLC403": ("mutable-default", Severity.ERROR),
+    "SLC503": ("ambiguous-state", Severity.ERROR),
+    "SLC504": ("state-name-taken", Severity.ERROR),
 }
 """Code to name and severity."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ._definitions import DurableFunction, Kind
+from ._fingerprints import Fingerprint
 from ._index import ModuleInfo
 from ._names import Names
 from ._scopes import bound_names
@@ -47,6 +48,7 @@ class Compiled:
     types: Mapping[str, str]
     rebound: frozenset[str]
     frame: str
+    fingerprints: Mapping[BlockId, Fingerprint]
 
     def live(self, state: StateCode) -> tuple[str, ...]:
         """The slots that live into a state, in the order of the frame."""

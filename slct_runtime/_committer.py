@@ -96,7 +96,10 @@ class Committer:
     def _release(self, resident: Resident, releases: list[Release]) -> None:
         resident.in_commit = False
         for release in releases:
-            release.durable()
+            try:
+                release.durable()
+            except Exception:  # a fault of one must not stop the writing for all
+                _log.exception("process %r: what waited for a commit failed", resident.process_id)
 
     def _refuse(self, resident: Resident, releases: list[Release], error: ApiError) -> None:
         """Nothing of it was stored: whoever waits is told, here and in what came after."""

@@ -108,7 +108,9 @@ class Engine(Answers):
         """Activate every process that is ready, has something in its inbox, or has effects."""
         after = ""
         while page := await self.read(self.store.runnable, after, self.settings.recovery_page):
-            await asyncio.gather(*(self.activate(process_id) for process_id in page))
+            for outcome in await asyncio.gather(*map(self.activate, page), return_exceptions=True):
+                if isinstance(outcome, ApiError):  # one that cannot be read must not keep the others from running
+                    _log.error("%s", outcome)
             after = page[-1]
 
     async def close(self) -> None:
@@ -183,8 +185,14 @@ class Engine(Answers):
                 asyncio.get_running_loop().call_soon(lambda: self.spawn(self._load_wanted()))
         for process_id, future in wanted.items():
             self._wanted.pop(process_id, None)
-            found = loaded.get(process_id)
-            future.set_result(self.residents.get(process_id) or (self._restore(found) if found else None))
+            try:
+                future.set_result(self._found(process_id, loaded.get(process_id)))
+            except Exception as error:
+                future.set_exception(_unreadable(process_id, error))
+        future_errors_seen(wanted.values())
+
+    def _found(self, process_id: str, loaded: LoadedProcess | None) -> Resident | None:
+        return self.residents.get(process_id) or (self._restore(loaded) if loaded is not None else None)
 
     def _restore(self, loaded: LoadedProcess) -> Resident:
         """Row and inbox to a process in memory: the core as saved, then everything that arrived since, in order."""
@@ -692,6 +700,16 @@ def future_errors_seen(futures: Iterable[asyncio.Future[Any]]) -> None:
     for future in futures:
         if future.done() and not future.cancelled():
             future.exception()
+
+
+def _unreadable(process_id: str, error: Exception) -> ApiError:
+    _log.error("process %r cannot be read from the store", process_id, exc_info=error)
+    return ApiError(
+        ErrorCode.INTERNAL,
+        f"process {process_id!r} cannot be read from the store: {type(error).__name__}: {error}",
+        "it was perhaps written by a newer slct; it stays as it is",
+        {"process_id": process_id},
+    )
 
 
 def default_chance() -> float:

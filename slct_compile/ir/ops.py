@@ -113,6 +113,7 @@ class Block:
     """Straight-line statements and one terminator.
 
     hint: what a state that begins here is called after (`While`, `RecvOrders`).
+    column: where the statement begins, with `line`; only for one that resumes.
     label: the name that the author gave it, which wins.
     resumes: whether it begins by taking the outcome of a suspension.
     """
@@ -122,6 +123,7 @@ class Block:
     line: int
     region: Region
     resumes: bool = False
+    column: int = 0
     label: str | None = None
     statements: list[cst.BaseStatement] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)

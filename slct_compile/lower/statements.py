@@ -149,7 +149,7 @@ class _Lowering:
 
     def _await(self, statement: Await, context: Context) -> None:
         resumed = self.block(statement.hint, statement.place.line, context)
-        resumed.resumes = True
+        resumed.resumes, resumed.column = True, statement.place.column
         resumed.label = statement.label or _naming.operation_label(statement.operation)
         self.end(Suspend(_naming.without_label(statement.operation), resumed.id))
         self.current = resumed
@@ -219,7 +219,7 @@ class _Lowering:
         after = self.block("AfterFor", line, context)
         orelse = self.block("ForElse", line, context) if statement.orelse else after
         received = self.block("Next" + _naming.camel(_naming.words_of(statement.iterable)), line, context)
-        received.resumes = True
+        received.resumes, received.column = True, statement.place.column
         self.end(Suspend(_call(self.helpers.next_async, cst.Name(source)), received.id))
         self.current = received
         taken = assign(item, cst.Call(cst.Name(ops.RESUME_MARKER)))

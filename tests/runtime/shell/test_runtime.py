@@ -6,12 +6,13 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runtime_client import AlreadyExists, Client, InvalidValue, LimitExceeded, NotFound, NotRunning, Unavailable, Worker
+from runtime_client import AlreadyExists, Client, ClientError, InvalidValue, LimitExceeded, NotFound, NotRunning, Unavailable, Worker
 from slct_runtime.runtime import Runtime
 from slct_runtime.settings import Settings
 from slct_runtime.store import MemoryStore
@@ -305,6 +306,27 @@ def test_messages_that_no_worker_has_seen_are_shown() -> None:
             described = await client.get("s").describe()
             assert described.unreceived_count == 3
             assert [channel.length for channel in described.channels] == [3]
+
+    asyncio.run(scene())
+
+
+def test_a_process_that_cannot_be_read_keeps_nobody_else_from_running() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, client, worker):
+            await client.start("sum", 10, id="good")
+            await client.start("sum", 10, id="newer")
+            worker.stop()
+            while worker.connected.is_set():
+                await asyncio.sleep(0)
+            for process_id in ("good", "newer"):
+                await client.get(process_id).send("numbers", 10)
+        held = disk.store._processes["newer"]
+        held.row = replace(held.row, core=held.row.core.replace('"format":', '"format":9'))
+        async with running(disk) as (_, client, _):
+            assert await client.get("good").result(5) == 10
+            with pytest.raises(ClientError, match="process 'newer' cannot be read from the store"):
+                await client.get("newer").result(5)
 
     asyncio.run(scene())
 
