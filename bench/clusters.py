@@ -15,7 +15,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 
 def compile_programs(build: Path) -> Definitions:
     """The programs of the benchmark, compiled by the command that an author uses."""
-    command = [sys.executable, "-m", "slct_compile", str(PROGRAMS), "-o", str(build)]
+    command = [sys.executable, "-m", "slct_compile", str(PROGRAMS), "--no-lock", "-o", str(build)]
     subprocess.run(command, check=True)
     sys.path.insert(0, str(build))
     from slct_definitions import defs  # type: ignore[import-not-found]

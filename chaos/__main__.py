@@ -203,7 +203,9 @@ def free_port() -> int:
 
 async def run(arguments: argparse.Namespace, directory: Path) -> int:
     cluster = Cluster(directory, free_port(), arguments.workers)
-    subprocess.run([sys.executable, "-m", "slct_compile", str(PROGRAMS), "-o", str(directory / "build")], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "slct_compile", str(PROGRAMS), "--no-lock", "-o", str(directory / "build")], check=True
+    )
     cluster.start()
     chance = random.Random(arguments.seed)
     began = time.monotonic()

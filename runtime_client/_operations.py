@@ -9,9 +9,10 @@ Source: authoring.md, "Suspension points"; docs/semantics.md, rules 8 to 13 and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,6 +21,24 @@ if TYPE_CHECKING:
 
 Deadline: TypeAlias = timedelta | datetime | float | int
 """When to wake: a duration (`timedelta`, or seconds), or an aware `datetime`."""
+
+
+def deadline_ms(deadline: Deadline, now_ms: int) -> int:
+    """A moment in Unix milliseconds; never early: rounded up (rule 13)."""
+    if isinstance(deadline, datetime):
+        return -((_EPOCH - deadline) // _MILLISECOND)
+    return now_ms + duration_ms(deadline)
+
+
+def duration_ms(duration: float | timedelta) -> int:
+    """A duration in milliseconds, rounded up."""
+    if not isinstance(duration, timedelta):
+        return math.ceil(duration * 1000)
+    return -(-duration // _MILLISECOND)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Operation:
@@ -84,6 +103,11 @@ class Call(Operation):
 @dataclass(frozen=True, slots=True)
 class Join(Operation):
     goroutine_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Join):
+    """Wait until a goroutine has ended, and never mind how. Only the runtime's own frames await it."""
 
 
 @dataclass(frozen=True, slots=True)

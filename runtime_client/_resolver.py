@@ -43,6 +43,9 @@ from ._frame import Frame
 CURSORS_MODULE = "runtime_client._cursors"
 """Iterators of compiled `for` loops: always an own module."""
 
+STRUCTURED_MODULE = "runtime_client._structured"
+"""`timeout`, `TaskGroup`, and the frames of what waits for several goroutines: always an own module."""
+
 _BUILTIN_FUNCTIONS = (
     "abs all any ascii bin callable chr divmod format getattr hasattr hash hex isinstance issubclass iter len max min "
     "next oct ord pow print repr round sorted sum"
@@ -210,7 +213,7 @@ class Resolver:
         return found
 
     def _module(self, name: str) -> ModuleType | None:
-        if name in self.modules or name == CURSORS_MODULE:
+        if name in self.modules or name in (CURSORS_MODULE, STRUCTURED_MODULE):
             return self._overrides.get(name) or _import(name)
         scan = self._scanned()
         if name in scan.own:
@@ -245,6 +248,8 @@ class _Scan:
         self.imported: dict[str, ModuleType] = {}
         self.reachable: dict[str, Any] = {}
         self.frames: dict[str, type[Frame]] = {f"{cls.__module__}:{cls.FUNCTION}": cls for cls in frames}
+        for cls in _frame_classes(vars(_import(STRUCTURED_MODULE)), STRUCTURED_MODULE):
+            self.frames[f"{STRUCTURED_MODULE}:{cls.FUNCTION}"] = cls
         waiting = [overrides.get(name) or _import(name) for name in modules]
         while waiting:
             module = waiting.pop(0)

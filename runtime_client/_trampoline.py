@@ -134,7 +134,8 @@ def _advance_states(frame: Frame, outcome: Outcome | None, inherited: BaseExcept
     while True:
         row = rows[frame.frame_state]
         method = methods[frame.frame_state]
-        handled = _handled_in(frame, row) or inherited
+        own = _handled_in(frame, row)
+        handled = inherited if own is None else own  # an author's exception may be false
         try:
             instruction = method(*arguments) if handled is None else run_handling(handled, method, *arguments)
         except BaseException as error:
@@ -223,7 +224,8 @@ def _handled_in(frame: Frame, row: State) -> BaseException | None:
 def _handled_by(caller: Frame, inherited: BaseException | None) -> BaseException | None:
     """What a frame handles while it waits for one that it called."""
     row = type(caller).STATES.get(caller.frame_state)
-    return (None if row is None else _handled_in(caller, row)) or inherited
+    own = None if row is None else _handled_in(caller, row)
+    return inherited if own is None else own
 
 
 def run_handling(handled: BaseException, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -57,7 +57,7 @@ def _source_root(file: Path, module_name: str) -> Path:
 def _build(root: Path) -> Path:
     build = Path(tempfile.mkdtemp(prefix="slct-twins-"))
     atexit.register(shutil.rmtree, build, ignore_errors=True)
-    command = [sys.executable, "-m", "slct_compile", str(root), "-o", str(build)]
+    command = [sys.executable, "-m", "slct_compile", str(root), "--no-lock", "-o", str(build)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise DefinitionError(f"{root} does not compile:\n{done.stdout}{done.stderr}")

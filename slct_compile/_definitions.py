@@ -82,9 +82,7 @@ class ParsedModule:
         return Place(self.info.path, found.start.line, found.start.column, found.end.line, found.end.column)
 
 
-def find_definitions(
-    index: Index, info: ModuleInfo, prefixes: Mapping[str, str] | None = None
-) -> ParsedModule | None:
+def find_definitions(index: Index, info: ModuleInfo, prefixes: Mapping[str, str] | None = None) -> ParsedModule | None:
     """Parse a module for good and find its durable functions; None if it has none.
 
     `prefixes`: what the states of a function are known to begin with, by its qualified name.

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import libcst as cst
 
-
 _LABEL = re.compile(r"#\s*slct:\s*state=([A-Za-z_][A-Za-z0-9_]*)\s*$")
 
 

@@ -153,7 +153,7 @@ def compile_function(
     trace.function("states", function, lambda: show_states(states, layout.live))
     if checked:
         check_states(states, layout, function.own.mentioned, names.temporaries)
-    known = fingerprints(graph, states, function.parsed, names.temporaries, function.own.locals)
+    known = fingerprints(graph, states, function.parsed, module.info.source, names.temporaries, function.own.locals)
     state_names = name_states(function, module.info.path, [s.block for s in states], known, locked)
     if checked:
         check_names(state_names, function.class_members)

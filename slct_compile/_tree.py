@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ._checks import check_tree
 from ._index import Index, ModuleInfo, read_module
+from ._lock import LOCK, Lock
 from ._manifest import DEFINITIONS, MANIFEST, definitions_module, find_process_definitions, manifest
 from ._pipeline import ModuleOutput, compile_module
 from .diagnostics import CompileError, Diagnostic, Place, sorted_diagnostics
@@ -74,7 +75,7 @@ def _walk(directory: Path) -> Iterable[Path]:
         if entry.is_dir():
             if entry.name not in _SKIPPED_DIRECTORIES:
                 yield from _walk(entry)
-        elif entry.is_file() and entry.suffix != ".pyc":
+        elif entry.is_file() and entry.suffix != ".pyc" and entry.name != LOCK:
             yield entry
 
 
@@ -119,10 +120,10 @@ def module_name(path: str) -> tuple[str, bool]:
     return ".".join(parts), False
 
 
-def plan(tree: SourceTree, show: str | None = None) -> Plan:
-    """Compile everything, in memory. `show`: a pass whose printed form is wanted."""
+def plan(tree: SourceTree, show: str | None = None, lock: Lock | None = None) -> Plan:
+    """Compile everything, in memory. `show`: a pass whose printed form is wanted. `lock`: names that are recorded."""
     index = Index(tree.modules)
-    outputs = {info.path: compile_module(index, info, show) for info in tree.modules}
+    outputs = {info.path: compile_module(index, info, show, lock) for info in tree.modules}
     definitions = find_process_definitions(index)
     findings = [*tree.diagnostics, *check_tree(index, definitions)]
     findings += [d for output in outputs.values() for d in output.diagnostics]

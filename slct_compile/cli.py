@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import _lock_file
+from ._lock import LOCK, Lock, changes
 from ._pipeline import PASSES
 from ._tree import Plan, SourceTree, check_places, differences, plan, read_tree, write
 from .diagnostics import CATALOGUE, CompileError, Severity, render
@@ -42,7 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("source", type=Path, metavar="SRC", help="directory of the sources, or one file")
     parser.add_argument("-o", "--output", type=Path, metavar="BUILD", help="directory that the compiled tree goes to")
     parser.add_argument("--check", action="store_true", help="only look for findings; write nothing")
-    parser.add_argument("--locked", action="store_true", help="fail if BUILD is not what would be written")
+    parser.add_argument("--locked", action="store_true", help="fail if BUILD or slct.lock is not what would be written")
+    parser.add_argument(
+        "--no-lock", action="store_true", help="neither read nor write slct.lock: for builds that are never deployed"
+    )
     parser.add_argument("--show", choices=PASSES, metavar="PASS", help=f"print a pass instead: {', '.join(PASSES)}")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing when all is well")
     return parser
@@ -59,13 +64,20 @@ def _compile(arguments: Sequence[str]) -> int:
     if options.output is not None and options.source.exists():
         check_places(options.source, options.output)
     tree = read_tree(options.source)
-    planned = plan(tree, options.show)
+    lock = Lock() if options.no_lock else _lock_file.load(tree.root)
+    planned = plan(tree, options.show, lock)
     errors = _report(planned, tree)
     if options.show is not None:
         _show(planned)
         return FINDINGS if errors else OK
     if errors or options.check:
         return _verdict(errors, options.quiet)
+    if not options.no_lock:
+        updated = _lock_file.after(lock, planned.outputs.values(), whole=options.source.is_dir())
+        if not options.locked:
+            _lock_file.store(updated, tree.root)
+        elif _refuse_update(lock, updated):
+            return FINDINGS
     return _locked(planned, options.output) if options.locked else _write(planned, options.output, options.quiet)
 
 
@@ -90,6 +102,17 @@ def _verdict(errors: int, quiet: bool) -> int:
 def _show(planned: Plan) -> None:
     for output in planned.outputs.values():
         print(output.shown, end="")
+
+
+def _refuse_update(lock: Lock, updated: Lock) -> bool:
+    """Say what the lock lacks, if it does."""
+    if lock == updated:
+        return False
+    print(f"error: {LOCK} is not up to date with the sources", file=sys.stderr)
+    for line in changes(lock, updated):
+        print(f"  {line}", file=sys.stderr)
+    print("hint: run slct-compile without --locked, and commit what it writes", file=sys.stderr)
+    return True
 
 
 def _locked(planned: Plan, build: Path) -> int:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ._draft import Draft
-from ._goroutine import CANCELLED, Cancelling, Change, Goroutine, GoroutineStatus, ready
+from ._goroutine import CANCELLED, INTERRUPTED, Cancelling, Change, Goroutine, GoroutineStatus, ready
 from ._select import leave_queues, wake_all
-from .commands import MAIN_GOROUTINE_ID, ResumptionKind
+from .commands import MAIN_GOROUTINE_ID, Resumption, ResumptionKind
 
 
 def cancel_all(draft: Draft) -> None:
@@ -41,6 +41,13 @@ def cancel_one(draft: Draft, goroutine_id: int) -> None:
         _cancel_started(draft, goroutine)
 
 
+def interrupt(draft: Draft, goroutine_id: int) -> None:
+    """Wake a goroutine out of what it is parked on. One that is not parked stays as it is."""
+    goroutine = draft.goroutines.get(goroutine_id)
+    if goroutine is not None and goroutine.status is GoroutineStatus.PARKED:
+        _wake(draft, goroutine, INTERRUPTED)
+
+
 def cancel_faulting(draft: Draft, goroutine: Goroutine) -> None:
     """Raise Cancelled in a goroutine whose transition cannot be completed, in place of what it was woken with."""
     draft.goroutines[goroutine.goroutine_id] = ready(goroutine, Change.RAISE, CANCELLED)
@@ -64,7 +71,12 @@ def _cancel_started(draft: Draft, goroutine: Goroutine) -> None:
     if goroutine.cancelling is not Cancelling.NO:
         return
     if goroutine.status is GoroutineStatus.PARKED:
-        leave_queues(draft, goroutine, taken=None)
-        draft.make_ready(goroutine, Change.WAKE, CANCELLED)
+        _wake(draft, goroutine, CANCELLED)
     else:
         draft.goroutines[goroutine.goroutine_id] = replace(goroutine, cancelling=Cancelling.DUE)
+
+
+def _wake(draft: Draft, goroutine: Goroutine, resumption: Resumption) -> None:
+    """Out of everything that it waits for."""
+    leave_queues(draft, goroutine, taken=None)
+    draft.make_ready(goroutine, Change.WAKE, resumption)

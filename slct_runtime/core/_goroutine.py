@@ -76,6 +76,7 @@ class Goroutine:
 
 
 CANCELLED = Resumption(ResumptionKind.CANCELLED)
+INTERRUPTED = Resumption(ResumptionKind.INTERRUPTED)
 
 
 def started(goroutine_id: int) -> Goroutine:

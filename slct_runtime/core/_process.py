@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from ._cancel import cancel_all, cancel_faulting, cancel_one, end, is_main_new
+from ._cancel import cancel_all, cancel_faulting, cancel_one, end, interrupt, is_main_new
 from ._channel import ChannelState
 from ._draft import Draft
 from ._goroutine import CANCELLED, Cancelling, Change, Goroutine
@@ -30,6 +30,7 @@ from .commands import (
     Faulted,
     Finished,
     Go,
+    Interrupt,
     JoinCase,
     MakeChannel,
     Parked,
@@ -256,6 +257,8 @@ def _obey(draft: Draft, command: Command) -> None:
             close(draft, channel)
         case CancelGoroutine(goroutine_id):
             cancel_one(draft, goroutine_id)
+        case Interrupt(goroutine_id):
+            interrupt(draft, goroutine_id)
         case StartProcess() | SendTo() | Emit() | SetLabels():
             draft.out.append(command)
         case _:
@@ -267,8 +270,8 @@ def _fault_of(draft: Draft, goroutine_id: int, ending: Ending) -> Payload | None
     match ending:
         case Faulted(error):
             return error
-        case Failed(error, is_process_error):
-            is_joined = goroutine_id in draft.joins and goroutine_id != MAIN_GOROUTINE_ID
+        case Failed(error, is_process_error, is_held):
+            is_joined = (is_held or goroutine_id in draft.joins) and goroutine_id != MAIN_GOROUTINE_ID
             return None if is_process_error or is_joined else error
         case Parked() | Finished():
             return None
@@ -288,21 +291,21 @@ def _end_transition(draft: Draft, goroutine: Goroutine, event: TransitionDone) -
                 _finish(draft, ProcessStatus.COMPLETED, result, None)
             else:
                 end(draft, goroutine, Change.END)
-        case Failed(error):
-            _failed(draft, goroutine, error)
+        case Failed(error, _, is_held):
+            _failed(draft, goroutine, error, is_held=is_held)
         case Faulted():
             raise AssertionError("a fault is never accepted")
         case _:
             assert_never(event.ending)
 
 
-def _failed(draft: Draft, goroutine: Goroutine, error: Payload) -> None:
+def _failed(draft: Draft, goroutine: Goroutine, error: Payload, *, is_held: bool) -> None:
     """An error that is no fault: its joiners' business, the end of a cancellation, or the end of the process."""
     was_cancelled = goroutine.cancelling is Cancelling.RAISED
     if goroutine.goroutine_id == MAIN_GOROUTINE_ID:
         is_cancelled = was_cancelled and draft.is_cancelled
         _finish(draft, ProcessStatus.CANCELLED if is_cancelled else ProcessStatus.FAILED, None, error)
-    elif goroutine.goroutine_id in draft.joins or was_cancelled:
+    elif is_held or goroutine.goroutine_id in draft.joins or was_cancelled:
         end(draft, goroutine, Change.END)
     else:
         _finish(draft, ProcessStatus.FAILED, None, error)

@@ -124,6 +124,17 @@ class CancelGoroutine:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Wake a goroutine out of whatever it is parked on; its worker knows what is raised there (detail D7).
+
+    One that is not parked keeps what it has: its worker raises at its next suspension. Unlike a cancellation it may
+    happen any number of times.
+    """
+
+    goroutine_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class StartProcess:
     process_id: str
     definition: str
@@ -147,7 +158,7 @@ class SetLabels:
     labels: tuple[tuple[str, str], ...]
 
 
-Command: TypeAlias = Go | MakeChannel | Close | CancelGoroutine | StartProcess | SendTo | Emit | SetLabels
+Command: TypeAlias = Go | MakeChannel | Close | CancelGoroutine | Interrupt | StartProcess | SendTo | Emit | SetLabels
 
 
 # --- endings: how the transition ended for its goroutine -----------------------------------------------------------
@@ -171,11 +182,13 @@ class Finished:
 class Failed:
     """An exception left the goroutine (rule 6). `is_process_error`: it fails the process rather than the code.
 
-    The core decides: somebody joins it (the error is theirs), the process fails, or the transition is a fault.
+    The core decides: somebody joins it (the error is theirs), the process fails, or the transition is a fault. `is_held`:
+    a gather or a TaskGroup has it, and so the error is theirs, whether they wait for it at this moment or not (detail D4).
     """
 
     error: Payload
     is_process_error: bool
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +216,7 @@ class ResumptionKind(StrEnum):
     UNKNOWN = "unknown"  # at-most-once call whose outcome is not known: raises EffectUnknown
     JOINED = "joined"  # join: the outcome is in the document, under the goroutine's id
     CANCELLED = "cancelled"  # raises Cancelled at the suspension point
+    INTERRUPTED = "interrupted"  # raises there what the document has for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,10 +271,11 @@ def put_ending(ending: core.Ending, into: commands_pb2.Ending) -> None:
             into.finished.SetInParent()
             if result is not None:
                 into.finished.result = encode(result)
-        case core.Failed(error, is_process_error):
+        case core.Failed(error, is_process_error, is_held):
             into.failed.SetInParent()
             into.failed.error = encode(error)
             into.failed.is_process_error = is_process_error
+            into.failed.is_held = is_held
         case core.Faulted(error):
             into.faulted.SetInParent()
             into.faulted.error = encode(error)
@@ -290,7 +291,7 @@ def get_ending(message: commands_pb2.Ending) -> core.Ending:
             finished = message.finished
             return core.Finished(decode(finished.result) if finished.HasField("result") else None)
         case "failed":
-            return core.Failed(decode(message.failed.error), message.failed.is_process_error)
+            return core.Failed(decode(message.failed.error), message.failed.is_process_error, message.failed.is_held)
         case "faulted":
             return core.Faulted(decode(message.faulted.error))
         case None:
@@ -418,6 +419,9 @@ def put_command(command: core.Command, into: commands_pb2.Command) -> None:
         case core.CancelGoroutine(goroutine_id):
             into.cancel_goroutine.SetInParent()
             into.cancel_goroutine.goroutine_id = goroutine_id
+        case core.Interrupt(goroutine_id):
+            into.interrupt.SetInParent()
+            into.interrupt.goroutine_id = goroutine_id
         case core.StartProcess(process_id, definition, arguments):
             into.start_process.SetInParent()
             into.start_process.process_id = process_id
@@ -448,6 +452,8 @@ def get_command(message: commands_pb2.Command) -> core.Command:
             return core.Close(message.close.channel)
         case "cancel_goroutine":
             return core.CancelGoroutine(message.cancel_goroutine.goroutine_id)
+        case "interrupt":
+            return core.Interrupt(message.interrupt.goroutine_id)
         case "start_process":
             start = message.start_process
             return core.StartProcess(start.process_id, start.definition, decode(start.arguments))

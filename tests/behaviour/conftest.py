@@ -25,7 +25,7 @@ SETTLED = {"completed", "failed", "cancelled", "terminated", "faulted", "deadloc
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The behaviour programs, compiled."""
     target = tmp_path_factory.mktemp("behaviour") / "build"
-    command = [sys.executable, "-m", "slct_compile", str(PROGRAMS), "-o", str(target)]
+    command = [sys.executable, "-m", "slct_compile", str(PROGRAMS), "--no-lock", "-o", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return target

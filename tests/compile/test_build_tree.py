@@ -144,7 +144,7 @@ def test_locked_fails_if_the_build_differs(source: Path, tmp_path: Path, capsys:
     put(source, {"orders.py": PROCESS.format(name="Changed")})
     capsys.readouterr()
     assert compile_tree(source, build, "--locked") == 1
-    assert "orders.py" in capsys.readouterr().err
+    assert "orders:Changed.main" in capsys.readouterr().err
 
 
 def test_findings_write_nothing(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

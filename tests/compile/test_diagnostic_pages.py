@@ -7,16 +7,30 @@ from pathlib import Path
 
 import pytest
 
-from slct_compile._tree import plan, read_tree
+from slct_compile import _lock_file
+from slct_compile._lock import Lock
+from slct_compile._tree import Plan, plan, read_tree
 from slct_compile.diagnostics import CATALOGUE
 
 PAGES = Path(__file__).parents[2] / "docs" / "diagnostics"
 _EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-def codes_of(example: str, directory: Path) -> list[str]:
+def codes_of(example: str, directory: Path, lock: Lock | None = None) -> list[str]:
+    return [d.code for d in planned(example, directory, lock).diagnostics]
+
+
+def planned(example: str, directory: Path, lock: Lock | None = None) -> Plan:
     (directory / "example.py").write_text(example, encoding="utf-8")
-    return [d.code for d in plan(read_tree(directory)).diagnostics]
+    return plan(read_tree(directory), lock=lock)
+
+
+def recorded(page: str, directory: Path) -> Lock | None:
+    """The lock of the earlier version that a page shows, if it does."""
+    earlier = re.search(r"```python before\n(.*?)```", page, re.DOTALL)
+    if earlier is None:
+        return None
+    return _lock_file.after(Lock(), planned(earlier.group(1), directory).outputs.values(), whole=True)
 
 
 @pytest.mark.parametrize("code", CATALOGUE)
@@ -24,8 +38,9 @@ def test_a_page_shows_what_is_refused_and_what_to_write_instead(code: str, tmp_p
     page = (PAGES / f"{code}.md").read_text(encoding="utf-8")
     assert page.startswith(f"# {code} {CATALOGUE[code][0]}\n")
     refused, accepted = _EXAMPLE.findall(page)
-    assert set(codes_of(refused, tmp_path)) == {code}
-    assert codes_of(accepted, tmp_path) == []
+    lock = recorded(page, tmp_path)
+    assert set(codes_of(refused, tmp_path, lock)) == {code}
+    assert codes_of(accepted, tmp_path, lock) == []
 
 
 def test_every_page_belongs_to_a_code() -> None:

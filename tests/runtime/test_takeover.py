@@ -27,7 +27,7 @@ CHAIN_LENGTH = 100_000
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    build = [sys.executable, "-m", "slct_compile", str(PROGRAMS), "-o", str(tmp_path / "build")]
+    build = [sys.executable, "-m", "slct_compile", str(PROGRAMS), "--no-lock", "-o", str(tmp_path / "build")]
     subprocess.run(build, check=True, capture_output=True)
     made = Cluster(tmp_path, free_port(), worker_count=1)
     made.start()

@@ -50,6 +50,8 @@ class _ResumptionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Resump
     """A join: the outcome is in the document, under the goroutine's id."""
     RESUMPTION_KIND_CANCELLED: _ResumptionKind.ValueType  # 9
     """Raises Cancelled at the suspension point."""
+    RESUMPTION_KIND_INTERRUPTED: _ResumptionKind.ValueType  # 10
+    """Raises there what the document has for it."""
 
 class ResumptionKind(_ResumptionKind, metaclass=_ResumptionKindEnumTypeWrapper):
     """What happened to the case that was taken."""
@@ -74,6 +76,8 @@ RESUMPTION_KIND_JOINED: ResumptionKind.ValueType  # 8
 """A join: the outcome is in the document, under the goroutine's id."""
 RESUMPTION_KIND_CANCELLED: ResumptionKind.ValueType  # 9
 """Raises Cancelled at the suspension point."""
+RESUMPTION_KIND_INTERRUPTED: ResumptionKind.ValueType  # 10
+"""Raises there what the document has for it."""
 Global___ResumptionKind: _TypeAlias = ResumptionKind  # noqa: Y015
 
 @_typing.final
@@ -495,6 +499,28 @@ class CancelGoroutine(_message.Message):
 Global___CancelGoroutine: _TypeAlias = CancelGoroutine  # noqa: Y015
 
 @_typing.final
+class Interrupt(_message.Message):
+    """Wake a goroutine out of what it is parked on (detail D7)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GOROUTINE_ID_FIELD_NUMBER: _builtins.int
+    goroutine_id: _builtins.int
+    """Which one."""
+    def __init__(
+        self,
+        *,
+        goroutine_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["goroutine_id", b"goroutine_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Interrupt: _TypeAlias = Interrupt  # noqa: Y015
+
+@_typing.final
 class StartProcess(_message.Message):
     """Start another process, atomically with this transition."""
 
@@ -640,6 +666,7 @@ class Command(_message.Message):
     SEND_TO_FIELD_NUMBER: _builtins.int
     EMIT_FIELD_NUMBER: _builtins.int
     SET_LABELS_FIELD_NUMBER: _builtins.int
+    INTERRUPT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def go(self) -> Global___Go:
         """Start a goroutine."""
@@ -672,6 +699,10 @@ class Command(_message.Message):
     def set_labels(self) -> Global___SetLabels:
         """Replace the labels."""
 
+    @_builtins.property
+    def interrupt(self) -> Global___Interrupt:
+        """Wake a goroutine out of what it is parked on."""
+
     def __init__(
         self,
         *,
@@ -683,12 +714,13 @@ class Command(_message.Message):
         send_to: Global___SendTo | None = ...,
         emit: Global___Emit | None = ...,
         set_labels: Global___SetLabels | None = ...,
+        interrupt: Global___Interrupt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_goroutine", b"cancel_goroutine", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "make_channel", b"make_channel", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_goroutine", b"cancel_goroutine", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "interrupt", b"interrupt", "make_channel", b"make_channel", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_goroutine", b"cancel_goroutine", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "make_channel", b"make_channel", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_goroutine", b"cancel_goroutine", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "interrupt", b"interrupt", "make_channel", b"make_channel", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["go", "make_channel", "close", "cancel_goroutine", "start_process", "send_to", "emit", "set_labels"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["go", "make_channel", "close", "cancel_goroutine", "start_process", "send_to", "emit", "set_labels", "interrupt"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -750,19 +782,23 @@ class Failed(_message.Message):
 
     ERROR_FIELD_NUMBER: _builtins.int
     IS_PROCESS_ERROR_FIELD_NUMBER: _builtins.int
+    IS_HELD_FIELD_NUMBER: _builtins.int
     error: _builtins.bytes
     """The encoded exception."""
     is_process_error: _builtins.bool
     """It fails the process, rather than the code."""
+    is_held: _builtins.bool
+    """A gather or a TaskGroup has the goroutine: the error is theirs (detail D4)."""
     def __init__(
         self,
         *,
         error: _builtins.bytes = ...,
         is_process_error: _builtins.bool = ...,
+        is_held: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "is_process_error", b"is_process_error"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "is_held", b"is_held", "is_process_error", b"is_process_error"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
