@@ -3,6 +3,7 @@
 Reading order of the parts:
   _process.py      `Process`, `@durable`, `@process`       _functions.py   recv, send, select, call, go, ...
   _operations.py   what may be awaited                     _channels.py, _handles.py   values that name things of a process
+  _structured.py   gather, timeout, TaskGroup
   _frame.py        what compiled code speaks               _direct.py, _handwritten.py   the other two kinds of frames
   _trampoline.py   runs the frames of one goroutine        _transition.py  one transition of a process
   _effects.py      runs effects                            _codec.py       how everything is saved
@@ -37,13 +38,11 @@ from ._errors import (
 )
 from ._frame import Frame, Instruction, State
 from ._functions import (
-    TaskGroup,
     after,
     call,
     close,
     default,
     emit,
-    gather,
     go,
     make_channel,
     now,
@@ -52,12 +51,12 @@ from ._functions import (
     send,
     sleep,
     start,
-    timeout,
 )
 from ._handles import ChildRef, Handle
 from ._handwritten import Step
 from ._operations import Operation, Retry, Selected
 from ._process import Process, durable, process
+from ._structured import TaskGroup, gather, timeout
 from ._worker import Worker, manage_defs
 
 __all__ = [  # noqa: RUF022 - in the order in which a reader needs them

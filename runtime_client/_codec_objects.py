@@ -748,7 +748,7 @@ def _skim(decoder: Decoder, node: dict[str, Json]) -> None:
 def _frame_writer(cls: type[Frame], name: str) -> Writer:
     def write(encoder: Encoder, value: Frame) -> Json:
         state = cls.STATES.get(value.frame_state)
-        place = f"{cls.SOURCE}:{state.line}" if state is not None else cls.SOURCE
+        place = f"{cls.SOURCE}:{state.line}" if state is not None and state.line else cls.SOURCE
         node: Json = {"$": "frame", "function": name, "state": value.frame_state, "at": place}
         encoder.memo[id(value)] = node
         try:

@@ -12,8 +12,7 @@ import inspect
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from ._channels import Channel
 from ._context import current
@@ -44,12 +43,12 @@ def send(channel: Channel[Any] | str | None, value: Any) -> Send:
 
 def after(deadline: Deadline) -> After:
     """Wait for a time: a `timedelta`, a number of seconds, or an aware `datetime`. What is past is ready at once."""
-    return After(_deadline(deadline))
+    return After(check_deadline(deadline))
 
 
 def sleep(deadline: Deadline) -> After:
     """Wait, as `after`. `sleep(0)` lets the other goroutines run."""
-    return After(_deadline(deadline))
+    return After(check_deadline(deadline))
 
 
 def call(
@@ -104,11 +103,6 @@ def select(*cases: Operation | Handle, label: str | None = None, **named: Operat
     return Select(names, tuple(_case(name, case) for name, case in checked))
 
 
-def gather(*awaited: Any) -> NoReturn:
-    """Wait for several frames or operations at once. Not supported yet."""
-    raise _unsupported("gather()", "start each with handle = go(frame), then await each handle")
-
-
 # --- what takes effect when the transition commits -----------------------------------------------------------------------
 
 
@@ -122,7 +116,7 @@ def go(frame: Any, /) -> Handle:
         if inspect.iscoroutine(frame):
             frame.close()
         raise TypeError(
-            f"go() takes a durable function that was called, got {_shown(frame)}\n"
+            f"go() takes a durable function that was called, got {shown(frame)}\n"
             "  help: go(self.method(...)), or mark the function with @durable"
         )
     return current().go(frame)
@@ -160,51 +154,11 @@ def emit(value: Any) -> None:
     current().emit(value)
 
 
-# --- what is not there yet -----------------------------------------------------------------------------------------------
-
-
-class timeout:
-    """`async with timeout(t):` raises `TimeoutError` at the suspension that outlives it. Not supported yet."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        raise _unsupported("timeout()", "match await select(value=..., late=after(t))")
-
-    async def __aenter__(self) -> None:
-        raise AssertionError("never made")
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        raise AssertionError("never made")
-
-
-class TaskGroup:
-    """`async with TaskGroup() as tg: tg.go(...)`, as in asyncio. Not supported yet."""
-
-    def __init__(self) -> None:
-        raise _unsupported("TaskGroup", "start each with handle = go(frame), then await each handle")
-
-    async def __aenter__(self) -> TaskGroup:
-        raise AssertionError("never made")
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        raise AssertionError("never made")
-
-    def go(self, frame: Any, /) -> Handle:
-        """Run a durable function in this group."""
-        raise AssertionError("never made")
-
-
-def _unsupported(what: str, instead: str) -> NotImplementedError:
-    return NotImplementedError(f"{what} is not supported yet\n  help: {instead}")
-
-
 # --- checks -----------------------------------------------------------------------------------------------------------------
 
 
-def _shown(thing: Any) -> str:
+def shown(thing: Any) -> str:
+    """A thing as a message about it calls it."""
     if inspect.iscoroutine(thing):
         return f"a plain coroutine, {thing.__qualname__}()"
     if callable(thing) and hasattr(thing, "__qualname__"):
@@ -244,11 +198,12 @@ def _case(name: int | str, case: Any) -> Operation:
             if inspect.iscoroutine(case):
                 case.close()
             raise TypeError(
-                f"{where} cannot be waited for: {_shown(case)}\n  help: recv, send, after, call, a handle, ..."
+                f"{where} cannot be waited for: {shown(case)}\n  help: recv, send, after, call, a handle, ..."
             )
 
 
-def _deadline(deadline: Any) -> Deadline:
+def check_deadline(deadline: Any) -> Deadline:
+    """The deadline. Raises TypeError or ValueError if it is none."""
     if isinstance(deadline, datetime):
         if deadline.tzinfo is None or deadline.utcoffset() is None:
             raise ValueError(
@@ -291,7 +246,7 @@ def _check_effect(function: Any) -> None:
     """Refuse what a worker could not find by name."""
     if isinstance(function, Frame) or is_durable(getattr(function, "__func__", function)):
         raise TypeError(
-            f"call() runs ordinary functions, {_shown(function)} is durable\n  help: await it, or start it with go()"
+            f"call() runs ordinary functions, {shown(function)} is durable\n  help: await it, or start it with go()"
         )
     if inspect.iscoroutine(function):
         function.close()
@@ -321,13 +276,11 @@ def _check_effect(function: Any) -> None:
 
 __all__ = [
     "Cancelled",
-    "TaskGroup",
     "after",
     "call",
     "close",
     "default",
     "emit",
-    "gather",
     "go",
     "make_channel",
     "now",
@@ -336,5 +289,4 @@ __all__ = [
     "send",
     "sleep",
     "start",
-    "timeout",
 ]

@@ -9,11 +9,14 @@ The document is one text, and so one alias domain (rule 1):
     goroutines  [[id, [frame, ...]], ...], innermost frame last
     waits       [[id, names, [[kind, subject], ...]], ...]: what each parked goroutine waits for; `names` are those of a select's cases,
                 None if a single operation was awaited
+    scopes      [[id, [scope, ...]], ...]: timeouts and groups that a goroutine is inside of, outermost first
+    pending     [[id, exception], ...]: what is raised in a goroutine at its next suspension
+    holders     [[id, [holder, ...]], ...]: groups and gathers that take the error of a goroutine (see `_structured.py`)
     outcomes    [[id, outcome], ...] of goroutines that have ended: the very object for every joiner (detail D4)
     pinned      ids of goroutines whose handles have left the document, so that their outcomes may yet be asked for
     next        counters: goroutine, channel, effect, child
 
-An outcome is kept while something in the document still names its goroutine, or once its handle was sent anywhere.
+Of scopes, pending and holders, what is empty is left out. An outcome is kept while something in the document still names its goroutine, or once its handle was sent anywhere.
 
 A process of uncompiled code has live coroutines, which no document can hold: it is kept in `LiveProcess` only, its document is
 "", and a transition of it cannot be run again.
@@ -21,10 +24,8 @@ A process of uncompiled code has live coroutines, which no document can hold: it
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from slct_runtime.core.commands import (
@@ -42,6 +43,7 @@ from slct_runtime.core.commands import (
     Faulted,
     Finished,
     Go,
+    Interrupt,
     JoinCase,
     MakeChannel,
     Parked,
@@ -77,8 +79,24 @@ from ._errors import (
 )
 from ._frame import Frame, FrameStatus, Outcome
 from ._handles import ChildRef, Handle
-from ._operations import After, Call, Deadline, Default, Join, Operation, Recv, Result, Retry, Select, Selected, Send
+from ._operations import (
+    After,
+    Call,
+    Default,
+    Ended,
+    Join,
+    Operation,
+    Recv,
+    Result,
+    Retry,
+    Select,
+    Selected,
+    Send,
+    deadline_ms,
+    duration_ms,
+)
 from ._process import Process, bare_instance, definition_name, new_instance
+from ._structured import Holder, TaskGroup, timeout
 from ._trampoline import Stack, already_started, run_to_suspension
 
 # --- a process in memory ------------------------------------------------------------------------------------------------
@@ -102,6 +120,8 @@ class Goroutine:
 
     stack: Stack
     wait: Wait | None = None
+    scopes: list[timeout | TaskGroup] = field(default_factory=list)
+    pending: BaseException | None = None
 
 
 @dataclass(slots=True)
@@ -122,6 +142,7 @@ class LiveProcess:
     instance: Process
     goroutines: dict[int, Goroutine] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
+    holders: dict[int, list[Holder]] = field(default_factory=dict)
     pinned: set[int] = field(default_factory=set)
     counters: Counters = field(default_factory=Counters)
     broken: dict[int, TransitionAnswer] = field(default_factory=dict)
@@ -145,11 +166,16 @@ def _read_document(definition: Definition, codec: Codec, order: RunTransition) -
         goroutine_id: Wait(None if names is None else tuple(names), tuple((kind, subject) for kind, subject in cases))
         for goroutine_id, names, cases in document["waits"]
     }
+    scopes, pending = dict(document.get("scopes", ())), dict(document.get("pending", ()))
     return LiveProcess(
         definition,
         instance,
-        {number: Goroutine(Stack(frames), waits.get(number)) for number, frames in document["goroutines"]},
+        {
+            number: Goroutine(Stack(frames), waits.get(number), scopes.get(number, []), pending.get(number))
+            for number, frames in document["goroutines"]
+        },
         dict(document["outcomes"]),
+        dict(document.get("holders", ())),
         set(document["pinned"]),
         Counters(**document["next"]),
     )
@@ -191,6 +217,7 @@ def _encode_document(live: LiveProcess, codec: Codec) -> str:
             for number, goroutine in live.goroutines.items()
             if (wait := goroutine.wait) is not None
         ],
+        **{name: entries for name, entries in _structure(live).items() if entries},
         "outcomes": [[number, outcome] for number, outcome in live.outcomes.items()],
         "pinned": sorted(live.pinned),
         "next": {
@@ -201,6 +228,16 @@ def _encode_document(live: LiveProcess, codec: Codec) -> str:
         },
     }
     return codec.encode(document, process=live.instance)
+
+
+def _structure(live: LiveProcess) -> dict[str, list[list[Any]]]:
+    """The parts of a document that belong to gathers, timeouts and groups."""
+    goroutines = live.goroutines.items()
+    return {
+        "scopes": [[number, goroutine.scopes] for number, goroutine in goroutines if goroutine.scopes],
+        "pending": [[number, goroutine.pending] for number, goroutine in goroutines if goroutine.pending is not None],
+        "holders": [[number, holders] for number, holders in live.holders.items()],
+    }
 
 
 def _joined(live: LiveProcess) -> set[int]:
@@ -310,6 +347,7 @@ def _set_labels(instance: Process, order: RunTransition) -> None:
 def _last_document(live: LiveProcess, codec: Codec) -> str:
     """What is left of a process that has completed: its fields, to be looked at; none if they cannot be saved."""
     live.goroutines.clear()
+    live.holders.clear()
     live.outcomes.clear()
     try:
         return _encode_document(live, codec)
@@ -408,12 +446,19 @@ class _Transition:
         if isinstance(error, KeyboardInterrupt):
             raise error
         self._live.outcomes[goroutine_id] = Outcome(error=error)
-        is_process_error = isinstance(error, ProcessError | Cancelled)
-        return Failed(_encode_error(self._codec, error), is_process_error)
+        is_held = goroutine_id in self._live.holders
+        self._tell_holders(goroutine_id)
+        return Failed(_encode_error(self._codec, error), _is_process_error(error), is_held)
+
+    def _tell_holders(self, goroutine_id: int) -> None:
+        """A goroutine has ended: its groups and gathers see to the others."""
+        for holder in self._live.holders.pop(goroutine_id, ()):
+            holder.has_ended(self, goroutine_id, self._live.outcomes[goroutine_id].error)
 
     def _finished(self, goroutine: Goroutine, value: Any) -> Ending:
         if self._order.goroutine_id != MAIN_GOROUTINE_ID:
             self._live.outcomes[self._order.goroutine_id] = Outcome(value)
+            self._tell_holders(self._order.goroutine_id)
             return Finished()
         try:
             return Finished(self._encode_out(value))
@@ -439,12 +484,20 @@ class _Transition:
         return None
 
     def _park(self, goroutine: Goroutine, awaited: Operation) -> Parked:
+        if goroutine.pending is not None:
+            goroutine.wait, goroutine.pending = Wait(None, (("raise", goroutine.pending),)), None
+            return Parked((TimerCase(self.now_ms),))  # ready at once, and what is awaited is not carried out
         if isinstance(awaited, Select):
             names, operations = awaited.names, awaited.cases
         else:
             names, operations = None, (awaited,)
         cases = tuple(self._case(operation) for operation in operations)
-        goroutine.wait = Wait(names, tuple(_subject(op, case) for op, case in zip(operations, cases, strict=True)))
+        subjects = tuple(_subject(op, case) for op, case in zip(operations, cases, strict=True))
+        limit = None if DefaultCase() in cases else _next_timeout(goroutine.scopes, self.now_ms)
+        if limit is not None:
+            due_ms, scope = limit
+            cases, subjects = (*cases, TimerCase(due_ms)), (*subjects, ("timeout", scope))
+        goroutine.wait = Wait(names, subjects)
         return Parked(cases)
 
     def _case(self, operation: Operation) -> Case:
@@ -454,7 +507,7 @@ class _Transition:
             case Send(channel, value):
                 return SendCase(self._channel_name(channel), self._encode(value))
             case After(deadline):
-                return TimerCase(_deadline_ms(deadline, self.now_ms))
+                return TimerCase(deadline_ms(deadline, self.now_ms))
             case Call():
                 return CallCase(self._request(operation))
             case Join(goroutine_id):
@@ -475,7 +528,7 @@ class _Transition:
             function,
             self._encode_out([list(arguments), keywords]),
             _policy(call.retry),
-            None if call.timeout is None else max(1, _duration_ms(call.timeout)),
+            None if call.timeout is None else max(1, duration_ms(call.timeout)),
             call.key,
             call.queue,
             call.at_most_once,
@@ -555,7 +608,11 @@ class _Transition:
         if resumption.kind is ResumptionKind.START:
             return None
         if resumption.kind is ResumptionKind.CANCELLED:
+            goroutine.pending = None  # it is being cancelled anyway
             return Outcome(error=Cancelled())
+        if resumption.kind is ResumptionKind.INTERRUPTED:
+            pending, goroutine.pending = goroutine.pending, None
+            return Outcome(error=Cancelled() if pending is None else pending)
         if wait is None or not 0 <= resumption.case_index < len(wait.cases):
             raise RuntimeError(f"goroutine {self._order.goroutine_id} of {self.process_id!r} does not wait for that")
         kind, subject = wait.cases[resumption.case_index]
@@ -570,6 +627,10 @@ class _Transition:
             case ResumptionKind.VALUE:
                 payload = resumption.payload
                 return Outcome(None if payload is None else self._codec.decode(payload, process=self._live.instance))
+            case ResumptionKind.NONE if kind == "timeout":
+                return Outcome(error=subject.fire())
+            case ResumptionKind.NONE if kind == "raise":
+                return Outcome(error=subject)
             case ResumptionKind.NONE:
                 return Outcome()
             case ResumptionKind.CLOSED if is_select:
@@ -583,8 +644,9 @@ class _Transition:
             case ResumptionKind.UNKNOWN:
                 return Outcome(error=EffectUnknown(str(subject), "its outcome is not known"))
             case ResumptionKind.JOINED:
-                return self._joined_outcome(subject)
-            case ResumptionKind.START | ResumptionKind.CANCELLED:
+                outcome = self._joined_outcome(subject)
+                return Outcome() if kind == "ended" else outcome
+            case ResumptionKind.START | ResumptionKind.CANCELLED | ResumptionKind.INTERRUPTED:
                 raise AssertionError("translated by the caller")
             case _:
                 assert_never(resumption.kind)
@@ -609,11 +671,15 @@ class _Transition:
 
     def _joined_outcome(self, goroutine_id: int) -> Outcome:
         """How a goroutine ended. One that was cancelled before it began has no outcome yet."""
-        live = self._live
-        if goroutine_id not in live.outcomes:
-            live.goroutines.pop(goroutine_id, None)
-            live.outcomes[goroutine_id] = Outcome(error=Cancelled())
-        return live.outcomes[goroutine_id]
+        if goroutine_id not in self._live.outcomes:
+            self._drop(goroutine_id)
+        return self._live.outcomes[goroutine_id]
+
+    def _drop(self, goroutine_id: int) -> None:
+        """A goroutine was cancelled before it began: it never runs."""
+        self._live.goroutines.pop(goroutine_id, None)
+        self._live.outcomes[goroutine_id] = Outcome(error=Cancelled())
+        self._tell_holders(goroutine_id)
 
     # --- what durable code asks for (TransitionContext) ------------------------------------------------------------
 
@@ -653,8 +719,50 @@ class _Transition:
             return
         self.commands.append(CancelGoroutine(goroutine_id))
         if goroutine.wait is None and goroutine_id != self._order.goroutine_id:
-            del self._live.goroutines[goroutine_id]  # it never runs
-            self._live.outcomes[goroutine_id] = Outcome(error=Cancelled())
+            self._drop(goroutine_id)
+
+    # --- gathers, timeouts and groups ------------------------------------------------------------------------------
+
+    @property
+    def goroutine_id(self) -> int:
+        return self._order.goroutine_id
+
+    @property
+    def scopes(self) -> list[timeout | TaskGroup]:
+        """What the running goroutine is inside of, outermost first."""
+        return self._live.goroutines[self._order.goroutine_id].scopes
+
+    def outcome_of(self, goroutine_id: int) -> Outcome | None:
+        """How a goroutine has ended; None if it is still there."""
+        return None if goroutine_id in self._live.goroutines else self._joined_outcome(goroutine_id)
+
+    def hold(self, goroutine_id: int, holder: Holder) -> None:
+        self._live.holders.setdefault(goroutine_id, []).append(holder)
+
+    def release(self, goroutine_id: int, holder: Holder) -> None:
+        left = [held for held in self._live.holders.pop(goroutine_id, ()) if held is not holder]
+        if left:
+            self._live.holders[goroutine_id] = left
+
+    def interrupt(self, goroutine_id: int, group: TaskGroup, error: Cancelled) -> None:
+        """Raise the interruption of a group in its goroutine. That of a group around it comes first."""
+        goroutine = self._live.goroutines[goroutine_id]
+        inside = goroutine.scopes[goroutine.scopes.index(group) + 1 :]
+        pending = goroutine.pending
+        if pending is None or any(isinstance(s, TaskGroup) and s.interruption is pending for s in inside):
+            goroutine.pending = error
+        self.commands.append(Interrupt(goroutine_id))
+
+    def leave_group(self, group: TaskGroup) -> None:
+        """The body of a group has ended: it cannot be interrupted any more."""
+        goroutine = self._live.goroutines[self._order.goroutine_id]
+        goroutine.scopes.remove(group)
+        if goroutine.pending is not None and goroutine.pending is group.interruption:
+            goroutine.pending = None
+
+    def raise_next(self, error: Cancelled) -> None:
+        """Raise this in the running goroutine, at its next suspension."""
+        self._live.goroutines[self._order.goroutine_id].pending = error
 
     def emit(self, value: Any) -> None:
         self.commands.append(Emit(self._encode_out(value)))
@@ -689,7 +797,7 @@ def _subject(operation: Operation, case: Case) -> tuple[str, Any]:
         case CallCase(request):
             return "call", request.function.partition(":")[2]
         case JoinCase(goroutine_id):
-            return "join", goroutine_id
+            return "ended" if isinstance(operation, Ended) else "join", goroutine_id
         case ResultCase(process_id):
             return "result", process_id
         case DefaultCase():
@@ -698,29 +806,27 @@ def _subject(operation: Operation, case: Case) -> tuple[str, Any]:
             assert_never(case)
 
 
-def _deadline_ms(deadline: Deadline, now_ms: int) -> int:
-    """Fixed when its select is evaluated, and never early: rounded up (rule 13)."""
-    if isinstance(deadline, datetime):
-        return -((_EPOCH - deadline) // _MILLISECOND)
-    return now_ms + _duration_ms(deadline)
+def _next_timeout(scopes: list[timeout | TaskGroup], now_ms: int) -> tuple[int, timeout] | None:
+    """The timeout that comes first, and when; of several due at once the outermost (detail D7)."""
+    running = [
+        (due_ms, scope) for scope in scopes if isinstance(scope, timeout) and (due_ms := scope.due_ms()) is not None
+    ]
+    return min(running, key=lambda each: max(each[0], now_ms), default=None)
 
 
-def _duration_ms(duration: float | timedelta) -> int:
-    if not isinstance(duration, timedelta):
-        return math.ceil(duration * 1000)
-    return -(-duration // _MILLISECOND)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+def _is_process_error(error: BaseException) -> bool:
+    """Whether it is of the durable API, and so fails the process rather than the code (rule 6)."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_process_error(each) for each in error.exceptions)
+    return isinstance(error, ProcessError | TimeoutError | Cancelled)
 
 
 def _policy(retry: Retry) -> RetryPolicy:
     return RetryPolicy(
         retry.max_attempts,
-        _duration_ms(retry.first),
+        duration_ms(retry.first),
         float(retry.factor),
-        _duration_ms(retry.longest),
+        duration_ms(retry.longest),
         float(retry.jitter),
         tuple(f"{kind.__module__}:{kind.__qualname__}" for kind in retry.non_retryable),
     )

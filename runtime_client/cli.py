@@ -30,6 +30,7 @@ from . import _cli_output as output
 from ._client import Client
 from ._definitions import Definitions
 from ._errors import ClientError, SlctError
+from ._source import path_in_build
 
 DEFAULT_ADDRESS = "127.0.0.1:9090"
 EXIT_INTERRUPTED = 130
@@ -187,8 +188,9 @@ def load_build(directory: str) -> Definitions:
 
 def _last_line(error: Exception, build: Path) -> str:
     """The error, and where in the author's own files it was raised."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(build)]
-    place = f"{Path(frames[-1].filename).relative_to(build)}:{frames[-1].lineno}: " if frames else ""
+    frames = [(path_in_build(f.filename, build), f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    places = [f"{path}:{line}: " for path, line in frames if path is not None]
+    place = places[-1] if places else ""
     return f"{place}{type(error).__name__}: {error}"
 
 

@@ -7,10 +7,10 @@ was deleted?), so their neighbours must tell, by rules under which no single edi
 - as many as before: in the order of the text, if every neighbourhood agrees with its own and with no other one better;
 - else, or if not so: a pair whose two neighbours are the same, each of them found at no other of its kind, before or after.
 
-What is left of several is ambiguous, unless one is left on each side. The levels, each over what the one before left:
-statement and blocks; statement alone (it was moved, or wrapped); operation (its target was edited); callee in the same gap
-between the same neighbours (an argument was edited). Only the first two can be ambiguous: the weaker ones match one to one
-or not at all, and then the old state is retired and the new one gets a new name, which is safe.
+What is left of several is ambiguous; only of as many as before, the one left on each side is one. The levels, each over
+what the one before left: statement and blocks; statement alone (it was moved, or wrapped); operation (its target was
+edited); callee in the same gap between the same neighbours (an argument was edited). Only the first two can be ambiguous:
+the weaker ones match one to one or not at all, and then the old state is retired and the new one gets a new name, which is safe.
 """
 
 from __future__ import annotations
@@ -78,7 +78,6 @@ class _Aligner:
             if not olds or not news:
                 continue
             pairs = {news[0]: olds[0]} if len(olds) == len(news) == 1 else {} if weak else self._told_apart(olds, news)
-            # One left on each side is that one, unless it may as well be a twin that was matched elsewhere.
             self.result.pairs.update(pairs)
             rest_old = [i for i in olds if i not in pairs.values()]
             rest_new = [j for j in news if j not in pairs]

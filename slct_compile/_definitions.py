@@ -18,6 +18,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 from ._index import DurableName, Index, ModuleInfo, dotted_name, durable_functions
 from ._names import Names
 from ._naming import camel, unique
+from ._places import mark_leaves
 from ._scopes import FunctionNames, function_names
 from .diagnostics import Place
 
@@ -92,6 +93,7 @@ def find_definitions(index: Index, info: ModuleInfo, prefixes: Mapping[str, str]
         return None
     wrapper = MetadataWrapper(cst.parse_module(info.source), unsafe_skip_copy=True)
     positions = wrapper.resolve(PositionProvider)
+    mark_leaves(positions, info.source)
     functions: list[DurableFunction] = []
     taken: dict[str, set[str]] = {}
     known = {f.qualname: (prefixes or {}).get(f.qualname) for f in durable.values()}

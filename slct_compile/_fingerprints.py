@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import libcst as cst
 
@@ -72,7 +73,9 @@ def fingerprints(
     """
     operations = {b.terminator.then: b.terminator for b in graph.blocks.values() if isinstance(b.terminator, Suspend)}
     blocks = sorted((s.block for s in states if s.block.resumes), key=lambda b: (b.line, b.column, b.id))
-    statements = tuple(_Reader(source).statements(function.body, ()))
+    if not blocks:
+        return {}
+    statements = tuple(_Reader(_lines(source), function).statements(function.body, ()))
     tokens = [EDGE, *(_short(_blanked(s.text, variables)) for s in statements), EDGE]
     found: dict[BlockId, Fingerprint] = {}
     seen: Counter[tuple[int, str]] = Counter()
@@ -86,6 +89,12 @@ def fingerprints(
             bounded(statement.text), awaited, nth, block.hint, statement.within, tokens[position], tokens[position + 2]
         )
     return found
+
+
+@lru_cache(maxsize=1)
+def _lines(source: str) -> list[str]:
+    """The lines of the module at hand, which its functions share."""
+    return source.split("\n")
 
 
 def _statement_at(statements: Sequence[_Statement], line: int, column: int) -> int:
@@ -102,14 +111,15 @@ def _statement_at(statements: Sequence[_Statement], line: int, column: int) -> i
 class _Reader:
     """Reads statements off the author's text. Not by `ast.unparse`: what that prints depends on the version of Python."""
 
-    def __init__(self, source: str) -> None:
-        self.lines = [line.encode() for line in source.split("\n")]
+    def __init__(self, lines: Sequence[str], function: ast.AsyncFunctionDef) -> None:
+        self.before = function.lineno - 1
+        self.lines = [line.encode() for line in lines[self.before : function.end_lineno]]
 
     def text(self, node: ast.expr | ast.stmt | ast.pattern) -> str:
         return self._between((node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0))
 
     def _between(self, start: tuple[int, int], end: tuple[int, int]) -> str:
-        lines = self.lines[start[0] - 1 : end[0]]
+        lines = self.lines[start[0] - 1 - self.before : end[0] - self.before]
         if not lines:
             return ""
         lines[-1] = lines[-1][: end[1]]

@@ -112,3 +112,14 @@ def splice(source: str, replacements: Sequence[Replacement]) -> str:
             new = [line + "\r" for line in new]
         lines[replacement.first - 1 : replacement.last] = new
     return "\n".join(lines)
+
+
+def new_lines(replacements: Sequence[Replacement]) -> dict[int, int]:
+    """Where each replacement begins in the new file, by its first line in the old."""
+    found: dict[int, int] = {}
+    shift = 0
+    for replacement in sorted(replacements, key=lambda r: r.first):
+        found[replacement.first] = replacement.first + shift
+        added = len(replacement.text.rstrip("\n").split("\n")) if replacement.text else 0
+        shift += added - (replacement.last - replacement.first + 1)
+    return found

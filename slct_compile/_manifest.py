@@ -77,13 +77,14 @@ def definitions_module(definitions: Sequence[Definition], modules: Sequence[str]
     return (
         '"""Written by slct-compile: the definitions of this build. `slct_manifest.json` describes their states."""\n\n'
         "from pathlib import Path\n\n"
-        f"from runtime_client import Definitions\n\n{imports}{chr(10) if imports else ''}\n"
+        f"from runtime_client import Definitions\nfrom runtime_client._source import show_sources\n\n"
+        f"show_sources(Path(__file__).parent)\n\n{imports}{chr(10) if imports else ''}\n"
         f"defs = Definitions(\n    {{\n{entries}    }},\n    modules=(\n{shown}    ),\n"
         f'    manifest=Path(__file__).with_name("{MANIFEST}"),\n)\n'
     )
 
 
-_OWN = frozenset({"Path", "Definitions", "defs"})
+_OWN = frozenset({"Path", "Definitions", "defs", "show_sources"})
 
 
 def manifest(

@@ -15,6 +15,7 @@ from typing import Any
 
 import libcst as cst
 
+from ._places import carried
 from ._scopes import bound_names, comprehension_targets, parameter_names
 
 Statement = cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]
@@ -55,6 +56,7 @@ class SlotRenamer(cst.CSTTransformer):
         slot = self.slot(updated_node.value)
         if slot is None:
             return updated_node
+        slot = carried(updated_node.value, slot)
         return self.attribute(slot).with_changes(lpar=updated_node.lpar, rpar=updated_node.rpar)
 
     # --- names that are not variables ------------------------------------------------------------------------------

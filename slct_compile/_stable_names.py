@@ -86,7 +86,8 @@ class _Naming:
         old = [s.fingerprint for s in locked.states]
         positions = {s.name: i for i, s in enumerate(locked.states)}
         anchors = {j: positions[self.names[b.id]] for j, b in enumerate(resumed) if self.names.get(b.id) in positions}
-        names = renamings(locked.variables, self.function.own.locals)
+        variables = [n for n in self.function.own.locals if n != self.function.receiver]
+        names = renamings(locked.variables, variables)
         aligned = align(_as_called_now(old, new, names), new, anchors)
         for ambiguity in aligned.ambiguities:
             self._refuse_guess(ambiguity, resumed, locked)

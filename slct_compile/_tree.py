@@ -6,6 +6,7 @@ run wrote and this one does not, and says clearly why it cannot.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tokenize
@@ -18,6 +19,7 @@ from ._index import Index, ModuleInfo, read_module
 from ._lock import LOCK, Lock
 from ._manifest import DEFINITIONS, MANIFEST, definitions_module, find_process_definitions, manifest
 from ._pipeline import ModuleOutput, compile_module
+from ._places import SOURCES, sources_file
 from .diagnostics import CompileError, Diagnostic, Place, sorted_diagnostics
 
 _SKIPPED_DIRECTORIES = frozenset({"__pycache__", ".git", ".hg", ".venv", "node_modules", ".mypy_cache", ".ruff_cache"})
@@ -120,8 +122,12 @@ def module_name(path: str) -> tuple[str, bool]:
     return ".".join(parts), False
 
 
-def plan(tree: SourceTree, show: str | None = None, lock: Lock | None = None) -> Plan:
-    """Compile everything, in memory. `show`: a pass whose printed form is wanted. `lock`: names that are recorded."""
+def plan(tree: SourceTree, show: str | None = None, lock: Lock | None = None, build: Path | None = None) -> Plan:
+    """Compile everything, in memory.
+
+    `show`: a pass whose printed form is wanted. `lock`: names that are recorded. `build`: where the build will be, so that it
+    can say where its sources are.
+    """
     index = Index(tree.modules)
     outputs = {info.path: compile_module(index, info, show, lock) for info in tree.modules}
     definitions = find_process_definitions(index)
@@ -131,14 +137,23 @@ def plan(tree: SourceTree, show: str | None = None, lock: Lock | None = None) ->
     for path, output in outputs.items():
         if output.text != output.info.source:
             files[path] = encode(output.text, tree.files[path])
-    for name in (DEFINITIONS, MANIFEST):
+    for name in (DEFINITIONS, MANIFEST, SOURCES):
         if name in files:
             where = tree.root / name
             raise CompileError(f"{where} is in the way: slct-compile writes a file of that name", "move or rename it")
     modules = sorted(m.name for m in tree.modules if m.name.rpartition(".")[2] not in ("__main__", "setup", "conftest"))
     files[DEFINITIONS] = definitions_module(definitions, modules).encode()
+    if build is not None:
+        files[SOURCES] = _sources(tree, outputs, build)
     files[MANIFEST] = manifest(index, outputs, definitions, [*files, MANIFEST]).encode()
     return Plan(files, tuple(sorted_diagnostics(findings)), outputs)
+
+
+def _sources(tree: SourceTree, outputs: Mapping[str, ModuleOutput], build: Path) -> bytes:
+    """What the loader needs to show the author's lines."""
+    digests = {path: hashlib.sha256(tree.files[path]).hexdigest() for path, output in outputs.items() if output.links}
+    content = sources_file(tree.root, build, {path: (d, outputs[path].links) for path, d in digests.items()})
+    return (json.dumps(content, separators=(",", ":")) + "\n").encode()
 
 
 def encode(text: str, original: bytes) -> bytes:

@@ -65,7 +65,7 @@ def _compile(arguments: Sequence[str]) -> int:
         check_places(options.source, options.output)
     tree = read_tree(options.source)
     lock = Lock() if options.no_lock else _lock_file.load(tree.root)
-    planned = plan(tree, options.show, lock)
+    planned = plan(tree, options.show, lock, options.output)
     errors = _report(planned, tree)
     if options.show is not None:
         _show(planned)

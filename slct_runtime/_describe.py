@@ -102,7 +102,14 @@ def _pairs(value: Any) -> list[tuple[str, Any]]:
 
 
 def error_text(error: str) -> str:
-    """An encoded exception as text: its traceback if it has one, else type and message."""
+    """An encoded exception as text: its traceback if it has one, else type and message.
+
+    Half surrogate pairs, which an author's message may hold, are written as escapes: not every way out takes them.
+    """
+    return _error_text(error).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _error_text(error: str) -> str:
     try:
         node = json.loads(error)
     except ValueError:

@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -661,6 +661,9 @@ class Engine(Answers):
         self.arrive(parent, "child", child_id, outcome.result, error)
 
 
+_REQUEST_FIELDS = tuple(f.name for f in fields(EffectRequest))
+_RETRY_FIELDS = tuple(f.name for f in fields(RetryPolicy))
+
 _START = "slct:start"
 _SEND = "slct:send"
 _POSTED = frozenset({_START, _SEND})
@@ -668,7 +671,10 @@ _POSTED = frozenset({_START, _SEND})
 
 def effect_row(process_id: str, run: EffectRun) -> EffectRow:
     """An effect as stored."""
-    request = json.dumps(asdict(run.request), separators=(",", ":"))
+    facts = {name: getattr(run.request, name) for name in _REQUEST_FIELDS}
+    # By hand: `asdict` copies deeply, and this is done once per step.
+    facts["retry"] = {name: getattr(run.request.retry, name) for name in _RETRY_FIELDS}
+    request = json.dumps(facts, separators=(",", ":"))
     return EffectRow(process_id, run.request.effect_id, request, run.attempt, run.due_ms, run.requested_ms)
 
 

@@ -89,6 +89,9 @@ class SimulatedWorld:
     async def error(self, ref: SimulatedRef) -> str:
         return str(ref.error)
 
+    async def parked(self, ref: SimulatedRef) -> None:
+        """Everything has come to rest."""
+
 
 class RealWorld:
     """Real time, through a client."""
@@ -119,6 +122,11 @@ class RealWorld:
 
     async def error(self, ref: Any) -> str:
         return str((await ref.describe()).error)
+
+    async def parked(self, ref: Any) -> None:
+        async with asyncio.timeout(20):
+            while any(g.status != "parked" for g in (await ref.describe()).goroutines):
+                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

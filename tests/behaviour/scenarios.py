@@ -30,6 +30,9 @@ class World(Protocol):
         ...
 
     async def error(self, ref: Any) -> str: ...
+    async def parked(self, ref: Any) -> None:
+        """Return when all its goroutines wait, and for nothing that comes soon."""
+        ...
 
 
 Scenario = Callable[[World], Awaitable[None]]
@@ -239,3 +242,107 @@ async def rule_17_an_undeclared_channel_is_refused(world: World) -> None:
         await ref.send("nubmers", 1)
     await ref.send("numbers", 1)
     assert await ref.result() == 1
+
+
+@scenario
+async def d6_gather_gives_values_in_order(world: World) -> None:
+    ref = await world.start("gathers")
+    assert await ref.result() == [
+        [["slow"], ["fast"], "a", 8, ["handle"], ["handle"], ("soon", None), [["inner"], None]],
+        [],
+        [["level 3"], [["level 2"], [["level 1"], []]]],
+    ]
+    outputs = await world.outputs(ref)
+    assert outputs.index("fast") < outputs.index("slow")
+    assert outputs[-3:] == ["level 3", "level 2", "level 1"]
+
+
+@scenario
+async def d6_gather_raises_its_first_error_after_cleaning_up(world: World) -> None:
+    ref = await world.start("gather_fails")
+    await world.pass_time(1)
+    assert await ref.result() == [
+        ("first",),
+        False,
+        ("handle",),
+        ("last",),
+        ("ended",),
+        "go on",
+        "argument 0 of gather() cannot be waited for",
+        "argument 0 of gather() cannot be waited for",
+        "argument 0 of gather() cannot be waited for",
+        "twice",
+    ]
+    assert await world.outputs(ref) == ["cleaning a", "cleaning b", 2, 2, "cleaning c", 2]
+
+
+@scenario
+async def d7_timeouts(world: World) -> None:
+    ref = await world.start("limits", world.short)
+    await world.pass_time(world.short * 20)
+    assert await ref.result() == [
+        ["timed out", True, "left"],
+        ["x", "none"],
+        [True, False],
+        ["inner", "outer"],
+        [1],
+        "timed out",
+        "y",
+    ]
+    assert await world.outputs(ref) == ["tidied a", "tidied b", "still joined"]
+
+
+@scenario
+async def d7_task_groups(world: World) -> None:
+    ref = await world.start("groups", world.short)
+    await world.pass_time(world.short * 20)
+    result = await ref.result()
+    assert result[0] == ["first", ["spawn 2", "first", "spawn 1", "spawn 0"]]
+    assert result[1] == ["KeyError", "ValueError"]
+    assert result[2] == ["b", "body"]
+    assert result[3] == "(KeyError('counted'),)"
+    assert result[4] == ["outside, in the body", "outside, in the end", ["TimeoutError"]]
+    assert result[5] == ["(KeyError('inner'),)", "(KeyError('outer'),)"]
+    assert result[7] == [True, True]
+    assert result[8] == 4
+    assert result[9] == [
+        "this TaskGroup has not been entered",
+        "this TaskGroup has finished",
+        "this timeout has been entered already",
+    ]
+    outputs = [o for o in await world.outputs(ref) if not str(o).startswith("tidied")]
+    assert outputs == ["body cancelled", "cancelled meanwhile"]
+
+
+@scenario
+async def d7_cancelling_passes_through(world: World) -> None:
+    for way, expected in {
+        "gather": ["tidied a", "tidied b", "main cleans up", "x"],
+        "group": ["tidied a", "main cleans up", "x"],
+        "group end": ["tidied a", "tidied b", "main cleans up", "x"],
+        "with errors": ["tidied fails", "(ValueError('while cleaning up'),)", "main cleans up", "x"],
+        "after a group": ["handled", "main cleans up", "x"],
+    }.items():
+        ref = await world.start("cancelling", way)
+        await world.parked(ref)
+        await ref.cancel()
+        with pytest.raises(ProcessCancelled):
+            await ref.result()
+        assert await world.outputs(ref) == expected, way
+
+
+@scenario
+async def rule_6_groups_and_timeouts_that_nobody_catches(world: World) -> None:
+    ref = await world.start("uncaught", "timeout")
+    with pytest.raises(ProcessFailed) as caught:
+        await ref.result()
+    assert isinstance(caught.value.__cause__, TimeoutError)
+    ref = await world.start("uncaught", "group")
+    with pytest.raises(ProcessFailed) as caught:
+        await ref.result()
+    cause = caught.value.__cause__
+    assert isinstance(cause, ExceptionGroup)
+    assert [(type(e).__name__, e.args) for e in cause.exceptions] == [
+        ("OutOfStock", ("tea", 1)),
+        ("OutOfStock", ("milk", 1)),
+    ]

@@ -130,7 +130,7 @@ def apply(program: Program, edit: Edit) -> Program | None:
         case "rename":
             made.names = made.names | {edit.text[0]: edit.text}
         case "insert":
-            body = [] if edit.text in BLOCKS else None
+            body: list[Node] | None = [] if edit.text in BLOCKS else None
             made.around(edit.slot).insert(edit.slot[-1], Node(edit.text, edit.ident, body))
             made.awaits += edit.ident is not None
         case "delete":

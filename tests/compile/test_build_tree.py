@@ -68,6 +68,7 @@ def test_the_whole_tree_is_mirrored(source: Path, tmp_path: Path) -> None:
         "plain.py",
         "slct_definitions.py",
         "slct_manifest.json",
+        "slct_sources.json",
     }
     assert (build / "plain.py").read_bytes() == (source / "plain.py").read_bytes()
     assert "class HelperFrame(Frame)" in (build / "library/base.py").read_text()
@@ -187,7 +188,12 @@ def test_the_same_source_gives_the_same_bytes_whatever_the_hash_seed(source: Pat
 def test_a_single_file_is_a_source_too(source: Path, tmp_path: Path) -> None:
     build = tmp_path / "build"
     assert compile_tree(source / "orders.py", build) == 0
-    assert {p.name for p in build.iterdir()} == {"orders.py", "slct_definitions.py", "slct_manifest.json"}
+    assert {p.name for p in build.iterdir()} == {
+        "orders.py",
+        "slct_definitions.py",
+        "slct_manifest.json",
+        "slct_sources.json",
+    }
 
 
 def test_line_ends_and_encodings_are_kept(tmp_path: Path) -> None:

@@ -24,11 +24,13 @@ from runtime_client import (
     ChannelClosed,
     Process,
     Retry,
+    TaskGroup,
     after,
     call,
     close,
     default,
     emit,
+    gather,
     go,
     make_channel,
     process,
@@ -36,6 +38,7 @@ from runtime_client import (
     select,
     send,
     sleep,
+    timeout,
 )
 
 
@@ -408,3 +411,471 @@ async def greet(name: str) -> str:
     """A process of one function."""
     await sleep(0)
     return f"hello {name}"
+
+
+class Gathers(Process):
+    """D6: values in order, of functions, operations and handles."""
+
+    letters = Channel[str](capacity=3)
+
+    async def main(self) -> list[object]:
+        await send(self.letters, "a")
+        handle = go(self.later("handle", 2))
+        values = await gather(
+            self.later("slow", 3),
+            self.later("fast", 0),
+            recv(self.letters),
+            call(double, 4),
+            handle,
+            handle.join(),
+            select(never=recv(None), soon=after(0)),
+            gather(self.later("inner", 1), sleep(0)),
+        )
+        return [values, await gather(), await self.count_down(3)]
+
+    async def later(self, name: str, turns: int) -> list[str]:
+        for _ in range(turns):
+            await sleep(0)
+        emit(name)
+        return [name]
+
+    async def count_down(self, n: int) -> list[object]:
+        """A gather inside of recursion."""
+        if n == 0:
+            return []
+        return await gather(self.later(f"level {n}", 0), self.count_down(n - 1))
+
+
+class GatherFails(Process):
+    """D6: the first error, once those cancelled have cleaned up; handles go on."""
+
+    letters = Channel[str]()
+
+    async def main(self) -> list[object]:
+        seen: list[object] = []
+        watched = go(self.watch())
+        try:
+            await gather(self.tidy("a"), self.fail_after(1, "first"), recv(self.letters), watched, self.tidy("b"))
+        except KeyError as error:
+            seen.append(error.args)
+        seen.append(watched.done())
+        try:
+            await gather(watched, self.tidy("c"), go(self.fail_after(1, "handle")))
+        except KeyError as error:
+            seen.append(error.args)
+        try:
+            await gather(watched, go(self.fail_after(2, "last")))
+        except KeyError as error:
+            seen.append(error.args)
+        done = go(self.fail_after(0, "ended"))
+        try:
+            await done
+        except KeyError:
+            pass
+        try:
+            await gather(done, self.tidy("never runs"))
+        except KeyError as error:
+            seen.append(error.args)
+        await send(self.letters, "go on")
+        seen.append(await watched)
+        frame = self.watch()
+        for wrong in (lambda: gather(3), lambda: gather(default()), lambda: gather(self.watch)):
+            try:
+                wrong()
+            except TypeError as error:
+                seen.append(str(error).split(":")[0])
+        wrong = None
+        try:
+            await gather(frame, frame)
+        except RuntimeError:
+            seen.append("twice")
+        return seen
+
+    async def watch(self) -> str:
+        return await recv(self.letters)
+
+    async def fail_after(self, turns: int, name: str) -> None:
+        for _ in range(turns):
+            await sleep(0)
+        raise KeyError(name)
+
+    async def tidy(self, name: str) -> None:
+        try:
+            await sleep(timedelta(days=1))
+        finally:
+            emit(f"cleaning {name}")
+            await sleep(0)
+            emit(await call(double, 1))
+            if name == "b":
+                raise ValueError("later errors are dropped")
+
+
+class Limits(Process):
+    """D7: timeouts."""
+
+    letters = Channel[str](capacity=1)
+
+    async def main(self, unit: float) -> list[object]:
+        return [
+            await self.once(unit),
+            await self.ready(unit),
+            await self.both_due(unit),
+            await self.inner_first(unit),
+            await self.in_recursion(unit, 3),
+            await self.around_a_gather(unit),
+            await self.joined(unit),
+        ]
+
+    async def once(self, unit: float) -> list[object]:
+        seen: list[object] = []
+        async with timeout(unit) as limit:
+            try:
+                await recv(self.letters)
+            except TimeoutError:
+                seen.append("timed out")
+            await sleep(unit)
+            seen.append(limit.expired())
+        try:
+            async with timeout(timedelta(seconds=unit)):
+                await sleep(unit * 3)
+        except TimeoutError:
+            seen.append("left")
+        async with timeout(None):
+            await sleep(0)
+        return seen
+
+    async def ready(self, unit: float) -> list[object]:
+        """What is ready is never timed out."""
+        async with timeout(0):
+            await sleep(0)
+            await send(self.letters, "x")
+            letter = await recv(self.letters)
+            choice = (await select(recv(self.letters), none=default())).case
+            try:
+                await recv(self.letters)
+            except TimeoutError:
+                return [letter, choice]
+        return ["not reached"]
+
+    async def both_due(self, unit: float) -> list[bool]:
+        """The outer one fires."""
+        async with timeout(0) as outer, timeout(-unit) as inner:
+            try:
+                await recv(self.letters)
+            except TimeoutError:
+                return [outer.expired(), inner.expired()]
+        return []
+
+    async def inner_first(self, unit: float) -> list[str]:
+        seen = []
+        try:
+            async with timeout(unit * 2):
+                try:
+                    async with timeout(unit):
+                        await select()
+                except TimeoutError:
+                    seen.append("inner")
+                await recv(make_channel())
+        except TimeoutError:
+            seen.append("outer")
+        return seen
+
+    async def in_recursion(self, unit: float, depth: int) -> list[int]:
+        if depth == 0:
+            await sleep(unit * 1000)
+        try:
+            async with timeout(unit * depth):
+                return await self.in_recursion(unit, depth - 1)
+        except TimeoutError:
+            return [depth]
+
+    async def around_a_gather(self, unit: float) -> str:
+        try:
+            async with timeout(unit):
+                await gather(self.tidy("a"), self.tidy("b"))
+        except TimeoutError:
+            return "timed out"
+        return "not reached"
+
+    async def joined(self, unit: float) -> object:
+        """A goroutine that is being joined goes on."""
+        handle = go(self.work())
+        try:
+            async with timeout(unit):
+                await handle
+        except TimeoutError:
+            emit("still joined")
+        await send(self.letters, "y")
+        return await handle
+
+    async def work(self) -> str:
+        return await recv(self.letters)
+
+    async def tidy(self, name: str) -> None:
+        try:
+            await select()
+        finally:
+            await sleep(0)
+            emit(f"tidied {name}")
+
+
+class Groups(Process):
+    """D7: TaskGroup."""
+
+    letters = Channel[str]()
+    many: list[str] = []
+
+    async def main(self, unit: float) -> list[object]:
+        return [
+            await self.all_end(),
+            await self.one_fails(),
+            await self.body_fails(),
+            await self.joined_error_counts(),
+            await self.timed_out(unit),
+            await self.nested(),
+            await self.left_by_return(),
+            await self.cancelled_child(),
+            await self.busy_body(),
+            await self.misuse(),
+        ]
+
+    async def all_end(self) -> object:
+        async with TaskGroup() as group:
+            first = group.go(self.note("first", 2))
+            group.go(self.spawn(group, 2))
+        return [await first, list(self.many)]
+
+    async def note(self, name: str, turns: int) -> str:
+        for _ in range(turns):
+            await sleep(0)
+        self.many.append(name)
+        return name
+
+    async def spawn(self, group: TaskGroup, n: int) -> None:
+        await sleep(0)
+        self.many.append(f"spawn {n}")
+        if n:
+            group.go(self.spawn(group, n - 1))
+
+    async def one_fails(self) -> object:
+        try:
+            async with TaskGroup() as group:
+                group.go(self.tidy("a"))
+                group.go(self.fail("broken", 2))
+                group.go(self.tidy("b"))
+                try:
+                    await recv(self.letters)
+                except Cancelled:
+                    emit("body cancelled")
+                    await sleep(0)
+                    raise
+        except ExceptionGroup as error:
+            return [type(e).__name__ for e in error.exceptions]
+        return "not reached"
+
+    async def fail(self, name: str, turns: int) -> None:
+        for _ in range(turns):
+            await sleep(0)
+        raise KeyError(name)
+
+    async def tidy(self, name: str) -> None:
+        try:
+            await recv(self.letters)
+        finally:
+            await sleep(0)
+            emit(f"tidied {name}")
+            if name == "b":
+                raise ValueError(name)
+
+    async def body_fails(self) -> object:
+        try:
+            async with TaskGroup() as group:
+                group.go(self.tidy("c"))
+                group.go(self.tidy("b"))
+                await sleep(0)
+                await sleep(0)
+                raise LookupError("body")
+        except ExceptionGroup as error:
+            return [str(e) for e in error.exceptions]
+        return "not reached"
+
+    async def joined_error_counts(self) -> object:
+        try:
+            async with TaskGroup() as group:
+                handle = group.go(self.fail("counted", 0))
+                try:
+                    await handle
+                except KeyError:
+                    emit("joined in time")
+                except Cancelled:
+                    emit("cancelled meanwhile")
+        except ExceptionGroup as error:
+            return repr(error.exceptions)
+        return "not reached"
+
+    async def timed_out(self, unit: float) -> object:
+        seen: list[object] = []
+        for where in ("body", "end"):
+            try:
+                async with timeout(unit), TaskGroup() as group:
+                    group.go(self.tidy(where))
+                    if where == "body":
+                        await sleep(unit * 9)
+            except TimeoutError:
+                seen.append(f"outside, in the {where}")
+        try:
+            async with TaskGroup() as group:
+                group.go(self.tidy("d"))
+                async with timeout(unit):
+                    await recv(self.letters)
+        except ExceptionGroup as error:
+            seen.append([type(e).__name__ for e in error.exceptions])
+        return seen
+
+    async def nested(self) -> object:
+        seen: list[object] = []
+        try:
+            async with TaskGroup() as outer:
+                outer.go(self.fail("outer", 3))
+                try:
+                    async with TaskGroup() as inner:
+                        inner.go(self.fail("inner", 1))
+                        await recv(self.letters)
+                except ExceptionGroup as error:
+                    seen.append(repr(error.exceptions))
+                async with TaskGroup() as inner:
+                    inner.go(self.tidy("inner"))
+        except ExceptionGroup as error:
+            seen.append(repr(error.exceptions))
+        await sleep(0)
+        return seen
+
+    async def left_by_return(self) -> object:
+        async with TaskGroup() as group:
+            return group.go(self.note("returned", 1))
+        return "not reached"
+
+    async def cancelled_child(self) -> object:
+        async with TaskGroup() as group:
+            new, waiting = group.go(self.tidy("new")), group.go(self.tidy("e"))
+            new.cancel()
+            await sleep(0)
+            waiting.cancel()
+        return [new.done(), waiting.done()]
+
+    async def busy_body(self) -> object:
+        """A body that never parks is cancelled at its next suspension; one that has ended is not cancelled after that."""
+        turns = 0
+        try:
+            async with TaskGroup() as group:
+                group.go(self.fail("busy", 3))
+                while True:
+                    await sleep(0)
+                    turns += 1
+        except ExceptionGroup:
+            await sleep(0)
+        try:
+            async with TaskGroup() as group:
+                group.go(self.fail("quiet", 0))
+                await sleep(0)
+        except ExceptionGroup:
+            await sleep(0)
+        return turns
+
+    async def misuse(self) -> object:
+        seen = []
+        group = TaskGroup()
+        frame = self.note("never", 0)
+        try:
+            group.go(frame)
+        except RuntimeError as error:
+            seen.append(str(error).split("\n")[0])
+        async with group:
+            pass
+        try:
+            group.go(frame)
+        except RuntimeError as error:
+            seen.append(str(error).split("\n")[0])
+        limit = timeout(1)
+        async with limit:
+            try:
+                async with limit:
+                    pass
+            except RuntimeError as error:
+                seen.append(str(error).split("\n")[0])
+        return seen
+
+
+class Cancelling(Process):
+    """D5 to D7: cancelling from outside passes through gathers and groups, and waits for those who clean up."""
+
+    async def main(self, way: str) -> str:
+        if way == "after a group":
+            await self.handle_a_group()
+        try:
+            match way:
+                case "gather":
+                    await gather(self.tidy("a"), self.tidy("b"))
+                case "group":
+                    async with TaskGroup() as group:
+                        group.go(self.tidy("a"))
+                        await recv(None)
+                case "group end":
+                    async with timeout(timedelta(days=1)), TaskGroup() as group:
+                        group.go(self.tidy("a"))
+                        group.go(self.tidy("b"))
+                case "with errors":
+                    try:
+                        async with TaskGroup() as group:
+                            group.go(self.tidy("fails"))
+                    except ExceptionGroup as error:
+                        emit(repr(error.exceptions))
+                    await sleep(0)
+                case _:
+                    await sleep(timedelta(days=1))
+        finally:
+            emit("main cleans up")
+            await gather(self.note("x"), call(double, 1))
+        return "not reached"
+
+    async def handle_a_group(self) -> None:
+        try:
+            async with TaskGroup() as group:
+                group.go(self.break_down())
+                await recv(None)
+        except ExceptionGroup:
+            emit("handled")
+
+    async def break_down(self) -> None:
+        raise ValueError("handled above")
+
+    async def note(self, name: str) -> None:
+        await sleep(0)
+        emit(name)
+
+    async def tidy(self, name: str) -> None:
+        try:
+            await sleep(timedelta(days=2))
+        finally:
+            await call(double, 2)
+            emit(f"tidied {name}")
+            if name == "fails":
+                raise ValueError("while cleaning up")
+
+
+class Uncaught(Process):
+    """Rule 6: a group of ProcessErrors, and a TimeoutError, fail the process."""
+
+    async def main(self, way: str) -> None:
+        if way == "timeout":
+            async with timeout(0):
+                await recv(None)
+        async with TaskGroup() as group:
+            group.go(self.sell("tea"))
+            group.go(self.sell("milk"))
+
+    async def sell(self, item: str) -> None:
+        try:
+            await sleep(0)
+        finally:
+            raise OutOfStock(item, 1)

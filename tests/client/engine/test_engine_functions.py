@@ -160,7 +160,31 @@ def test_outside_of_durable_code_there_is_no_transition(function: Any) -> None:
         function()
 
 
-@pytest.mark.parametrize("function", [lambda: gather(look()), lambda: timeout(5), TaskGroup])
-def test_what_is_not_supported_yet_says_so(function: Any) -> None:
-    with pytest.raises(NotImplementedError, match=r"is not supported yet\n  help: "):
-        function()
+@pytest.mark.parametrize(
+    ("wrong", "help"),
+    [
+        (3, "a handle"),
+        (default(), "a case of select"),
+        (look, "a handle"),
+        (ChildRef("p-2"), r"ref\.result\(\)"),
+    ],
+)
+def test_gather_refuses_what_cannot_be_waited_for(wrong: Any, help: str) -> None:
+    with pytest.raises(TypeError, match=rf"argument 1 of gather\(\) cannot be waited for(.|\n)*help: .*{help}"):
+        gather(look(), wrong)
+
+
+def test_a_gather_is_no_case_of_a_select() -> None:
+    with pytest.raises(TypeError, match=r"help: go\(frame\)"):
+        select(all=gather(look()))
+
+
+@pytest.mark.parametrize("wrong", ["soon", math.nan, datetime(2030, 1, 1)])
+def test_a_timeout_is_a_deadline(wrong: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="deadline"):
+        timeout(wrong)
+
+
+def test_a_group_that_was_not_entered_starts_nothing() -> None:
+    with pytest.raises(RuntimeError, match="has not been entered"):
+        TaskGroup().go(look())

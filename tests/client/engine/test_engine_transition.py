@@ -128,12 +128,12 @@ def test_an_order_that_cannot_be_run_is_answered_by_a_fault(changes: dict[str, o
 
 
 def test_rule_13_deadlines_are_rounded_up() -> None:
-    from runtime_client._transition import _deadline_ms
+    from runtime_client._operations import deadline_ms
 
-    assert _deadline_ms(0.0001, 1000) == 1001
-    assert _deadline_ms(timedelta(microseconds=1), 1000) == 1001
-    assert _deadline_ms(-1, 1000) == 0
-    assert _deadline_ms(datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=UTC), 0) == 1001
+    assert deadline_ms(0.0001, 1000) == 1001
+    assert deadline_ms(timedelta(microseconds=1), 1000) == 1001
+    assert deadline_ms(-1, 1000) == 0
+    assert deadline_ms(datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=UTC), 0) == 1001
 
 
 def test_the_same_order_gives_the_same_answer_from_held_and_from_document() -> None:

@@ -9,8 +9,9 @@ A script is blocks of input lines, `----`, and the output that they gave; blank 
     GOROUTINE: [COMMAND, ...] => ENDING          one transition
     show                                         who is where, and what the channels hold
 
-COMMAND: go G, make #N CAPACITY, close CHANNEL, cancel G, emit V, label K V, start PROCESS DEFINITION, send PROCESS CHANNEL V.
-ENDING: CASE | CASE ..., nothing, returned [V], failed E (a ProcessError), error E (any other), faulted E.
+COMMAND: go G, make #N CAPACITY, close CHANNEL, cancel G, interrupt G, emit V, label K V, start PROCESS DEFINITION, send PROCESS CHANNEL V.
+ENDING: CASE | CASE ..., nothing, returned [V], failed E (a ProcessError), error E (any other),
+held E (an error that a gather or a TaskGroup takes), faulted E.
 CASE: recv CHANNEL, send CHANNEL V, after MS, call ID, join G, result PROCESS, default. The nil channel is `nil`.
 """
 
@@ -34,6 +35,7 @@ from slct_runtime.core.commands import (
     Faulted,
     Finished,
     Go,
+    Interrupt,
     JoinCase,
     MakeChannel,
     Parked,
@@ -140,6 +142,8 @@ def _commands(text: str) -> Iterator[Command]:
                 yield Close(channel)
             case ["cancel", goroutine_id]:
                 yield CancelGoroutine(int(goroutine_id))
+            case ["interrupt", goroutine_id]:
+                yield Interrupt(int(goroutine_id))
             case ["emit", payload]:
                 yield Emit(payload)
             case ["label", key, value]:
@@ -164,6 +168,8 @@ def _ending(text: str) -> Ending:
             return Failed(error, True)
         case ["error", error]:
             return Failed(error, False)
+        case ["held", error]:
+            return Failed(error, False, is_held=True)
         case ["faulted", error]:
             return Faulted(error)
         case _:

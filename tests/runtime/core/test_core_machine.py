@@ -28,6 +28,7 @@ from slct_runtime.core.commands import (
     Faulted,
     Finished,
     Go,
+    Interrupt,
     JoinCase,
     MakeChannel,
     Parked,
@@ -43,9 +44,9 @@ from slct_runtime.core.events import RetryRequested, TerminateRequested
 
 DECLARED = ("a", "b", "c")
 CHANNELS = ["a", "a", "b", "b", "b", "c", "#1", "#2", None]
-ENDINGS = ["park"] * 30 + ["finish", "fail", "err", "fault"]
+ENDINGS = ["park"] * 30 + ["finish", "fail", "held", "err", "fault"]
 CASES = ["send"] * 5 + ["recv"] * 4 + ["after"] * 4 + ["call", "join", "result", "default"]
-COMMANDS = ["go"] * 6 + ["nothing"] * 6 + ["close", "cancel"]
+COMMANDS = ["go"] * 6 + ["nothing"] * 6 + ["close", "cancel", "interrupt"]
 ARRIVALS = ["message"] * 6 + ["effect"] * 3 + ["retry"] * 3 + ["child", "close", "cancel", "terminate"]
 OUTCOMES: list[dict[str, str]] = [{"result": "r"}, {"error": "e"}, {}]
 RARELY = [False] * 7 + [True]
@@ -158,6 +159,8 @@ class Processes(RuleBasedStateMachine):
                 return Close(self.pick([*DECLARED, "#1", "#2"]))
             case "cancel":
                 return CancelGoroutine(self.between(2, 1 + self.ids["goroutine"]))
+            case "interrupt":
+                return Interrupt(self.between(1, 1 + self.ids["goroutine"]))
             case _:
                 return None
 
@@ -167,6 +170,8 @@ class Processes(RuleBasedStateMachine):
                 return Finished("9")
             case "fail" if goroutine_id in self.world.process.joins:
                 return Failed("e", self.pick([True, False]))
+            case "held" if goroutine_id != 1:
+                return Failed("e", self.pick([True, False]), is_held=True)
             case "err":
                 return Failed("e", False)
             case "fault":
@@ -232,7 +237,7 @@ class Processes(RuleBasedStateMachine):
         if resumption.kind is K.START:
             assert cases == ()
             return
-        taken = None if resumption.kind is K.CANCELLED else cases[resumption.case_index]
+        taken = None if resumption.kind in (K.CANCELLED, K.INTERRUPTED) else cases[resumption.case_index]
         if taken is not None:
             assert resumption.kind in FITTING[type(taken)]
         sends = {case.payload for case in cases if isinstance(case, SendCase)}

@@ -13,7 +13,9 @@ from slct_runtime.core.commands import (
     Close,
     DefaultCase,
     Emit,
+    Failed,
     Go,
+    Interrupt,
     JoinCase,
     MakeChannel,
     RecvCase,
@@ -731,6 +733,30 @@ def test_a_handle_cancels_one_goroutine_and_its_error_is_then_its_own() -> None:
 def test_a_goroutine_that_cancels_itself_is_cancelled_at_this_suspension() -> None:
     w = world(c=0)
     assert w.park(1, RecvCase("c"), do=(CancelGoroutine(1),)) == [run(1, K.CANCELLED)]
+
+
+def test_detail_d7_an_interrupt_wakes_what_is_parked_and_withdraws_what_it_waits_for() -> None:
+    w = world(2, c=0)
+    w.park(1, RecvCase("c"), call(7), TimerCase(99))
+    assert w.park(2, TimerCase(50), do=(Interrupt(1), Interrupt(1))) == [CancelEffect(7), run(1, K.INTERRUPTED)]
+    w.park(1, RecvCase("c"))
+    assert w.cancel() == [run(1, K.CANCELLED)], "an interrupt is no cancellation"
+    assert w.process.goroutines[1].cancelling.value == "raised"
+
+
+def test_detail_d7_an_interrupt_leaves_alone_what_is_not_parked() -> None:
+    w = world(2, c=1)
+    assert w.park(1, SendCase("c", "x"), do=(Interrupt(1), Interrupt(2), Interrupt(99))) == [run(2, K.NONE)]
+    assert w.park(2, RecvCase("c")) == [run(1, K.NONE)]
+
+
+def test_detail_d4_the_error_of_a_goroutine_that_is_held_is_no_fault_of_the_process() -> None:
+    w = world(3, c=0)
+    w.park(1, TimerCase(99))
+    assert w.done(2, Failed("e", is_process_error=False, is_held=True)) == [run(3, K.NONE)]
+    assert w.committed
+    w.done(3, Failed("e", is_process_error=True, is_held=True))
+    assert (w.status, w.statuses()) == ("running", {1: "parked"})
 
 
 def test_cancelling_a_faulted_process_raises_where_it_stands() -> None:

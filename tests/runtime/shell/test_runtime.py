@@ -12,7 +12,17 @@ from typing import Any
 
 import pytest
 
-from runtime_client import AlreadyExists, Client, ClientError, InvalidValue, LimitExceeded, NotFound, NotRunning, Unavailable, Worker
+from runtime_client import (
+    AlreadyExists,
+    Client,
+    ClientError,
+    InvalidValue,
+    LimitExceeded,
+    NotFound,
+    NotRunning,
+    Unavailable,
+    Worker,
+)
 from slct_runtime.runtime import Runtime
 from slct_runtime.settings import Settings
 from slct_runtime.store import MemoryStore

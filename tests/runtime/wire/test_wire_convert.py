@@ -78,7 +78,10 @@ def values(hint: Any, name: str = "") -> st.SearchStrategy[Any]:
         return st.sampled_from(hint)
     if dataclasses.is_dataclass(hint):
         hints = get_type_hints(hint)
-        return st.builds(hint, **{f.name: values(hints[f.name], f.name) for f in dataclasses.fields(hint)})
+        # The error of a description is text for people, not a payload.
+        readable = {"error"} if hint is api.ProcessDescription else set()
+        names = {f.name: "" if f.name in readable else f.name for f in dataclasses.fields(hint)}
+        return st.builds(hint, **{name: values(hints[name], kind) for name, kind in names.items()})
     return _values_of_generic(hint, name)
 
 
