@@ -44,7 +44,7 @@ CURSORS_MODULE = "runtime_client._cursors"
 """Iterators of compiled `for` loops: always an own module."""
 
 STRUCTURED_MODULE = "runtime_client._structured"
-"""`timeout`, `TaskGroup`, and the frames of what waits for several goroutines: always an own module."""
+"""`timeout`, `TaskGroup`, and the frames of what waits for several goroutines: what it defines, and no more, is known always."""
 
 _BUILTIN_FUNCTIONS = (
     "abs all any ascii bin callable chr divmod format getattr hasattr hash hex isinstance issubclass iter len max min "
@@ -204,6 +204,8 @@ class Resolver:
         parts = qualname.split(".")
         module = self._module(module_name)
         found = _walk(module, parts) if module is not None else None
+        if module_name == STRUCTURED_MODULE and getattr(found, "__module__", None) != STRUCTURED_MODULE:
+            found = None  # what it has imported is nobody's business
         if found is None:
             root = f"{module_name}:{parts[0]}"
             if root in FIXED and len(parts) == 2 and not parts[1].startswith("__"):
