@@ -11,7 +11,7 @@ called by uncompiled code as well, and cannot differ between the two.
              is raised where its goroutine is parked, or at its next suspension. This is no cancellation in the sense of
              detail D5, which happens once: a group takes it back by ending.
 
-Whoever leaves a group or a gather waits for one goroutine after the other, in the order started, until none is left. An
+Whoever leaves a group or a gather waits for one goroutine after the other, the last one first, until none is left. An
 exception that comes from outside meanwhile, `Cancelled` or the `TimeoutError` of a timeout around it, cancels those that are
 left, and goes on when they have ended.
 
@@ -152,6 +152,10 @@ class Holder:
         current().hold(handle.goroutine_id, self)
         return handle
 
+    def one_ended(self) -> Operation:
+        """The end of one of its children: the last, which mostly finds the others ended as well."""
+        return Ended(self.children[-1])
+
     def stop(self, context: TransitionContext) -> None:
         """Cancel what is left; once."""
         if not self.is_stopping:
@@ -254,7 +258,7 @@ class _Gather(Frame):
 
     def Gather_Wait(self) -> Instruction:
         if self.gathering.children:
-            return self.suspend(Ended(self.gathering.children[0]), then=self.Gather_Woken)
+            return self.suspend(self.gathering.one_ended(), then=self.Gather_Woken)
         left = [] if self.gathering.is_stopping else [h for h in self.given if _is_there(h)]
         if left:
             cases = tuple(Ended(handle.goroutine_id) for handle in left)
@@ -420,7 +424,7 @@ class _LeaveGroup(Frame):
 
     def Leave_Wait(self) -> Instruction:
         if self.group.children:
-            return self.suspend(Ended(self.group.children[0]), then=self.Leave_Woken)
+            return self.suspend(self.group.one_ended(), then=self.Leave_Woken)
         return self.goto(self.Leave_End)
 
     def Leave_Woken(self) -> Instruction:
