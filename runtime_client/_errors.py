@@ -5,6 +5,7 @@
     |   |-- ChannelClosed           you sent to, or closed, a closed channel; or received from a drained one
     |   |-- CallFailed              an effect ended in an error; `__cause__` is that error
     |   |   `-- EffectUnknown       an at-most-once effect was started and its outcome is not known
+    |   |-- CompensationFailed      compensations of a saga failed; `__cause__` is why the saga was undone
     |   `-- ProcessFailed           another process failed; `__cause__` is its error
     |       `-- ProcessCancelled    another process was cancelled or terminated
     |-- CodecError              a value cannot be saved, or a document cannot be read
@@ -63,6 +64,19 @@ class EffectUnknown(CallFailed):
 
     def __str__(self) -> str:
         return f"call({self.function}) was started once and its outcome is not known"
+
+
+class CompensationFailed(ProcessError):
+    """Compensations of a saga failed. `errors` are theirs, in the order in which they ran; `__cause__` is what the block raised."""
+
+    def __init__(self, count: int = 0, errors: tuple[BaseException, ...] = ()) -> None:
+        super().__init__(count, errors)
+        self.count = count
+        self.errors = errors
+
+    def __str__(self) -> str:
+        shown = "; ".join(f"{type(error).__name__}: {error}" for error in self.errors)
+        return f"{self.count} compensation{'s' if self.count != 1 else ''} of a saga failed: {shown}"
 
 
 class ProcessFailed(ProcessError):

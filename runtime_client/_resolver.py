@@ -43,8 +43,8 @@ from ._frame import Frame
 CURSORS_MODULE = "runtime_client._cursors"
 """Iterators of compiled `for` loops: always an own module."""
 
-STRUCTURED_MODULE = "runtime_client._structured"
-"""`timeout`, `TaskGroup`, and the frames of what waits for several goroutines: what it defines, and no more, is known always."""
+LIBRARY_MODULES = ("runtime_client._structured", "runtime_client._saga")
+"""`timeout`, `TaskGroup`, `Saga`, and the frames of what awaits for others: what these define, and no more, is known always."""
 
 _BUILTIN_FUNCTIONS = (
     "abs all any ascii bin callable chr divmod format getattr hasattr hash hex isinstance issubclass iter len max min "
@@ -204,7 +204,7 @@ class Resolver:
         parts = qualname.split(".")
         module = self._module(module_name)
         found = _walk(module, parts) if module is not None else None
-        if module_name == STRUCTURED_MODULE and getattr(found, "__module__", None) != STRUCTURED_MODULE:
+        if module_name in LIBRARY_MODULES and getattr(found, "__module__", None) != module_name:
             found = None  # what it has imported is nobody's business
         if found is None:
             root = f"{module_name}:{parts[0]}"
@@ -215,7 +215,7 @@ class Resolver:
         return found
 
     def _module(self, name: str) -> ModuleType | None:
-        if name in self.modules or name in (CURSORS_MODULE, STRUCTURED_MODULE):
+        if name in self.modules or name in (CURSORS_MODULE, *LIBRARY_MODULES):
             return self._overrides.get(name) or _import(name)
         scan = self._scanned()
         if name in scan.own:
@@ -250,8 +250,9 @@ class _Scan:
         self.imported: dict[str, ModuleType] = {}
         self.reachable: dict[str, Any] = {}
         self.frames: dict[str, type[Frame]] = {f"{cls.__module__}:{cls.FUNCTION}": cls for cls in frames}
-        for cls in _frame_classes(vars(_import(STRUCTURED_MODULE)), STRUCTURED_MODULE):
-            self.frames[f"{STRUCTURED_MODULE}:{cls.FUNCTION}"] = cls
+        for library in LIBRARY_MODULES:
+            for cls in _frame_classes(vars(_import(library)), library):
+                self.frames[f"{library}:{cls.FUNCTION}"] = cls
         waiting = [overrides.get(name) or _import(name) for name in modules]
         while waiting:
             module = waiting.pop(0)

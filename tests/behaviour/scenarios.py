@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from runtime_client import NotFound, NotRunning, ProcessCancelled, ProcessFailed
+from runtime_client import CompensationFailed, NotFound, NotRunning, ProcessCancelled, ProcessFailed
 
 
 class World(Protocol):
@@ -346,3 +346,71 @@ async def rule_6_groups_and_timeouts_that_nobody_catches(world: World) -> None:
         ("OutOfStock", ("tea", 1)),
         ("OutOfStock", ("milk", 1)),
     ]
+
+
+@scenario
+async def sagas_undo_in_reverse(world: World) -> None:
+    undone = ["undo hotel", "undone hotel", "undo flight", "undone flight"]
+    ref = await world.start("trip", "well", world.short)
+    assert await ref.result() == "travelled"
+    assert await world.outputs(ref) == ["done"]
+    for way, kind in {"fails": "CallFailed", "timeout": "TimeoutError", "nested": "OutOfStock"}.items():
+        ref = await world.start("trip", way, world.short)
+        await world.pass_time(world.short * 5)
+        with pytest.raises(ProcessFailed) as caught:
+            await ref.result()
+        assert type(caught.value.__cause__).__name__ == kind
+        expected = ["undo car", "undone car", *undone] if way == "nested" else undone
+        assert await world.outputs(ref) == expected, way
+
+
+@scenario
+async def sagas_go_on_when_a_compensation_fails(world: World) -> None:
+    ref = await world.start("trip", "undo fails", world.short)
+    await world.pass_time(world.short * 5)
+    with pytest.raises(ProcessFailed) as caught:
+        await ref.result()
+    failed = caught.value.__cause__
+    assert isinstance(failed, CompensationFailed)
+    assert [(type(e).__name__, str(e.__cause__)) for e in failed.errors] == [("CallFailed", "no refund")]
+    assert type(failed.__cause__).__name__ == "OutOfStock"
+    assert await world.outputs(ref) == ["undo hotel", "undone hotel", "undo flight", "undone flight"]
+
+
+@scenario
+async def sagas_undo_when_cancelled(world: World) -> None:
+    ref = await world.start("trip", "cancel", world.short)
+    await world.parked(ref)
+    await ref.cancel()
+    await world.pass_time(world.short * 5)
+    with pytest.raises(ProcessCancelled):
+        await ref.result()
+    assert await world.outputs(ref) == ["undo hotel", "undone hotel", "undo flight", "undone flight"]
+
+
+@scenario
+async def sagas_undo_to_the_end_whatever_comes_meanwhile(world: World) -> None:
+    ref = await world.start("slow_trip", "cancelled", world.short)
+    await world.parked(ref)
+    await ref.cancel()
+    await world.pass_time(world.short * 20)
+    with pytest.raises(ProcessCancelled):
+        await ref.result()
+    assert await world.outputs(ref) == ["first", "last"]
+    ref = await world.start("slow_trip", "timeout", world.short)
+    await world.pass_time(world.short * 20)
+    with pytest.raises(ProcessFailed) as caught:
+        await ref.result()
+    assert isinstance(caught.value.__cause__, TimeoutError)
+    assert await world.outputs(ref) == ["first", "last"]
+
+
+@scenario
+async def sagas_say_what_is_wrong(world: World) -> None:
+    ref = await world.start("slow_trip", "misuse", world.short)
+    refused = (await ref.result()).split("; ")
+    assert refused[0] == "this Saga has not been entered"
+    assert refused[1].startswith("compensate() takes what can be awaited later")
+    assert refused[2].startswith("compensate() takes what can be awaited later")
+    assert refused[3] == "this Saga has finished"
+    assert refused[4] == "this Saga has been entered already"

@@ -24,6 +24,7 @@ from runtime_client import (
     ChannelClosed,
     Process,
     Retry,
+    Saga,
     TaskGroup,
     after,
     call,
@@ -879,3 +880,78 @@ class Uncaught(Process):
             await sleep(0)
         finally:
             raise OutOfStock(item, 1)
+
+
+class Trip(Process):
+    """Sagas: what a block did is undone in reverse, whatever way it is left by."""
+
+    async def main(self, way: str, unit: float) -> str:
+        async with Saga() as saga:
+            saga.compensate(self.undo("flight"))
+            saga.compensate(call(succeed_at, 2, retry=Retry(first=unit)))
+            async with Saga() as inner:
+                inner.compensate(self.undo("never: the inner block ends well"))
+                await sleep(0)
+            saga.compensate(self.undo("hotel"))
+            match way:
+                case "fails":
+                    await call(fail, "no car", retry=Retry.never())
+                case "undo fails":
+                    saga.compensate(call(fail, "no refund", retry=Retry.never()))
+                    raise OutOfStock("car", 1)
+                case "timeout":
+                    async with timeout(0):
+                        await recv(None)
+                case "cancel":
+                    await recv(None)
+                case "nested":
+                    async with Saga() as nested:
+                        nested.compensate(self.undo("car"))
+                        raise OutOfStock("car", 2)
+                case _:
+                    emit("done")
+        return "travelled"
+
+    async def undo(self, what: str) -> None:
+        emit(f"undo {what}")
+        await sleep(0)
+        emit(f"undone {what}")
+
+
+class SlowTrip(Process):
+    """Sagas: a cancellation while they undo; a timeout around them; what they refuse."""
+
+    async def main(self, way: str, unit: float) -> str:
+        if way == "misuse":
+            return await self.misuse()
+        limit = unit if way == "timeout" else None
+        async with timeout(limit), Saga() as saga:
+            saga.compensate(self.say("last"))
+            saga.compensate(call(succeed_at, 3, retry=Retry(first=unit, factor=1.0)))
+            saga.compensate(self.say("first"))
+            raise OutOfStock("time", 1)
+
+    async def say(self, word: str) -> None:
+        await sleep(0)
+        emit(word)
+
+    async def misuse(self) -> str:
+        saga = Saga()
+        refused = [self.refused(saga, call(double, 1))]
+        async with saga:
+            refused.append(self.refused(saga, double))
+            refused.append(self.refused(saga, default()))
+        refused.append(self.refused(saga, call(double, 1)))
+        try:
+            async with saga:
+                emit("not reached")
+        except RuntimeError as error:
+            refused.append(str(error).splitlines()[0])
+        return "; ".join(refused)
+
+    def refused(self, saga: Saga, compensation: object) -> str:
+        try:
+            saga.compensate(compensation)
+        except (RuntimeError, TypeError) as error:
+            return str(error).splitlines()[0]
+        return "accepted"
