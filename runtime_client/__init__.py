@@ -2,7 +2,7 @@
 
 Reading order of the parts:
   _process.py      `Process`, `@durable`, `@process`       _functions.py   recv, send, select, call, go, ...
-  _operations.py   what may be awaited                     _channels.py, _handles.py   values that name things of a process
+  _operations.py   what may be awaited                     _channels.py, _handles.py, _requests.py   values that name things of a process
   _structured.py   gather, timeout, TaskGroup              _saga.py        Saga
   _frame.py        what compiled code speaks               _direct.py, _handwritten.py   the other two kinds of frames
   _trampoline.py   runs the frames of one goroutine        _transition.py  one transition of a process
@@ -57,6 +57,7 @@ from ._handles import ChildRef, Handle
 from ._handwritten import Step
 from ._operations import Operation, Retry, Selected
 from ._process import Process, durable, process
+from ._requests import Request
 from ._saga import Saga
 from ._structured import TaskGroup, gather, timeout
 from ._worker import Worker, manage_defs
@@ -65,6 +66,7 @@ __all__ = [  # noqa: RUF022 - in the order in which a reader needs them
     # --- what a process is made of
     "Process",
     "Channel",
+    "Request",
     "durable",
     "process",
     "Definitions",

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar, overload
 
 from slct_runtime.wire.api import (
     ApiError,
+    AskRequest,
     ErrorCode,
     ListRequest,
     ProcessDescription,
@@ -44,6 +46,7 @@ from ._errors import (
     Unavailable,
 )
 from ._process import Process, definition_name
+from ._requests import AnswerT, QuestionT, Request
 from ._resolver import Resolver
 
 T = TypeVar("T")
@@ -61,7 +64,7 @@ _ERRORS: dict[ErrorCode, type[ClientError]] = {
 def raise_client_error(error: ApiError) -> NoReturn:
     """The refusal as the public exception that says the same."""
     if error.code is ErrorCode.DEADLINE_EXCEEDED:
-        raise TimeoutError(error.message) from None
+        raise TimeoutError(error.message + (f"\n  help: {error.help}" if error.help else "")) from None
     raise _ERRORS.get(error.code, ClientError)(error.message, error.help, error.facts) from None
 
 
@@ -101,6 +104,51 @@ class ProcessRef:
         name = channel.channel_id if isinstance(channel, Channel) else channel
         await _asked(self._client.api.send(SendRequest(self.id, name, payload, key, wait)))
 
+    @overload
+    async def request(
+        self,
+        channel: Channel[Request[QuestionT, AnswerT]],
+        question: QuestionT,
+        *,
+        key: str | None = None,
+        timeout: float | timedelta | None = None,
+    ) -> AnswerT: ...
+    @overload
+    async def request(
+        self, channel: str, question: Any, *, key: str | None = None, timeout: float | timedelta | None = None
+    ) -> Any: ...
+    async def request(
+        self,
+        channel: str | Channel[Any],
+        question: Any,
+        *,
+        key: str | None = None,
+        timeout: float | timedelta | None = None,
+    ) -> Any:
+        """Ask on a `Channel[Request[Q, A]]` and wait for the answer, which is durable when it is given.
+
+        A repeated `key` waits for the same answer, also after the runtime was restarted: the question is delivered once.
+
+        Raises:
+          NotRunning: it has ended without answering. TimeoutError: no answer after `timeout` (seconds, or a timedelta).
+          NotFound, InvalidValue, LimitExceeded: as `send`. Unavailable: the connection is lost; ask again with the same key.
+        """
+        answer = await self._ask(channel, self._client.codec.encode(question), key, timeout)
+        return self._client.codec.decode(answer)
+
+    async def request_json(
+        self, channel: str, question: Any, *, key: str | None = None, timeout: float | timedelta | None = None
+    ) -> str:
+        """Ask with plain JSON; gives the answer as the codec's text."""
+        return await self._ask(channel, json.dumps(question), key, timeout)
+
+    async def _ask(
+        self, channel: str | Channel[Any], payload: str, key: str | None, timeout: float | timedelta | None
+    ) -> str:
+        name = channel.channel_id if isinstance(channel, Channel) else channel
+        asked = AskRequest(self.id, name, payload, key or uuid.uuid4().hex, _timeout_ms(timeout))
+        return await _asked(self._client.api.ask(asked))
+
     async def result(self, timeout: float | timedelta | None = None) -> Any:
         """Wait for its end and give its result.
 
@@ -108,9 +156,7 @@ class ProcessRef:
           ProcessFailed: it failed; `__cause__` is its own exception. ProcessCancelled: it was cancelled or terminated.
           TimeoutError: it has not ended after `timeout` (seconds, or a timedelta).
         """
-        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-        timeout_ms = None if seconds is None else max(0, round(seconds * 1000))
-        return self._value(await _asked(self._client.api.result(self.id, timeout_ms)))
+        return self._value(await _asked(self._client.api.result(self.id, _timeout_ms(timeout))))
 
     def _value(self, outcome: ProcessOutcome) -> Any:
         match outcome.status:
@@ -312,6 +358,11 @@ class _Embedded:
         await runtime.aclose()
 
 
+def _timeout_ms(timeout: float | timedelta | None) -> int | None:
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    return None if seconds is None else max(0, round(seconds * 1000))
+
+
 def _name_of(definition: str | type[Process]) -> str:
     return definition if isinstance(definition, str) else definition_name(definition)
 
@@ -327,6 +378,31 @@ class SyncProcessRef:
     def send(self, channel: str | Channel[Any], value: Any, *, key: str | None = None, wait: bool = False) -> None:
         """See `ProcessRef.send`."""
         self._client.wait(self._ref.send(channel, value, key=key, wait=wait))
+
+    @overload
+    def request(
+        self,
+        channel: Channel[Request[QuestionT, AnswerT]],
+        question: QuestionT,
+        *,
+        key: str | None = None,
+        timeout: float | timedelta | None = None,
+    ) -> AnswerT: ...
+    @overload
+    def request(
+        self, channel: str, question: Any, *, key: str | None = None, timeout: float | timedelta | None = None
+    ) -> Any: ...
+    def request(
+        self,
+        channel: str | Channel[Any],
+        question: Any,
+        *,
+        key: str | None = None,
+        timeout: float | timedelta | None = None,
+    ) -> Any:
+        """See `ProcessRef.request`."""
+        asked: Coroutine[Any, Any, Any] = self._ref.request(channel, question, key=key, timeout=timeout)
+        return self._client.wait(asked)
 
     def result(self, timeout: float | timedelta | None = None) -> Any:
         """See `ProcessRef.result`."""

@@ -36,7 +36,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from . import _channels, _errors, _frame, _handles, _operations
+from . import _channels, _errors, _frame, _handles, _operations, _requests
 from ._errors import CodecError
 from ._frame import Frame
 
@@ -75,7 +75,7 @@ def _fixed_names() -> dict[str, Any]:
         names[f"builtins:{name}"] = getattr(builtins, name)
     for kind in _STANDARD_TYPES:
         names[f"{kind.__module__}:{kind.__qualname__}"] = kind
-    for module in (_errors, _operations, _channels, _handles, _frame):
+    for module in (_errors, _operations, _channels, _handles, _frame, _requests):
         for name, thing in vars(module).items():
             if isinstance(thing, type) and thing.__module__ == module.__name__:
                 names[f"runtime_client:{name}"] = thing

@@ -49,6 +49,7 @@ from slct_runtime.core.commands import (
     Parked,
     Payload,
     RecvCase,
+    Reply,
     ResultCase,
     Resumption,
     ResumptionKind,
@@ -766,6 +767,9 @@ class _Transition:
 
     def emit(self, value: Any) -> None:
         self.commands.append(Emit(self._encode_out(value)))
+
+    def reply(self, request_id: str, answer: Any) -> None:
+        self.commands.append(Reply(request_id, self._encode_out(answer)))
 
     def start(
         self, definition: str | type[Process], args: tuple[Any, ...], kwargs: dict[str, Any], process_id: str | None

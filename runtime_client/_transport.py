@@ -18,6 +18,7 @@ from slct_runtime.wire import convert, status
 from slct_runtime.wire.address import BadAddress, split_address
 from slct_runtime.wire.api import (
     ApiError,
+    AskRequest,
     ErrorCode,
     ListRequest,
     ProcessDescription,
@@ -74,6 +75,13 @@ class GrpcTransport(RuntimeApi):
     async def send(self, request: SendRequest) -> None:
         message = _filled(processes_pb2.SendRequest(), convert.put_send, request)
         await self._ask(self._connection.processes.Send, message)
+
+    async def ask(self, request: AskRequest) -> str:
+        """The runtime itself says when time is up, as in `result`."""
+        message = _filled(processes_pb2.AskRequest(), convert.put_ask, request)
+        deadline_s = None if request.timeout_ms is None else (request.timeout_ms + RESULT_DEADLINE_SLACK_MS) / 1000
+        response = await self._ask(self._connection.processes.Ask, message, deadline_s)
+        return convert.decode(response.answer)
 
     async def close_channel(self, process_id: str, channel: str) -> None:
         message = _made(processes_pb2.CloseRequest, process_id=process_id, channel=channel)

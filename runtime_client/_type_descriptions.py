@@ -9,6 +9,7 @@ A description is an object with a "kind":
     literal    values: codec JSON                         enum       type, members: [name], values: codec JSON of each
     dataclass, namedtuple  type, fields, subclasses, [construct: true]        typeddict  fields
     ref        type: the enclosing description of that name (recursive types)
+    request    value, answer: descriptions (a question that comes with a way to answer it)
     class      type, subclasses: only values written by the codec fit
 
 A field is `{"name", "type": description, "required": bool, ["default": codec JSON]}`. `construct` says that the class computes
@@ -39,6 +40,7 @@ from typing import Any, TypeAlias
 
 from ._codec import Codec
 from ._errors import CodecError
+from ._requests import Request
 from ._resolver import Resolver
 
 Description: TypeAlias = dict[str, Any]
@@ -172,6 +174,8 @@ class _Describer:
             return self.describe(arguments[0])
         if origin in (typing.Union, types.UnionType):
             return {"kind": "union", "of": [self.describe(argument) for argument in arguments]}
+        if origin is Request:
+            return {"kind": "request", "value": self.describe(arguments[0]), "answer": self.describe(arguments[1])}
         if origin is typing.Literal:
             return {"kind": "literal", "values": [self._json(value) for value in arguments]}
         if origin is tuple:
@@ -191,6 +195,8 @@ class _Describer:
             return {"kind": "tuple", "of": ANY}
         if cls in _MAPPINGS:
             return {"kind": "dict", "key": ANY, "value": ANY}
+        if cls is Request:
+            return {"kind": "request", "value": ANY, "answer": ANY}
         if issubclass(cls, enum.Enum):
             return self._enum(cls)
         if cls in self.enclosing:

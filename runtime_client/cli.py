@@ -236,6 +236,19 @@ async def send(arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def request(arguments: argparse.Namespace) -> int:
+    """Ask a process on one of its channels, and print the answer."""
+    async with _client(arguments) as client:
+        ref = client.get(arguments.id)
+        info = (await ref.describe()).info
+        channels = _manifest(await client.definitions(), info.definition, info.version).get("channels", {})
+        declared = channels.get(arguments.channel, {}).get("type") or {}
+        question = _value(arguments.value, declared.get("value"), arguments.json)
+        answer = await ref.request_json(arguments.channel, question, key=arguments.key, timeout=arguments.timeout)
+    print(output.payload_text(answer))
+    return 0
+
+
 async def close(arguments: argparse.Namespace) -> int:
     """Close a channel of a process."""
     async with _client(arguments) as client:
@@ -445,6 +458,12 @@ def _add_actions(verbs: Any) -> None:
     verb.add_argument("--key", help="a resend with the same key is delivered once")
     verb.add_argument("--wait", action="store_true", help="return when a goroutine has received it")
     verb.add_argument("-J", "--json", action="store_true", help="the value is JSON and nothing else")
+    verb = _add_to_process(verbs, "request", request)
+    verb.add_argument("channel", metavar="CHANNEL")
+    verb.add_argument("value", metavar="QUESTION", help="text where a str is declared, JSON elsewhere")
+    verb.add_argument("--key", help="the same key again waits for the same answer")
+    verb.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="how long to wait (default: for ever)")
+    verb.add_argument("-J", "--json", action="store_true", help="the question is JSON and nothing else")
     verb = _add_to_process(verbs, "close", close)
     verb.add_argument("channel", metavar="CHANNEL")
     _add_to_process(verbs, "cancel", cancel)

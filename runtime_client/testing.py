@@ -34,7 +34,7 @@ from slct_runtime.core import (
     to_json,
     watched_processes,
 )
-from slct_runtime.core.commands import EffectRequest, Emit, SendTo, SetLabels, StartProcess
+from slct_runtime.core.commands import EffectRequest, Emit, Reply, SendTo, SetLabels, StartProcess
 from slct_runtime.core.effects import CancelEffect, Effect, Finish, Received, RequestEffect, RunGoroutine, WatchProcess
 from slct_runtime.core.events import (
     CancelRequested,
@@ -57,6 +57,7 @@ from ._definitions import Definition, Definitions
 from ._effects import run_effect
 from ._errors import NotFound, NotRunning, ProcessCancelled, ProcessFailed
 from ._process import Process, definition_name
+from ._requests import Request
 from ._transition import LiveProcess, run_transition
 from ._twins import compiled_twin
 
@@ -68,10 +69,11 @@ EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 class StillRunning(AssertionError):
     """`result()` was asked of a process that waits for something the test has not done. `waits` says what for."""
 
-    def __init__(self, process_id: str, status: str, waits: tuple[str, ...]) -> None:
+    def __init__(self, process_id: str, status: str, waits: tuple[str, ...], then: str = "") -> None:
         what = "; ".join(waits) or "nothing"
         super().__init__(
-            f"process {process_id!r} is {status} and waits for {what}\n  help: send to it, or `await sim.advance(...)`"
+            f"process {process_id!r} is {status} and waits for {what}\n"
+            f"  help: send to it, or `await sim.advance(...)`{f', then {then}' if then else ''}"
         )
         self.process_id = process_id
         self.status = status
@@ -106,6 +108,7 @@ class _Simulated:
     result: str | None = None
     error: str | None = None
     keys: set[str] = field(default_factory=set)
+    replies: dict[str, str] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -280,6 +283,9 @@ class Simulation:
             case Emit(payload):
                 process.outputs.append(payload)
                 self._note(process, f"emit {payload}")
+            case Reply(request_id, payload):
+                process.replies.setdefault(request_id, payload)
+                self._note(process, f"reply {payload}")
             case SetLabels(labels):
                 process.labels = dict(labels)
             case WatchProcess(process_id):
@@ -430,6 +436,19 @@ class Simulation:
             self._message(process, channel, self._codec(definition.name).encode(value))
         await self.settle()
 
+    async def _request(self, process_id: str, channel: str, question: Any, key: str | None) -> Any:
+        process = self._processes.get(process_id)
+        self._count += 1
+        request_id = key or f"request-{self._count}"
+        if process is None or request_id not in process.replies:
+            await self._send(process_id, channel, _asked(request_id, question), request_id)
+            process = self._processes[process_id]
+        if request_id in process.replies:
+            return self._codec(process.definition.name).decode(process.replies[request_id])
+        if process.status in ENDED:
+            raise NotRunning(f"process {process_id!r} has ended without an answer: it is {process.status}")
+        raise StillRunning(process_id, process.status, self._waits(process), 'request(..., key="...") again, same key')
+
     async def _arrive(self, process_id: str, make: Callable[[int], Event]) -> None:
         process = self._find(process_id)
         process.position += 1
@@ -458,6 +477,12 @@ class Simulation:
         from slct_runtime.core import describe_waits
 
         return tuple(f"goroutine {g}: {' | '.join(texts) or 'nothing'}" for g, texts in describe_waits(process.core))
+
+
+def _asked(request_id: str, question: Any) -> Request[Any, Any]:
+    request: Request[Any, Any] = Request()
+    request.request_id, request.value, request.is_answered = request_id, question, False
+    return request
 
 
 class SimulatedRef:
@@ -494,6 +519,11 @@ class SimulatedRef:
         """Send a value from outside. Raises NotFound, NotRunning."""
         name = channel.channel_id if isinstance(channel, Channel) else channel
         await self._simulation._send(self.id, name, value, key)
+
+    async def request(self, channel: str | Channel[Any], question: Any, *, key: str | None = None) -> Any:
+        """Ask, and give the answer. Raises StillRunning if there is none yet; the same key asks for it again."""
+        name = channel.channel_id if isinstance(channel, Channel) else channel
+        return await self._simulation._request(self.id, name, question, key)
 
     async def close(self, channel: str | Channel[Any]) -> None:
         name = channel.channel_id if isinstance(channel, Channel) else channel

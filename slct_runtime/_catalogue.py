@@ -12,7 +12,7 @@ from typing import Any
 
 from .store.base import DefinitionRow
 from .wire.api import ApiError, ErrorCode
-from .wire.conform import DoesNotFit, conform
+from .wire.conform import DoesNotFit, conform, name_of, request_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,26 @@ class Deployed:
                 return payload
             raise _no_channel(self.name, channel, channels)
         return _conform_text(payload, channels[channel].get("type"), channel)
+
+    def conform_question(self, channel: str, payload: str, request_id: str) -> str:
+        """The request that the process will receive, with a question as the channel's declared type has it.
+
+        Raises:
+          ApiError: as `conform_message`, and INVALID_ARGUMENT for a channel that takes no requests.
+        """
+        channels = self.manifest.get("channels", {})
+        if channel not in channels and not self.open_channels:
+            raise _no_channel(self.name, channel, channels)
+        declared = channels.get(channel, {}).get("type") or {"kind": "any"}
+        if declared["kind"] not in ("request", "any"):
+            raise ApiError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"channel {channel!r} of definition {self.name!r} takes {name_of(declared)}, and no requests",
+                f"declare it as Channel[Request[Q, A]], or send({channel!r}, ...) without an answer",
+                {"definition": self.name, "channel": channel},
+            )
+        question = _conform(parse(payload, channel), declared.get("value"), channel)
+        return json.dumps(request_json(request_id, question), separators=(",", ":"))
 
     def conform_arguments(self, arguments: str) -> str:
         """`[positional, keywords]` as the parameters of `main` have them.

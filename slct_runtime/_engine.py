@@ -42,6 +42,7 @@ from .core.commands import (
     Finished,
     Parked,
     Payload,
+    Reply,
     RetryPolicy,
     SendTo,
     SetLabels,
@@ -62,7 +63,7 @@ from .core.events import (
 )
 from .retry import delay_ms, may_retry
 from .settings import Settings
-from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, Store, StoreError
+from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, ReplyRow, Store, StoreError
 from .wire.api import ApiError, ErrorCode, ProcessOutcome, WatchEvent
 from .wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition, ToWorker, TransitionAnswer
 
@@ -89,6 +90,7 @@ class Engine(Answers):
         self.dispatcher = Dispatcher(self)
         self.timers = Timers(now_ms, self._wake_all)
         self.result_waiters: dict[str, set[asyncio.Future[ProcessOutcome]]] = {}
+        self.reply_waiters: dict[str, dict[str, set[asyncio.Future[Payload]]]] = {}
         self.watchers: dict[str, set[asyncio.Queue[WatchEvent | None]]] = {}
         self._parents: dict[str, set[str]] = {}  # child id to the processes that wait for its end
         self._chance = chance
@@ -125,10 +127,11 @@ class Engine(Answers):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.committer.stop()
         stopped = ApiError(ErrorCode.UNAVAILABLE, "the runtime is shutting down", "try again when it is back")
-        for waiters in self.result_waiters.values():
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_exception(stopped)
+        waiting: list[asyncio.Future[Any]] = [w for waiters in self.result_waiters.values() for w in waiters]
+        waiting += [w for asked in self.reply_waiters.values() for waiters in asked.values() for w in waiters]
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_exception(stopped)
         self._reader.shutdown(wait=True)
         self.store.close()
 
@@ -368,6 +371,8 @@ class Engine(Answers):
                 self._finish(resident, result, error)
             case Emit(payload):
                 self._emit(resident, payload)
+            case Reply(request_id, payload):
+                self._reply(resident, request_id, payload)
             case SetLabels(labels):
                 resident.labels = dict(labels)
             case WatchProcess(process_id):
@@ -387,6 +392,17 @@ class Engine(Answers):
         resident.pending.outputs.append(OutputRow(resident.process_id, offset, payload))
         self._publish_later(resident, "output", offset=offset, payload=payload)
 
+    def _reply(self, resident: Resident, request_id: str, payload: Payload) -> None:
+        resident.pending.replies.append(ReplyRow(resident.process_id, request_id, payload, self.now_ms()))
+        told = partial(self._replied, resident.process_id, request_id, payload)
+        resident.pending.row_releases.append(Release(told))
+
+    def _replied(self, process_id: str, request_id: str, payload: Payload) -> None:
+        """The answer is durable: tell whoever waits for it."""
+        for waiter in self.reply_waiters.get(process_id, {}).pop(request_id, ()):
+            if not waiter.done():
+                waiter.set_result(payload)
+
     def _finish(self, resident: Resident, result: Payload | None, error: Payload | None) -> None:
         resident.result, resident.error = result, error
         self._publish_later(resident, "status")
@@ -400,6 +416,10 @@ class Engine(Answers):
         for waiter in self.result_waiters.pop(resident.process_id, ()):
             if not waiter.done():
                 waiter.set_result(outcome)
+        for waiters in self.reply_waiters.pop(resident.process_id, {}).values():
+            for asking in waiters:
+                if not asking.done():
+                    asking.set_exception(unanswered(resident.process_id, resident.status))
         for parent_id in self._parents.pop(resident.process_id, ()):
             self.spawn(self._child_done(parent_id, resident.process_id, outcome))
         for queue in self.watchers.get(resident.process_id, ()):
@@ -691,6 +711,16 @@ def restore_core(loaded: LoadedProcess) -> tuple[Any, list[InboxRow]]:
     messages = [(r.position, r.name, r.payload or "null") for r in loaded.inbox if r.kind == "message"]
     core = from_json(loaded.row.core, messages)
     return core, [row for row in loaded.inbox if row.position > core.last_position]
+
+
+def unanswered(process_id: str, status: str) -> ApiError:
+    """What a question gets whose process has ended without answering it."""
+    return ApiError(
+        ErrorCode.FAILED_PRECONDITION,
+        f"process {process_id!r} has ended without an answer: it is {status}",
+        "",
+        {"process_id": process_id, "status": status},
+    )
 
 
 def plain_error(type_name: str, *arguments: str) -> Payload:

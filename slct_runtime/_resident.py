@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from .core import Process, is_ready, next_due_ms, to_json
 from .core.commands import EffectRequest
-from .store.base import EffectRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow
+from .store.base import EffectRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow, ReplyRow
 from .wire.api import ApiError
 
 
@@ -54,6 +54,7 @@ class Pending:
     requests: dict[int, EffectRow] = field(default_factory=dict)
     effects_ended: set[int] = field(default_factory=set)
     outputs: list[OutputRow] = field(default_factory=list)
+    replies: list[ReplyRow] = field(default_factory=list)
     row_releases: list[Release] = field(default_factory=list)
 
     @property
@@ -139,6 +140,7 @@ class Resident:
         self.pending.requests = pending.requests
         self.pending.effects_ended = pending.effects_ended
         self.pending.outputs = pending.outputs
+        self.pending.replies = pending.replies
         self.pending.row_releases = pending.row_releases
 
     def _take_row(self, pending: Pending) -> tuple[ProcessCommit, list[Release]]:
@@ -159,6 +161,7 @@ class Resident:
             effects_upsert=tuple(row for effect_id, row in upserts.items() if effect_id not in pending.effects_ended),
             effects_delete=tuple(sorted(pending.effects_ended - never_stored)),
             outputs_insert=tuple(pending.outputs),
+            replies_insert=tuple(pending.replies),
         )
         return commit, pending.releases + pending.row_releases
 

@@ -23,6 +23,7 @@ from .store import open_store
 from .store.base import DefinitionRow, KeyRow, LoadedProcess, ProcessFilter, Store
 from .wire.api import (
     ApiError,
+    AskRequest,
     ErrorCode,
     ListRequest,
     ProcessDescription,
@@ -164,6 +165,43 @@ class Runtime(RuntimeApi):
             resident.pending.keys.append(KeyRow(resident.process_id, request.key, digest, self._engine.now_ms()))
         self._accept(resident, request, payload, future)
         await future
+
+    async def ask(self, request: AskRequest) -> Payload:
+        """A keyed message that is answered: it waits for the answer from before it is sent, so none is missed."""
+        _check_key(request.key)
+        future: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
+        of_process = self._engine.reply_waiters.setdefault(request.process_id, {})
+        of_process.setdefault(request.key, set()).add(future)
+        try:
+            async with asyncio.timeout(None if request.timeout_ms is None else request.timeout_ms / 1000):
+                return await self._answered(request, future)
+        except TimeoutError:
+            raise ApiError(
+                ErrorCode.DEADLINE_EXCEEDED,
+                f"process {request.process_id!r} has not answered after {request.timeout_ms} ms",
+                "the question stays: ask again with the same key to wait on",
+                {"process_id": request.process_id, "channel": request.channel, "key": request.key},
+            ) from None
+        finally:
+            self._forget_waiter(request, future)
+
+    async def _answered(self, request: AskRequest, future: asyncio.Future[Payload]) -> Payload:
+        held: Payload | None = await self._engine.read(self._engine.store.find_reply, request.process_id, request.key)
+        if held is not None:
+            return held
+        resident = await self._find(request.process_id)
+        question = self._deployed(resident).conform_question(request.channel, request.payload, request.key)
+        await self.send(SendRequest(request.process_id, request.channel, question, request.key))
+        return await future
+
+    def _forget_waiter(self, request: AskRequest, future: asyncio.Future[Payload]) -> None:
+        of_process = self._engine.reply_waiters.get(request.process_id, {})
+        waiters = of_process.get(request.key, set())
+        waiters.discard(future)
+        if not waiters:
+            of_process.pop(request.key, None)
+        if not of_process:
+            self._engine.reply_waiters.pop(request.process_id, None)
 
     def _accept(self, resident: Resident, request: SendRequest, payload: Payload, future: asyncio.Future[None]) -> None:
         release = _releasing(future)
@@ -423,6 +461,11 @@ def _lost(process_id: str) -> ApiError:
     return ApiError(
         ErrorCode.UNAVAILABLE, f"process {process_id!r} was taken back to its stored state", "send it again"
     )
+
+
+def _check_key(key: str) -> None:
+    if not key:
+        raise ApiError(ErrorCode.INVALID_ARGUMENT, "a question needs a key that is not empty")
 
 
 def _check_id(process_id: str) -> None:

@@ -251,6 +251,11 @@ class Processes:
         return processes_pb2.SendResponse()
 
     @refusing
+    async def Ask(self, request: processes_pb2.AskRequest, _: Context) -> processes_pb2.AskResponse:
+        """Wait for the answer to a question."""
+        answer = await self._runtime.ask(convert.get_ask(request))
+        return processes_pb2.AskResponse(answer=convert.encode(answer))
+
     async def Close(self, request: processes_pb2.CloseRequest, _: Context) -> processes_pb2.CloseResponse:
         await self._runtime.close_channel(request.process_id, request.channel)
         return processes_pb2.CloseResponse()

@@ -36,6 +36,7 @@ from .commands import (
     Parked,
     Payload,
     RecvCase,
+    Reply,
     ResultCase,
     ResumptionKind,
     SendCase,
@@ -259,7 +260,7 @@ def _obey(draft: Draft, command: Command) -> None:
             cancel_one(draft, goroutine_id)
         case Interrupt(goroutine_id):
             interrupt(draft, goroutine_id)
-        case StartProcess() | SendTo() | Emit() | SetLabels():
+        case StartProcess() | SendTo() | Emit() | Reply() | SetLabels():
             draft.out.append(command)
         case _:
             assert_never(command)

@@ -154,11 +154,21 @@ class Emit:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer a request that arrived on a channel; the first answer counts (rule 14)."""
+
+    request_id: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
 class SetLabels:
     labels: tuple[tuple[str, str], ...]
 
 
-Command: TypeAlias = Go | MakeChannel | Close | CancelGoroutine | Interrupt | StartProcess | SendTo | Emit | SetLabels
+Command: TypeAlias = (
+    Go | MakeChannel | Close | CancelGoroutine | Interrupt | StartProcess | SendTo | Emit | Reply | SetLabels
+)
 
 
 # --- endings: how the transition ended for its goroutine -----------------------------------------------------------

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .commands import EffectRequest, Emit, Payload, Resumption, SendTo, SetLabels, StartProcess
+from .commands import EffectRequest, Emit, Payload, Reply, Resumption, SendTo, SetLabels, StartProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +61,6 @@ Effect: TypeAlias = (
     | StartProcess
     | SendTo
     | Emit
+    | Reply
     | SetLabels
 )

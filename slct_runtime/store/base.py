@@ -91,6 +91,16 @@ class OutputRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyRow:
+    """The answer to one request; `request_id` is the key under which the request was sent. The first answer counts."""
+
+    process_id: str
+    request_id: str
+    payload: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class DefinitionRow:
     """One deployed definition: `manifest` is its JSON text."""
 
@@ -120,6 +130,7 @@ class ProcessCommit:
     effects_upsert: tuple[EffectRow, ...] = ()
     effects_delete: tuple[int, ...] = ()
     outputs_insert: tuple[OutputRow, ...] = ()
+    replies_insert: tuple[ReplyRow, ...] = ()
     create: tuple[ProcessRow, ...] = ()
 
 
@@ -203,6 +214,10 @@ class Store(Protocol):
 
     def outputs(self, process_id: str, from_offset: int, limit: int) -> list[OutputRow]: ...
 
+    def find_reply(self, process_id: str, request_id: str) -> str | None:
+        """The answer to a request, if there is one."""
+        ...
+
     def put_definitions(self, rows: Sequence[DefinitionRow]) -> None:
         """Insert or replace deployed definitions, durably."""
         ...
@@ -210,7 +225,7 @@ class Store(Protocol):
     def definitions(self) -> list[DefinitionRow]: ...
 
     def vacuum(self, before_ms: int) -> int:
-        """Delete ended processes last updated before then, and keys accepted before then; return how many processes."""
+        """Delete ended processes last updated before then, and keys and answers from before then; return how many processes."""
         ...
 
     def close(self) -> None: ...

@@ -24,6 +24,7 @@ from .base import (
     ProcessFilter,
     ProcessRow,
     ProcessSummary,
+    ReplyRow,
     StoreUnavailable,
 )
 
@@ -40,9 +41,17 @@ class _Held:
     effects: dict[int, EffectRow] = field(default_factory=dict)
     keys: dict[str, KeyRow] = field(default_factory=dict)
     outputs: dict[int, OutputRow] = field(default_factory=dict)
+    replies: dict[str, ReplyRow] = field(default_factory=dict)
 
     def copy(self) -> _Held:
-        return _Held(self.row, dict(self.inbox), dict(self.effects), dict(self.keys), dict(self.outputs))
+        return _Held(
+            self.row,
+            dict(self.inbox),
+            dict(self.effects),
+            dict(self.keys),
+            dict(self.outputs),
+            dict(self.replies),
+        )
 
 
 def _exclusively(method: Callable[Concatenate[MemoryStore, P], R]) -> Callable[Concatenate[MemoryStore, P], R]:
@@ -87,6 +96,7 @@ class MemoryStore:
             del self._processes[process_id]
         for held in self._processes.values():
             held.keys = {key: row for key, row in held.keys.items() if row.accepted_ms >= before_ms}
+            held.replies = {one: row for one, row in held.replies.items() if row.at_ms >= before_ms}
         return len(old)
 
     # --- reading ---------------------------------------------------------------------------------------------------
@@ -129,6 +139,12 @@ class MemoryStore:
         held = self._processes.get(process_id)
         rows = () if held is None else _in_order(held.outputs)
         return [row for row in rows if row.offset >= from_offset][:limit]
+
+    @_exclusively
+    def find_reply(self, process_id: str, request_id: str) -> str | None:
+        held = self._processes.get(process_id)
+        row = None if held is None else held.replies.get(request_id)
+        return None if row is None else row.payload
 
     @_exclusively
     def definitions(self) -> list[DefinitionRow]:
@@ -177,6 +193,8 @@ class _Changes:
                 output.offset not in held.outputs, f"output {output.offset} of {output.process_id!r} is there already"
             )
             held.outputs[output.offset] = output
+        for reply in commit.replies_insert:
+            held.replies.setdefault(reply.request_id, reply)
         for position in commit.inbox_delete:
             held.inbox.pop(position, None)
         for effect_id in commit.effects_delete:

@@ -127,20 +127,21 @@ class SqliteStore:
         deleted = 0
         while count := self._vacuum_processes(before_ms):
             deleted += count
-        while self._vacuum_keys(before_ms):
-            pass
+        for query in ("delete_old_keys", "delete_old_replies"):
+            while self._vacuum_old(query, before_ms):
+                pass
         return deleted
 
     def _vacuum_processes(self, before_ms: int) -> int:
         with self._writing() as connection:
             ended = _run(connection, "ended_before", before_ms, VACUUM_PROCESSES_PER_COMMIT).fetchall()
-            for table in ("_inbox", "_effects", "_keys", "_outputs", ""):
+            for table in ("_inbox", "_effects", "_keys", "_outputs", "_replies", ""):
                 _run_rows(connection, f"delete_processes{table}", ended)
             return len(ended)
 
-    def _vacuum_keys(self, before_ms: int) -> int:
+    def _vacuum_old(self, query: str, before_ms: int) -> int:
         with self._writing() as connection:
-            return _run(connection, "delete_old_keys", before_ms, VACUUM_PROCESSES_PER_COMMIT * 10).rowcount
+            return _run(connection, query, before_ms, VACUUM_PROCESSES_PER_COMMIT * 10).rowcount
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -178,6 +179,11 @@ class SqliteStore:
     def outputs(self, process_id: str, from_offset: int, limit: int) -> list[OutputRow]:
         with self._reading() as connection:
             return [output_row(row) for row in _run(connection, "list_outputs", process_id, from_offset, limit)]
+
+    def find_reply(self, process_id: str, request_id: str) -> str | None:
+        with self._reading() as connection:
+            found = _run(connection, "find_reply", process_id, request_id).fetchone()
+        return None if found is None else str(found[0])
 
     def definitions(self) -> list[DefinitionRow]:
         with self._reading() as connection:
@@ -310,6 +316,10 @@ def _write_rest(connection: sqlite3.Connection, batch: Sequence[ProcessCommit]) 
         ("upsert_keys", [_key(row) for commit in batch for row in commit.keys_insert]),
         ("upsert_effects", [_effect(row) for commit in batch for row in commit.effects_upsert]),
         ("insert_outputs", [(r.process_id, r.offset, r.payload) for commit in batch for r in commit.outputs_insert]),
+        (
+            "insert_replies",
+            [(r.process_id, r.request_id, r.at_ms, r.payload) for commit in batch for r in commit.replies_insert],
+        ),
         ("delete_inbox", [(commit.process_id, at) for commit in batch for at in commit.inbox_delete]),
         ("delete_effects", [(commit.process_id, effect_id) for commit in batch for effect_id in commit.effects_delete]),
     ):

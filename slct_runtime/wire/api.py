@@ -73,6 +73,17 @@ class SendRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AskRequest:
+    """A question on a channel of requests. `key` names it: the same key again waits for the same answer (rule 15)."""
+
+    process_id: str
+    channel: str
+    payload: Payload
+    key: str
+    timeout_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessInfo:
     """One line of a list."""
 
@@ -194,6 +205,10 @@ class RuntimeApi(Protocol):
 
     async def start(self, request: StartRequest) -> Started: ...
     async def send(self, request: SendRequest) -> None: ...
+    async def ask(self, request: AskRequest) -> Payload:
+        """Wait for the answer; ApiError DEADLINE_EXCEEDED after `timeout_ms`."""
+        ...
+
     async def close_channel(self, process_id: str, channel: str) -> None: ...
     async def cancel(self, process_id: str) -> None: ...
     async def terminate(self, process_id: str) -> None: ...

@@ -84,6 +84,8 @@ def _fit(value: Json, description: Description, place: _Place) -> Json:
         return _union(value, description, place)
     if kind == "literal":
         return _literal(value, description, place)
+    if kind == "request" and isinstance(value, dict):
+        return _request(value, description, place)
     if isinstance(value, dict) and any(key.startswith("$") for key in value):
         return _tagged(value, description, place)
     convert = _CONVERTERS.get(kind)
@@ -115,6 +117,8 @@ def name_of(description: Description) -> str:
             return f"{_short(description)} ({', '.join(description['members'])})"
         case "dataclass" | "namedtuple" | "typeddict" | "class" | "ref":
             return _short(description)
+        case "request":
+            return f"Request[{name_of(description['value'])}, {name_of(description['answer'])}], which is asked and answered"
         case "tuple" if "items" in description:
             return f"tuple[{', '.join(name_of(item) for item in description['items'])}]"
         case "tuple":
@@ -175,6 +179,26 @@ def _literal(value: Json, description: Description, place: _Place) -> Json:
         if isinstance(allowed, dict) and allowed.get("$") == "enum" and allowed.get("v") == value:
             return allowed
     raise _no(value, description, place)
+
+
+REQUEST_TYPE = "runtime_client:Request"
+"""What a question arrives as."""
+
+
+def request_json(request_id: str, question: Json) -> Json:
+    """A request in the codec's form, as a process receives it."""
+    return {
+        "$": "object",
+        "type": REQUEST_TYPE,
+        "v": {"is_answered": False, "request_id": request_id, "value": question},
+    }
+
+
+def _request(value: dict[str, Json], description: Description, place: _Place) -> Json:
+    inner = value.get("v")
+    if value.get("$") != "object" or value.get("type") != REQUEST_TYPE or not isinstance(inner, dict):
+        raise _no(value, description, place)
+    return {**value, "v": {**inner, "value": _fit(inner.get("value"), description["value"], place)}}
 
 
 _TAGS: dict[str, frozenset[str]] = {

@@ -435,6 +435,10 @@ def put_command(command: core.Command, into: commands_pb2.Command) -> None:
         case core.Emit(payload):
             into.emit.SetInParent()
             into.emit.payload = encode(payload)
+        case core.Reply(request_id, payload):
+            into.reply.SetInParent()
+            into.reply.request_id = request_id
+            into.reply.payload = encode(payload)
         case core.SetLabels(labels):
             into.set_labels.SetInParent()
             put_labels(labels, into.set_labels.labels)
@@ -462,6 +466,8 @@ def get_command(message: commands_pb2.Command) -> core.Command:
             return core.SendTo(send.process_id, send.channel, decode(send.payload))
         case "emit":
             return core.Emit(decode(message.emit.payload))
+        case "reply":
+            return core.Reply(message.reply.request_id, decode(message.reply.payload))
         case "set_labels":
             return core.SetLabels(get_labels(message.set_labels.labels))
         case None:
@@ -537,6 +543,25 @@ def put_started(value: api.Started, into: processes_pb2.StartResponse) -> None:
 
 def get_started(message: processes_pb2.StartResponse) -> api.Started:
     return api.Started(message.process_id, message.created)
+
+
+def put_ask(request: api.AskRequest, into: processes_pb2.AskRequest) -> None:
+    into.process_id = request.process_id
+    into.channel = request.channel
+    into.payload = encode(request.payload)
+    into.key = request.key
+    if request.timeout_ms is not None:
+        into.timeout_ms = request.timeout_ms
+
+
+def get_ask(message: processes_pb2.AskRequest) -> api.AskRequest:
+    return api.AskRequest(
+        process_id=message.process_id,
+        channel=message.channel,
+        payload=decode(message.payload),
+        key=message.key,
+        timeout_ms=message.timeout_ms if message.HasField("timeout_ms") else None,
+    )
 
 
 def put_send(request: api.SendRequest, into: processes_pb2.SendRequest) -> None:

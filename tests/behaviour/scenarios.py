@@ -414,3 +414,24 @@ async def sagas_say_what_is_wrong(world: World) -> None:
     assert refused[2].startswith("compensate() takes what can be awaited later")
     assert refused[3] == "this Saga has finished"
     assert refused[4] == "this Saga has been entered already"
+
+
+@scenario
+async def requests_are_answered(world: World) -> None:
+    ref = await world.start("quotes")
+    assert await ref.request("quote", "tea") == 3
+    assert await ref.request("quote", "slowly") == 12
+    assert await ref.request("quote", "milk", key="m") == 4
+    assert await ref.request("quote", "milk", key="m") == 4  # the same question: asked once, answered as before
+    with pytest.raises(NotRunning):
+        await ref.request("quote", "stop")
+    with pytest.raises(NotRunning):
+        await ref.request("quote", "too late")
+    assert await ref.request("quote", "milk", key="m") == 4
+    assert await ref.result() == "0 were kept"
+    assert await world.outputs(ref) == [
+        "<request 'tea', answered>",
+        "this request has been answered already: <request 'tea', answered>",
+        "<request 'milk', answered>",
+        "this request has been answered already: <request 'milk', answered>",
+    ]

@@ -75,6 +75,13 @@ INSERT INTO output (process_id, "offset", payload)
 WITH given (process_id, "offset", payload) AS (VALUES {rows})
 SELECT * FROM given WHERE process_id IS NOT NULL
 
+-- insert_replies --
+-- Store answers to requests; one that has an answer keeps it.
+INSERT INTO reply (process_id, request_id, at_ms, payload)
+WITH given (process_id, request_id, at_ms, payload) AS (VALUES {rows})
+SELECT * FROM given WHERE process_id IS NOT NULL
+ON CONFLICT (process_id, request_id) DO NOTHING
+
 -- load_processes --
 -- The rows of these processes, each with the offset of its next output.
 WITH given (process_id) AS (VALUES {rows})
@@ -148,6 +155,10 @@ LIMIT ?
 -- One page of an output stream.
 SELECT process_id, "offset", payload FROM output WHERE process_id = ? AND "offset" >= ? ORDER BY "offset" LIMIT ?
 
+-- find_reply --
+-- The answer to one request.
+SELECT payload FROM reply WHERE process_id = ? AND request_id = ?
+
 -- put_definitions --
 -- Deploy definitions, or deploy them again.
 INSERT INTO definition (name, version, deployed_ms, manifest)
@@ -179,6 +190,10 @@ DELETE FROM message_key WHERE process_id IN (VALUES {rows})
 -- Part of deleting processes.
 DELETE FROM output WHERE process_id IN (VALUES {rows})
 
+-- delete_processes_replies --
+-- Part of deleting processes.
+DELETE FROM reply WHERE process_id IN (VALUES {rows})
+
 -- delete_processes --
 -- The processes themselves.
 DELETE FROM process WHERE process_id IN (VALUES {rows})
@@ -187,3 +202,8 @@ DELETE FROM process WHERE process_id IN (VALUES {rows})
 -- Forget keys accepted before then, some at a time.
 DELETE FROM message_key WHERE (process_id, key) IN (
     SELECT process_id, key FROM message_key WHERE accepted_ms < ? LIMIT ?)
+
+-- delete_old_replies --
+-- Forget answers from before then, some at a time.
+DELETE FROM reply WHERE (process_id, request_id) IN (
+    SELECT process_id, request_id FROM reply WHERE at_ms < ? LIMIT ?)

@@ -23,6 +23,7 @@ from runtime_client import (
     Channel,
     ChannelClosed,
     Process,
+    Request,
     Retry,
     Saga,
     TaskGroup,
@@ -955,3 +956,37 @@ class SlowTrip(Process):
         except (RuntimeError, TypeError) as error:
             return str(error).splitlines()[0]
         return "accepted"
+
+
+class Quotes(Process):
+    """Requests: answered at once, later by another goroutine, or never."""
+
+    quote = Channel[Request[str, int]]()
+
+    async def main(self) -> str:
+        kept: list[Request[str, int]] = []
+        async for request in self.quote:
+            match request.value:
+                case "stop":
+                    for each in kept:
+                        each.reply(-1)
+                    return f"{len(kept)} were kept"
+                case "later":
+                    kept.append(request)
+                case "slowly":
+                    go(self.answer(request))
+                case text:
+                    request.reply(len(text))
+                    emit(repr(request))
+                    emit(self.refusal(request))
+        return "closed"
+
+    async def answer(self, request: Request[str, int]) -> None:
+        request.reply(await call(double, len(request.value)))
+
+    def refusal(self, request: Request[str, int]) -> str:
+        try:
+            request.reply(0)
+        except RuntimeError as error:
+            return str(error)
+        return "answered twice"

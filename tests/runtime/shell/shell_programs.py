@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime_client import Channel, Definitions, Frame, Process, Retry, State, call, current_effect, emit, recv, sleep
+from runtime_client import (
+    Channel,
+    Definitions,
+    Frame,
+    Process,
+    Request,
+    Retry,
+    State,
+    Step,
+    call,
+    current_effect,
+    emit,
+    recv,
+    sleep,
+)
 
 ATTEMPTS: list[tuple[str, int]] = []
 """Every attempt of `note`: idempotency key and attempt number."""
@@ -77,6 +91,31 @@ class Chain(Process):
         return f.goto(self.Main_Start)
 
 
+class Desk(Process):
+    """Answers with how many questions there were; keeps those that say so until one says `answer`."""
+
+    questions = Channel[Request[str, int]]()
+    hints = Channel[str]()
+    asked: int = 0
+    kept: list[Request[str, int]] = []
+
+    def Main_Wait(self, p: Step) -> None:
+        p.recv(self.questions).to(self.Main_Asked)
+
+    def Main_Asked(self, p: Step, request: Request[str, int]) -> None:
+        self.asked += 1
+        if request.value == "keep":
+            self.kept.append(request)
+        else:
+            request.reply(self.asked)
+        if request.value == "answer":
+            for each in self.kept:
+                each.reply(0)
+            self.kept.clear()
+        if request.value != "end":
+            self.Main_Wait(p)
+
+
 class Nap(Process):
     """Sleeps."""
 
@@ -145,4 +184,4 @@ class Speaker(Process):
         return f.goto(self.Main_Start)
 
 
-defs = Definitions({"speaker": Speaker, "sum": Sum, "chain": Chain, "nap": Nap, "keeper": Keeper})
+defs = Definitions({"speaker": Speaker, "sum": Sum, "chain": Chain, "desk": Desk, "nap": Nap, "keeper": Keeper})

@@ -13,6 +13,7 @@ from slct_runtime.store.base import (
     OutputRow,
     ProcessCommit,
     ProcessRow,
+    ReplyRow,
     Store,
 )
 
@@ -63,6 +64,10 @@ def key(process_id: str, text: str, digest: str = "d1", accepted_ms: int = 100) 
 
 def output(process_id: str, offset: int, payload: str = "null") -> OutputRow:
     return OutputRow(process_id, offset, payload)
+
+
+def reply(process_id: str, request_id: str, payload: str = "1", at_ms: int = 100) -> ReplyRow:
+    return ReplyRow(process_id, request_id, payload, at_ms)
 
 
 def load_one(store: Store, process_id: str) -> LoadedProcess:

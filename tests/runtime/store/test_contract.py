@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from store_rows import advance, creation, effect, key, load_one, message, outcome, output, process
+from store_rows import advance, creation, effect, key, load_one, message, outcome, output, process, reply
 
 from slct_runtime.store import MemoryStore, SqliteStore
 from slct_runtime.store.base import (
@@ -247,6 +247,14 @@ def test_effects_are_replaced_and_removed_by_id(store: Store) -> None:
     assert load_one(store, "p").effects == (effect("p", 9, 77, 3), effect("p", 10))
 
 
+def test_the_first_answer_to_a_request_counts(store: Store) -> None:
+    store.commit([creation("p"), advance("p", 0, replies_insert=(reply("p", "r", "1"), reply("p", "r", "2")))])
+    store.commit([advance("p", 1, replies_insert=(reply("p", "r", "3"), reply("p", "s", "4")))])
+    assert [store.find_reply("p", one) for one in "rst"] == ["1", "4", None]
+    store.commit([advance("p", 1, replies_insert=(reply("p", "t", "5"),))])  # from another seq: nothing of it counts
+    assert store.find_reply("p", "t") is store.find_reply("nobody", "r") is None
+
+
 def test_outputs_are_read_from_an_offset(store: Store) -> None:
     store.commit([creation("p"), advance("p", 0, outputs_insert=tuple(output("p", n, str(n)) for n in range(12)))])
     assert [row.payload for row in store.outputs("p", 0, 3)] == ["0", "1", "2"]
@@ -380,6 +388,7 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
             effects_upsert=(effect(name, 1),),
             outputs_insert=(output(name, 0),),
             keys_insert=(key(name, "k", accepted_ms=50),),
+            replies_insert=(reply(name, "r", at_ms=50), reply(name, "old", at_ms=5)),
         )
         store.commit([rest])
     assert store.vacuum(20) == 4
@@ -387,6 +396,8 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
     assert store.vacuum(20) == 0
     assert store.outputs("completed", 0, 9) == store.find_keys([("completed", "k")], 0) == []
     assert len(store.outputs("running", 0, 9)) == len(store.find_keys([("running", "k")], 0)) == 1
+    assert [store.find_reply("running", one) for one in ("r", "old")] == ["1", None]
+    assert store.find_reply("completed", "r") is None
     store.commit([creation("completed")])
     assert load_one(store, "completed") == LoadedProcess(process("completed"), (), ())
 

@@ -603,6 +603,32 @@ class Emit(_message.Message):
 Global___Emit: _TypeAlias = Emit  # noqa: Y015
 
 @_typing.final
+class Reply(_message.Message):
+    """Answer a request that arrived on a channel; the first answer counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The request, by the id that came with it."""
+    payload: _builtins.bytes
+    """The encoded answer."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        payload: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reply: _TypeAlias = Reply  # noqa: Y015
+
+@_typing.final
 class Label(_message.Message):
     """A name and its value; in labels names are unique, and order is kept."""
 
@@ -667,6 +693,7 @@ class Command(_message.Message):
     EMIT_FIELD_NUMBER: _builtins.int
     SET_LABELS_FIELD_NUMBER: _builtins.int
     INTERRUPT_FIELD_NUMBER: _builtins.int
+    REPLY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def go(self) -> Global___Go:
         """Start a goroutine."""
@@ -703,6 +730,10 @@ class Command(_message.Message):
     def interrupt(self) -> Global___Interrupt:
         """Wake a goroutine out of what it is parked on."""
 
+    @_builtins.property
+    def reply(self) -> Global___Reply:
+        """Answer a request."""
+
     def __init__(
         self,
         *,
@@ -715,12 +746,13 @@ class Command(_message.Message):
         emit: Global___Emit | None = ...,
         set_labels: Global___SetLabels | None = ...,
         interrupt: Global___Interrupt | None = ...,
+        reply: Global___Reply | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_goroutine", b"cancel_goroutine", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "interrupt", b"interrupt", "make_channel", b"make_channel", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_goroutine", b"cancel_goroutine", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "interrupt", b"interrupt", "make_channel", b"make_channel", "reply", b"reply", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_goroutine", b"cancel_goroutine", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "interrupt", b"interrupt", "make_channel", b"make_channel", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_goroutine", b"cancel_goroutine", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "interrupt", b"interrupt", "make_channel", b"make_channel", "reply", b"reply", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["go", "make_channel", "close", "cancel_goroutine", "start_process", "send_to", "emit", "set_labels", "interrupt"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["go", "make_channel", "close", "cancel_goroutine", "start_process", "send_to", "emit", "set_labels", "interrupt", "reply"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 

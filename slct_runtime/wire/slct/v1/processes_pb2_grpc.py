@@ -27,6 +27,11 @@ class ProcessesStub:
                 request_serializer=slct_dot_v1_dot_processes__pb2.SendRequest.SerializeToString,
                 response_deserializer=slct_dot_v1_dot_processes__pb2.SendResponse.FromString,
                 _registered_method=True)
+        self.Ask = channel.unary_unary(
+                '/slct.v1.Processes/Ask',
+                request_serializer=slct_dot_v1_dot_processes__pb2.AskRequest.SerializeToString,
+                response_deserializer=slct_dot_v1_dot_processes__pb2.AskResponse.FromString,
+                _registered_method=True)
         self.Close = channel.unary_unary(
                 '/slct.v1.Processes/Close',
                 request_serializer=slct_dot_v1_dot_processes__pb2.CloseRequest.SerializeToString,
@@ -82,6 +87,13 @@ class ProcessesServicer:
 
     def Send(self, request, context):
         """Sends to a channel of a process; returns when that is durable (rule 14).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Ask(self, request, context):
+        """Asks a process on one of its channels, and waits for the answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,6 +167,11 @@ def add_ProcessesServicer_to_server(servicer, server):
                     servicer.Send,
                     request_deserializer=slct_dot_v1_dot_processes__pb2.SendRequest.FromString,
                     response_serializer=slct_dot_v1_dot_processes__pb2.SendResponse.SerializeToString,
+            ),
+            'Ask': grpc.unary_unary_rpc_method_handler(
+                    servicer.Ask,
+                    request_deserializer=slct_dot_v1_dot_processes__pb2.AskRequest.FromString,
+                    response_serializer=slct_dot_v1_dot_processes__pb2.AskResponse.SerializeToString,
             ),
             'Close': grpc.unary_unary_rpc_method_handler(
                     servicer.Close,
@@ -252,6 +269,33 @@ class Processes:
             '/slct.v1.Processes/Send',
             slct_dot_v1_dot_processes__pb2.SendRequest.SerializeToString,
             slct_dot_v1_dot_processes__pb2.SendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Ask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slct.v1.Processes/Ask',
+            slct_dot_v1_dot_processes__pb2.AskRequest.SerializeToString,
+            slct_dot_v1_dot_processes__pb2.AskResponse.FromString,
             options,
             channel_credentials,
             insecure,
