@@ -252,10 +252,10 @@ class Processes:
 
     @refusing
     async def Ask(self, request: processes_pb2.AskRequest, _: Context) -> processes_pb2.AskResponse:
-        """Wait for the answer to a question."""
-        answer = await self._runtime.ask(convert.get_ask(request))
+        answer = await self._lasting.run(self._runtime.ask(convert.get_ask(request)))
         return processes_pb2.AskResponse(answer=convert.encode(answer))
 
+    @refusing
     async def Close(self, request: processes_pb2.CloseRequest, _: Context) -> processes_pb2.CloseResponse:
         await self._runtime.close_channel(request.process_id, request.channel)
         return processes_pb2.CloseResponse()
