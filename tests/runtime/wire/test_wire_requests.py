@@ -19,6 +19,7 @@ from slct_runtime.server import ListenError, Server, serve_grpc
 from slct_runtime.wire.address import split_address
 from slct_runtime.wire.api import (
     ApiError,
+    AskRequest,
     ErrorCode,
     ListRequest,
     ProcessOutcome,
@@ -64,6 +65,11 @@ REQUESTS: dict[str, tuple[Callable[[RuntimeApi], Awaitable[Any]], tuple[Any, ...
         lambda r: r.send(SendRequest("order-17", "payments", "40", "payment-993")),
         ("send", SendRequest("order-17", "payments", "40", "payment-993")),
         None,
+    ),
+    "ask": (
+        lambda r: r.ask(AskRequest("p", "quote", "40", "k", 5000)),
+        ("ask", AskRequest("p", "quote", "40", "k", 5000)),
+        '"answer"',
     ),
     "close_channel": (lambda r: r.close_channel("p", "notes"), ("close_channel", "p", "notes"), None),
     "cancel": (lambda r: r.cancel("p"), ("cancel", "p"), None),
@@ -224,12 +230,13 @@ def test_lasting_calls_end_at_once_when_the_server_stops() -> None:
         async with connected() as (runtime, transport, server):
             waiting = asyncio.create_task(refusal_of(transport.result("p", None)))
             sending = asyncio.create_task(refusal_of(transport.send(SendRequest("p", "c", "1", wait=True))))
+            asking = asyncio.create_task(refusal_of(transport.ask(AskRequest("p", "c", "1", "k"))))
             watching = asyncio.create_task(refusal_of(anext(transport.watch("p"))))
             session = await transport.serve(Register("w", (), 1, 1))
             taking = asyncio.create_task(refusal_of(session.take()))
-            await runtime.until(lambda: len(runtime.asked) == 4)
+            await runtime.until(lambda: len(runtime.asked) == 5)
             await server.stop(grace=10)
-            for task in (waiting, sending, watching, taking):
+            for task in (waiting, sending, asking, watching, taking):
                 error = await task
                 assert (error.code, error.message) == (ErrorCode.UNAVAILABLE, "the runtime is shutting down")
             assert runtime.sessions[0].is_closed

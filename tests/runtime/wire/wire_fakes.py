@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from slct_runtime.wire.api import (
     ApiError,
+    AskRequest,
     ChannelInfo,
     EffectInfo,
     ErrorCode,
@@ -124,6 +125,12 @@ class FakeRuntime(RuntimeApi):
         self.note("send", request)
         if request.wait:
             await asyncio.Event().wait()
+
+    async def ask(self, request: AskRequest) -> str:
+        self.note("ask", request)
+        if request.timeout_ms is None:
+            await asyncio.Event().wait()
+        return '"answer"'
 
     async def close_channel(self, process_id: str, channel: str) -> None:
         self.note("close_channel", process_id, channel)
