@@ -22,7 +22,7 @@ class Imports:
     helpers: Helpers
     needs_helpers: bool
 
-    def replacement(self, module: ParsedModule) -> Replacement:
+    def replacement(self, module: ParsedModule, newline: str) -> Replacement:
         """The import lines, after the module's first imports."""
         line = insertion_line(module.info.tree)
         words = self.words
@@ -31,7 +31,7 @@ class Imports:
         if self.needs_helpers:
             used = [(h, getattr(self.helpers, h)) for h in _needed(module)]
             text += f"from {_HELPER_MODULE} import {_names(tuple(used))}\n" if used else ""
-        return Replacement(line, line - 1, text)
+        return Replacement(line, line - 1, text.replace("\n", newline))
 
 
 def _names(pairs: tuple[tuple[str, str], ...]) -> str:

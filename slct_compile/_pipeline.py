@@ -24,15 +24,15 @@ from ._definitions import (
     stable_globals,
 )
 from ._fingerprints import fingerprints
-from ._format import Replacement, definitions_text, new_lines, splice
+from ._format import Replacement, new_lines, splice
 from ._imports import Imports, choose_imports
 from ._index import Index, ModuleInfo
 from ._lock import Lock, LockedFunction
 from ._names import Names
 from ._normal import Body
 from ._normalize import Normalizer, Unsupported
-from ._places import Link
-from ._places import links as find_links
+from ._page import Page, Printed
+from ._places import Link, links
 from ._scopes import rebound_handler_names
 from ._stable_names import name_states
 from ._suspension import Suspensions
@@ -100,10 +100,10 @@ def compile_module(index: Index, info: ModuleInfo, show: str | None = None, lock
     diagnostics = tuple(sorted_diagnostics(findings))
     if any(CATALOGUE[d.code][1] is Severity.ERROR for d in diagnostics):
         return ModuleOutput(info, info.source, (), diagnostics, trace.text)
-    text, links = assemble(module, compiled, imports)
+    text, places = assemble(module, compiled, imports, trace)
     verify(text, info)
     trace.add("output", lambda: text)
-    return ModuleOutput(info, text, tuple(compiled), diagnostics, trace.text, links)
+    return ModuleOutput(info, text, tuple(compiled), diagnostics, trace.text, places)
 
 
 class Trace:
@@ -211,22 +211,31 @@ def _annotations(function: DurableFunction) -> dict[str, str]:
     return found
 
 
-def assemble(module: ParsedModule, compiled: list[Compiled], imports: Imports) -> tuple[str, tuple[Link, ...]]:
+def assemble(
+    module: ParsedModule, compiled: list[Compiled], imports: Imports, trace: Trace
+) -> tuple[str, tuple[Link, ...]]:
     """The author's text with the durable functions replaced and the imports added; and where its leaves came from."""
-    replacements = [imports.replacement(module)]
-    emitted: dict[int, list[cst.BaseStatement]] = {}
+    newline = "\r\n" if "\r\n" in module.info.source else "\n"
+    replacements = [imports.replacement(module, newline)]
+    pages: dict[int, Printed] = {}
     lines = module.info.source.split("\n")
     for one in compiled:
         parsed = one.function.parsed
         first = min([parsed.lineno, *(d.lineno for d in parsed.decorator_list)])
-        indent = lines[first - 1][: len(lines[first - 1]) - len(lines[first - 1].lstrip())]
-        depth = one.function.qualname.count(".")
-        emitted[first] = emit(one, module.info, imports.words)
-        text = definitions_text(emitted[first], depth=depth, indent=indent)
-        replacements.append(Replacement(first, parsed.end_lineno or first, text))
-    whole = splice(module.info.source, replacements)
+        page = Page(_indentation(lines[first - 1]), module.tree.default_indent, newline)
+        emit(one, module.info, imports.words, page)
+        pages[first] = page.printed()
+        trace.function("emitted", one.function, lambda page=pages[first]: page.text)  # type: ignore[misc]
+        replacements.append(Replacement(first, parsed.end_lineno or first, pages[first].text))
     lines_now = new_lines(replacements)
-    return whole, find_links(whole, [(lines_now[first], nodes) for first, nodes in emitted.items()])
+    return (
+        splice(module.info.source, replacements),
+        links((lines_now[first], page.leaves) for first, page in pages.items()),
+    )
+
+
+def _indentation(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def verify(text: str, info: ModuleInfo) -> None:

@@ -1,6 +1,7 @@
 """States to classes: a frame class with its state table, the public stub, and one method per state.
 
-What comes out is libcst again, in the shape that a person would write by hand; formatting is a pass of its own.
+What comes out is text in the shape that a person would write by hand, printed on a page: the author's statements as libcst
+nodes, everything around them as lines.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ._definitions import DurableFunction, Kind
 from ._fingerprints import Fingerprint
 from ._index import ModuleInfo
 from ._names import Names
+from ._page import Page
 from ._scopes import bound_names
 from ._slots import SlotRenamer
 from .analysis.liveness import Layout
@@ -85,35 +87,42 @@ def is_private(name: str) -> bool:
     return name.startswith("__") and not name.endswith("__")
 
 
-def emit(compiled: Compiled, info: ModuleInfo, words: RuntimeNames) -> list[cst.BaseStatement]:
-    """What replaces the function in its class or module."""
-    emitter = _Emitter(compiled, info, words)
-    frame_class = emitter.frame_class()
-    stub = emitter.stub()
+def emit(compiled: Compiled, info: ModuleInfo, words: RuntimeNames, page: Page) -> None:
+    """Print what replaces the function in its class or module."""
+    emitter = _Emitter(compiled, info, words, page)
+    emitter.frame_class()
+    page.blank()
+    if compiled.function.kind is Kind.FUNCTION:
+        page.blank()
+    emitter.stub()
     if compiled.function.kind is Kind.METHOD:
-        return [frame_class, stub, *emitter.state_methods()]
-    return [frame_class, stub]
+        emitter.state_methods(0)
 
 
 class _Emitter:
-    def __init__(self, compiled: Compiled, info: ModuleInfo, words: RuntimeNames) -> None:
+    def __init__(self, compiled: Compiled, info: ModuleInfo, words: RuntimeNames, page: Page) -> None:
         self.compiled = compiled
         self.function = compiled.function
         self.info = info
         self.words = words
+        self.page = page
         self.frame = compiled.frame
 
     # --- the frame class -------------------------------------------------------------------------------------------
 
-    def frame_class(self) -> cst.ClassDef:
-        lines = [f'FUNCTION = "{self.function.qualname}"', f'SOURCE = "{self.info.path}"']
-        lines += [f"{slot}: {self._type(name)}" for name, slot in self.compiled.slots.items()]
-        body: list[cst.BaseStatement] = [cst.parse_statement(line) for line in lines]
-        body.append(self._state_table())
+    def frame_class(self) -> None:
+        line = self.page.line
+        line(0, f"class {self.function.frame_class}({self.words.frame}):")
+        line(1, f'FUNCTION = "{self.function.qualname}"')
+        line(1, f'SOURCE = "{self.info.path}"')
+        for name, slot in self.compiled.slots.items():
+            line(1, f"{slot}: {self._type(name)}")
+        line(1, "STATES = {")
+        for state in self.compiled.states:
+            self._row(state)
+        line(1, "}")
         if self.function.kind is not Kind.METHOD:
-            body += self.state_methods()
-        base = cst.Arg(cst.Name(self.words.frame))
-        return cst.ClassDef(cst.Name(self.function.frame_class), cst.IndentedBlock(body), [base])
+            self.state_methods(1)
 
     def _type(self, name: str) -> str:
         written = self.compiled.types.get(name)
@@ -146,11 +155,7 @@ class _Emitter:
                 found.update(bound_names([statement]))
         return found
 
-    def _state_table(self) -> cst.BaseStatement:
-        rows = ", ".join(f'"{self._name(s.block.id)}": {self._row(s)}' for s in self.compiled.states)
-        return cst.parse_statement(f"STATES = {{{rows},}}")
-
-    def _row(self, state: StateCode) -> str:
+    def _row(self, state: StateCode) -> None:
         region = state.region
         parts = [str(state.block.line)]
         if state.block.resumes:
@@ -163,26 +168,26 @@ class _Emitter:
             parts.append(f'caught="{self.compiled.slots[region.caught]}"')
         if region.handling is not None:
             parts.append(f'handling="{self.compiled.slots[region.handling]}"')
-        return f"{self.words.state}({', '.join(parts)})"
+        self.page.call(2, f'"{self._name(state.block.id)}": {self.words.state}', parts, ",")
 
     def _name(self, block_id: BlockId) -> str:
         return self.compiled.names[block_id]
 
     # --- the stub --------------------------------------------------------------------------------------------------
 
-    def stub(self) -> cst.FunctionDef:
+    def stub(self) -> None:
         """Signature, decorators and docstring as they were; the body makes the frame."""
         function = self.function
         arguments = [function.receiver or "None"]
         arguments += [f"{self.compiled.slots[p]}={p}" for p in function.parameters]
-        made = cst.parse_statement(f"return {self._frame_reference()}({', '.join(arguments)})")
-        docstring = _docstring_lines(function.node)
-        return function.node.with_changes(
+        made = self.page.verbatim(1, f"return {self._frame_reference()}", arguments)
+        stub = function.node.with_changes(
             asynchronous=None,
             returns=cst.Annotation(cst.Name(function.frame_class)),
-            body=cst.IndentedBlock([*docstring, made]),
+            body=cst.IndentedBlock([*_docstring_lines(function.node), made]),
             leading_lines=(),
         )
+        self.page.nodes(0, [stub])
 
     def _frame_reference(self) -> str:
         """How the stub names its frame class, whatever its parameters are called and whoever inherits it."""
@@ -199,43 +204,39 @@ class _Emitter:
 
     # --- the states ------------------------------------------------------------------------------------------------
 
-    def state_methods(self) -> list[cst.BaseStatement]:
-        return [self._state_method(s) for s in self.compiled.states]
+    def state_methods(self, depth: int) -> None:
+        for state in self.compiled.states:
+            self.page.blank()
+            self._state_method(state, depth)
 
-    def _state_method(self, state: StateCode) -> cst.FunctionDef:
+    def _state_method(self, state: StateCode, depth: int) -> None:
         function = self.function
-        annotation: cst.BaseExpression = cst.Name(function.frame_class)
+        annotation = function.frame_class
         if function.kind is not Kind.METHOD:
-            annotation = cst.SimpleString(f'"{function.frame_class}"')  # it is being made
-        params = [cst.Param(cst.Name(self.frame), cst.Annotation(annotation))]
-        if function.receiver is not None:
-            params.insert(0, cst.Param(cst.Name(function.receiver)))
-        place = cst.Comment(f"# {self.info.path}:{state.block.line}")
-        header = cst.TrailingWhitespace(cst.SimpleWhitespace("  "), place)
-        return cst.FunctionDef(
-            cst.Name(self._name(state.block.id)),
-            cst.Parameters(params),
-            cst.IndentedBlock([*self._globals(state), *self._body(state)], header=header),
-            returns=cst.Annotation(cst.Name(self.words.instruction)),
-            leading_lines=[cst.EmptyLine()],
-        )
+            annotation = f'"{annotation}"'  # it is being made
+        receiver = "" if function.receiver is None else f"{function.receiver}, "
+        head = f"def {self._name(state.block.id)}({receiver}{self.frame}: {annotation}) -> {self.words.instruction}:"
+        self.page.line(depth, f"{head}  # {self.info.path}:{state.block.line}")
+        self._globals(state, depth + 1)
+        self.page.nodes(depth + 1, self._body(state, depth + 1))
 
-    def _globals(self, state: StateCode) -> list[cst.BaseStatement]:
+    def _globals(self, state: StateCode, depth: int) -> None:
         """`global` for what this state binds or reads of what the function declared."""
         if not self.function.own.globals:
-            return []
+            return
         text = ops.text_of(state.code)
         mentioned = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
         names = sorted(self.function.own.globals & mentioned)
-        return [cst.parse_statement(f"global {', '.join(names)}")] if names else []
+        if names:
+            self.page.line(depth, f"global {', '.join(names)}")
 
-    def _body(self, state: StateCode) -> list[cst.BaseStatement]:
+    def _body(self, state: StateCode, depth: int) -> list[cst.BaseStatement]:
         module = ops.as_module(_with_comments(state.code))
         renamed = module.visit(SlotRenamer(self.frame, self.compiled.slots, self.compiled.rebound))
         assert isinstance(renamed, cst.Module)
-        finished = renamed.visit(_Instructions(self))
+        finished = renamed.visit(_Instructions(self, depth))
         assert isinstance(finished, cst.Module)
-        return list(finished.body)
+        return _without_blank_head(finished.body)
 
     def state_reference(self, target: BlockId) -> cst.BaseExpression:
         owner = self.function.receiver or self.frame
@@ -274,9 +275,19 @@ class _Expand(cst.CSTTransformer):
 class _Instructions(cst.CSTTransformer):
     """Markers and returns to what the driver understands."""
 
-    def __init__(self, emitter: _Emitter) -> None:
+    def __init__(self, emitter: _Emitter, depth: int) -> None:
         super().__init__()
         self.emitter = emitter
+        self.depth = depth
+
+    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
+        self.depth += 1
+
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        self.depth -= 1
+        return updated_node
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
         return False
@@ -299,7 +310,8 @@ class _Instructions(cst.CSTTransformer):
         then = self.emitter.state_reference(int(number.value))
         equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
         arguments = [cst.Arg(ops.as_argument(operation)), cst.Arg(then, keyword=cst.Name("then"), equal=equal)]
-        return cst.Return(self.emitter.frame_call("suspend", arguments))
+        call = self.emitter.frame_call("suspend", arguments)
+        return cst.Return(_broken(call, self.emitter.page.width(self.depth), self.emitter.page.unit))
 
     def leave_Return(self, original_node: cst.Return, updated_node: cst.Return) -> cst.Return:
         arguments = [] if updated_node.value is None else [cst.Arg(ops.as_argument(updated_node.value))]
@@ -354,6 +366,32 @@ def _expanded(statement: cst.BaseStatement) -> cst.BaseStatement:
     result = statement.visit(_Expand())
     assert isinstance(result, cst.BaseStatement)
     return result
+
+
+def _without_blank_head(statements: Sequence[cst.BaseStatement]) -> list[cst.BaseStatement]:
+    """No empty lines between the head of a state and what it does."""
+    first, *rest = statements
+    lines = list(getattr(first, "leading_lines", ()))
+    while lines and lines[0].comment is None:
+        lines.pop(0)
+    return [first.with_changes(leading_lines=lines), *rest] if hasattr(first, "leading_lines") else list(statements)
+
+
+def _broken(call: cst.Call, width: int, unit: str) -> cst.Call:
+    """What a state returns within a width, if that is possible: as it is, its arguments on one line, or on one each."""
+    text = cst.Module([]).code_for_node(call)
+    if len("return ") + len(text) <= width or "\n" in text:
+        return call  # what the author has broken stays so
+    texts = [cst.Module([]).code_for_node(a).rstrip(", ") for a in call.args]
+    inside = cst.ParenthesizedWhitespace(indent=True, last_line=cst.SimpleWhitespace(unit))
+    end = cst.ParenthesizedWhitespace(indent=True)
+    if len(unit) + len(", ".join(texts)) <= width:
+        last = call.args[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=end)
+        return call.with_changes(whitespace_before_args=inside, args=[*call.args[:-1], last])
+    *before, last = call.args
+    args = [a.with_changes(comma=cst.Comma(whitespace_after=inside)) for a in before]
+    args.append(last.with_changes(comma=cst.Comma(whitespace_after=end)))
+    return call.with_changes(whitespace_before_args=inside, args=args)
 
 
 _BUILTINS = frozenset(dir(builtins))

@@ -18,7 +18,7 @@ import pytest
 from runtime_client._frame import Frame, FrameStatus, Outcome
 from runtime_client._operations import Operation
 from runtime_client._trampoline import Stack, run_to_suspension
-from slct_compile import _format, _pipeline
+from slct_compile import _pipeline
 from slct_compile._index import Index, read_module
 from slct_compile._pipeline import ModuleOutput, compile_module
 from slct_compile.diagnostics import render
@@ -140,9 +140,8 @@ def compile_source(source: str) -> ModuleOutput:
     """Compile one module on its own."""
     info = read_module("program", "program.py", source)
     with pytest.MonkeyPatch.context() as patch:
-        # The verifier runs between the passes. Black takes longer than they do; its part is for the samples to show.
+        # The verifier runs between the passes.
         patch.setattr(_pipeline, "checked", True)
-        patch.setattr(_format, "pretty", lambda text: text)
         return compile_module(Index([info]), info)
 
 

@@ -12,7 +12,7 @@ import compile_harness as harness
 import pytest
 from edited_programs import Author, Edit, Program, apply, same_text, touched
 
-from slct_compile import _format, _lock_file, _pipeline
+from slct_compile import _lock_file, _pipeline
 from slct_compile._index import Index, read_module
 from slct_compile._lock import Lock, lock_text, read_lock
 
@@ -25,7 +25,6 @@ def compile_names(source: str, lock: Lock) -> tuple[dict[int, str], Lock] | None
     info = read_module("program", "program.py", source)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_pipeline, "checked", True)
-        patch.setattr(_format, "pretty", lambda text: text)
         output = _pipeline.compile_module(Index([info]), info, lock=lock)
     if output.diagnostics:
         assert {d.code for d in output.diagnostics} == {"SLC503"}, harness.findings(output) + source
