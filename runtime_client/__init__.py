@@ -4,6 +4,7 @@ Reading order of the parts:
   _process.py      `Process`, `@durable`, `@process`       _functions.py   recv, send, select, call, go, ...
   _operations.py   what may be awaited                     _channels.py, _handles.py, _requests.py   values that name things of a process
   _structured.py   gather, timeout, TaskGroup              _saga.py        Saga
+  _schedule.py     processes started by the clock
   _frame.py        what compiled code speaks               _direct.py, _handwritten.py   the other two kinds of frames
   _trampoline.py   runs the frames of one goroutine        _transition.py  one transition of a process
   _effects.py      runs effects                            _codec.py       how everything is saved
@@ -59,6 +60,7 @@ from ._operations import Operation, Retry, Selected
 from ._process import Process, durable, process
 from ._requests import Request
 from ._saga import Saga
+from ._schedule import Schedule, ScheduleSpec
 from ._structured import TaskGroup, gather, timeout
 from ._worker import Worker, manage_defs
 
@@ -104,6 +106,8 @@ __all__ = [  # noqa: RUF022 - in the order in which a reader needs them
     "SyncClient",
     "ProcessRef",
     "SyncProcessRef",
+    "Schedule",
+    "ScheduleSpec",
     "Worker",
     "manage_defs",
     # --- what compiled code speaks

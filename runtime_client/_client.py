@@ -48,6 +48,7 @@ from ._errors import (
 from ._process import Process, definition_name
 from ._requests import AnswerT, QuestionT, Request
 from ._resolver import Resolver
+from ._schedule import SCHEDULE_NAME, CatchUp, Overlap, Schedule, ScheduleSpec
 
 T = TypeVar("T")
 
@@ -292,6 +293,42 @@ class Client:
         started = await _asked(self.api.start(request))
         return ProcessRef(self, started.process_id)
 
+    async def schedule(
+        self,
+        cron: str,
+        definition: str | type[Process],
+        /,
+        *args: Any,
+        id: str | None = None,
+        timezone: str = "UTC",
+        catch_up: CatchUp = "last",
+        overlap: Overlap = "allow",
+        labels: dict[str, str] | None = None,
+        **kwargs: Any,
+    ) -> ProcessRef:
+        """Start a process at each time of a cron expression; see `ScheduleSpec` for what the arguments mean.
+
+        Gives the schedule, which is a process: `await ref.send("control", "pause")`, `"resume"`, `"run"`; `ref.cancel()` ends it.
+
+        Raises:
+          ValueError: the expression, the time zone or a policy is none. NotFound: no such definition. AlreadyExists: that id
+          was started with other arguments.
+        """
+        spec = ScheduleSpec(cron, _name_of(definition), list(args), kwargs, timezone, catch_up, overlap)
+        return await self.start_schedule(spec, id=id, labels=labels)
+
+    async def start_schedule(
+        self, spec: ScheduleSpec, *, id: str | None = None, labels: dict[str, str] | None = None
+    ) -> ProcessRef:
+        """Start a schedule; see `schedule`, which makes the spec."""
+        known = sorted({record.name for record in await self.definitions()} - {SCHEDULE_NAME})
+        if spec.definition not in known:
+            raise NotFound(
+                f"no definition {spec.definition!r} is deployed",
+                f"deployed definitions: {', '.join(known) or 'none yet'}",
+            )
+        return await self.start(Schedule, spec, id=id, labels=labels)
+
     def get(self, process_id: str) -> ProcessRef:
         """A process by its id; nothing is asked yet."""
         return ProcessRef(self, process_id)
@@ -510,6 +547,10 @@ class SyncClient:
         """See `Client.start`."""
         started = self._client.start(definition, *args, id=id, labels=labels, version=version, **kwargs)
         return SyncProcessRef(self, self.wait(started))
+
+    def schedule(self, cron: str, definition: str | type[Process], /, *args: Any, **options: Any) -> SyncProcessRef:
+        """See `Client.schedule`."""
+        return SyncProcessRef(self, self.wait(self._client.schedule(cron, definition, *args, **options)))
 
     def get(self, process_id: str) -> SyncProcessRef:
         """See `Client.get`."""

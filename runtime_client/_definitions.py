@@ -24,9 +24,13 @@ from ._frame import Frame
 from ._handwritten import MachineFrame, check_machine, entry_state, machine_frame
 from ._process import Process, check_class, declared_channels, definition_name, is_compiled, shared_fields
 from ._resolver import Resolver
+from ._schedule import SCHEDULE_NAME, Schedule
 from ._type_descriptions import describe, describe_parameters
 
 MANIFEST_FORMAT = 1
+
+LIBRARY_VERSION = "slct"
+"""The version of the definitions that every worker serves: they belong to no build, and are served whatever its version."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class Definitions:
     ) -> None:
         named = dict(_named(definitions))
         self._definitions = {name: _definition(name, cls) for name, cls in named.items()}
+        self._library = {SCHEDULE_NAME: _definition(SCHEDULE_NAME, Schedule)}
         self._compiled_facts = _read_manifest(manifest)
         homes = [owner.__module__ for cls in named.values() for owner in cls.__mro__ if owner.__module__ in sys.modules]
         self.modules = tuple(dict.fromkeys([*modules, *(m for m in homes if not _is_ours(m))]))
@@ -118,7 +123,7 @@ class Definitions:
         Raises:
           DefinitionError: there is none.
         """
-        found = self._definitions.get(name)
+        found = self._definitions.get(name) or self._library.get(name)
         if found is None:
             known = ", ".join(sorted(self._definitions)) or "none"
             raise DefinitionError(f"there is no definition {name!r} here\n  help: there are {known}")
@@ -137,8 +142,9 @@ class Definitions:
     def records(self, version: str) -> tuple[DefinitionRecord, ...]:
         """What a runtime is told of these definitions, under this version."""
         return tuple(
-            DefinitionRecord(d.name, version, json.dumps(self._manifest(d, version), separators=(",", ":")))
-            for d in self._definitions.values()
+            DefinitionRecord(d.name, served, json.dumps(self._manifest(d, served), separators=(",", ":")))
+            for definitions, served in ((self._definitions, version), (self._library, LIBRARY_VERSION))
+            for d in definitions.values()
         )
 
     def _manifest(self, definition: Definition, version: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as distribution_version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from slct_runtime.wire.address import BadAddress, split_address
 from slct_runtime.wire.api import ApiError
@@ -30,6 +30,7 @@ from . import _cli_output as output
 from ._client import Client
 from ._definitions import Definitions
 from ._errors import ClientError, SlctError
+from ._schedule import CatchUp, Overlap, ScheduleSpec
 from ._source import path_in_build
 
 DEFAULT_ADDRESS = "127.0.0.1:9090"
@@ -206,13 +207,7 @@ async def _client(arguments: argparse.Namespace) -> AsyncIterator[Client]:
 async def start(arguments: argparse.Namespace) -> int:
     """Start a process and print its id."""
     async with _client(arguments) as client:
-        parameters = _Parameters(await client.definitions(), arguments.definition, arguments.version)
-        positional = [
-            _value(text, parameters.at(index), arguments.json) for index, text in enumerate(arguments.arguments)
-        ]
-        keywords = {
-            name: _value(text, parameters.named(name), arguments.json) for name, text in _pairs(arguments.arg).items()
-        }
+        positional, keywords = await _start_arguments(client, arguments, arguments.version)
         ref = await client.start_json(
             arguments.definition,
             positional,
@@ -221,6 +216,40 @@ async def start(arguments: argparse.Namespace) -> int:
             labels=_pairs(arguments.label),
             version=arguments.version,
         )
+        print(ref.id)
+    return 0
+
+
+async def _start_arguments(
+    client: Client, arguments: argparse.Namespace, version: str | None
+) -> tuple[list[Any], dict[str, Any]]:
+    """What a process is to be started with, as the definition's parameters read it."""
+    parameters = _Parameters(await client.definitions(), arguments.definition, version)
+    positional = [_value(text, parameters.at(index), arguments.json) for index, text in enumerate(arguments.arguments)]
+    keywords = {
+        name: _value(text, parameters.named(name), arguments.json) for name, text in _pairs(arguments.arg).items()
+    }
+    return positional, keywords
+
+
+async def schedule(arguments: argparse.Namespace) -> int:
+    """Start a process at each time of a cron expression, and print the schedule's id."""
+    async with _client(arguments) as client:
+        positional, keywords = await _start_arguments(client, arguments, None)
+        try:
+            spec = ScheduleSpec(
+                arguments.cron,
+                arguments.definition,
+                positional,
+                keywords,
+                arguments.timezone,
+                arguments.catch_up,
+                arguments.overlap,
+            )
+        except ValueError as error:
+            reason, _, help = str(error).partition("\n  help: ")
+            raise Refusal(reason, help) from None
+        ref = await client.start_schedule(spec, id=arguments.id, labels=_pairs(arguments.label))
         print(ref.id)
     return 0
 
@@ -451,6 +480,23 @@ def _add_actions(verbs: Any) -> None:
     verb.add_argument("--id", help="the same id again gives the same process (default: a new one)")
     verb.add_argument("--label", type=_pair, action="append", default=[], metavar="NAME=VALUE")
     verb.add_argument("--version", help="which deployed version to run on (default: the newest)")
+    verb.add_argument("-J", "--json", action="store_true", help="arguments are JSON and nothing else")
+    verb = _add(verbs, "schedule", schedule)
+    verb.add_argument("cron", metavar="CRON", help="minute hour day month weekday, as in '30 6 * * MON-FRI'")
+    verb.add_argument("definition", metavar="DEFINITION")
+    verb.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="of each process, as in `slct start`")
+    verb.add_argument("--arg", type=_pair, action="append", default=[], metavar="NAME=VALUE", help="by keyword")
+    verb.add_argument("--id", help="of the schedule; the same id again is the same schedule")
+    verb.add_argument("--label", type=_pair, action="append", default=[], metavar="NAME=VALUE", help="of the schedule")
+    verb.add_argument(
+        "--timezone", default="UTC", metavar="ZONE", help="whose wall clock the times are of (default: UTC)"
+    )
+    verb.add_argument(
+        "--catch-up", choices=get_args(CatchUp), default="last", help="times that were missed (default: last)"
+    )
+    verb.add_argument(
+        "--overlap", choices=get_args(Overlap), default="allow", help="with the run before (default: allow)"
+    )
     verb.add_argument("-J", "--json", action="store_true", help="arguments are JSON and nothing else")
     verb = _add_to_process(verbs, "send", send)
     verb.add_argument("channel", metavar="CHANNEL")

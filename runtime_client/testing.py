@@ -58,6 +58,7 @@ from ._effects import run_effect
 from ._errors import NotFound, NotRunning, ProcessCancelled, ProcessFailed
 from ._process import Process, definition_name
 from ._requests import Request
+from ._schedule import SCHEDULE_NAME, Schedule
 from ._transition import LiveProcess, run_transition
 from ._twins import compiled_twin
 
@@ -207,6 +208,8 @@ class Simulation:
 
     def _register(self, definition: str | type[Process]) -> str:
         if isinstance(definition, str):
+            if definition == SCHEDULE_NAME:
+                return self._register(Schedule)
             if definition not in self._definitions:
                 known = ", ".join(sorted(self._definitions)) or "none"
                 raise NotFound(f"no definition {definition!r}", f"this simulation knows {known}")
