@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from ._index import DurableName, Index, ModuleInfo, dotted_name, durable_functions
 from ._names import Names
 from ._naming import camel, unique
 from ._places import mark_leaves
+from ._positions import Positions
 from ._scopes import FunctionNames, function_names
 from .diagnostics import Place
 
@@ -68,11 +68,14 @@ class DurableFunction:
 
 @dataclass(frozen=True, slots=True)
 class ParsedModule:
-    """A module with durable code: its text, tree and positions, and the functions found."""
+    """A module with durable code: the functions found, parsed for good, and where their nodes stand.
+
+    indent: what a level of indentation is in this file.
+    """
 
     info: ModuleInfo
-    tree: cst.Module
-    positions: Mapping[cst.CSTNode, CodeRange]
+    indent: str
+    positions: Positions
     functions: tuple[DurableFunction, ...]
 
     def place(self, node: cst.CSTNode) -> Place | None:
@@ -91,63 +94,106 @@ def find_definitions(index: Index, info: ModuleInfo, prefixes: Mapping[str, str]
     durable = durable_functions(index, info)
     if not durable:
         return None
-    wrapper = MetadataWrapper(cst.parse_module(info.source), unsafe_skip_copy=True)
-    positions = wrapper.resolve(PositionProvider)
-    mark_leaves(positions, info.source)
+    reader = _Reader(info)
     functions: list[DurableFunction] = []
-    taken: dict[str, set[str]] = {}
+    names = _NamesInUse(info)
     known = {f.qualname: (prefixes or {}).get(f.qualname) for f in durable.values()}
-    for node in _function_nodes(wrapper.module.body):
-        start = positions[node].start
-        found = durable.get((start.line, _byte_column(info.source, start.line, start.column)))
-        if found is not None:
-            functions.append(_describe(info, node, found, taken, known))
-    return ParsedModule(info, wrapper.module, positions, tuple(functions))
+    for _, found in sorted(durable.items()):
+        functions.append(_describe(names, reader.read(found.node), found, known))
+    mark_leaves(reader.positions, info.source)
+    return ParsedModule(info, reader.indent, reader.positions, tuple(functions))
 
 
-def _byte_column(source: str, line: int, column: int) -> int:
-    """`ast` counts bytes, libcst characters; before a `def` stand only spaces and tabs."""
-    return column
+class _Reader:
+    """Parses functions one by one, each at its own indentation, so that what is not durable is never parsed for good."""
+
+    def __init__(self, info: ModuleInfo) -> None:
+        self.lines = info.source.split("\n")
+        self.indent = _indentation_unit(info.tree, self.lines)
+        self.positions = Positions()
+        self._config = cst.PartialParserConfig(
+            default_indent=self.indent, default_newline="\r\n" if "\r\n" in info.source else "\n"
+        )
+
+    def read(self, function: ast.AsyncFunctionDef) -> cst.FunctionDef:
+        first, last = first_line(function), function.end_lineno or function.lineno
+        text = "\n".join(self.lines[first - 1 : last])
+        is_inside = text[:1] in (" ", "\t", "\f")
+        tree = cst.parse_module(f"if 1:\n{text}\n" if is_inside else f"{text}\n", self._config)
+        self.positions.add(tree, first - 1 if is_inside else first)
+        node = tree.body[0]
+        if is_inside:
+            assert isinstance(node, cst.If)
+            node = node.body.body[0]  # type: ignore[assignment]
+        assert isinstance(node, cst.FunctionDef)
+        return node
 
 
-def _function_nodes(body: object) -> Iterator[cst.FunctionDef]:
-    """Functions at module level and in classes, also under `if` and `try`; none inside functions."""
-    for node in body if isinstance(body, list | tuple) else ():
-        if isinstance(node, cst.FunctionDef):
-            yield node
-        else:
-            for child in getattr(node, "children", ()):
-                yield from _function_nodes([child])
+def first_line(function: ast.AsyncFunctionDef) -> int:
+    """Where a function begins, decorators included."""
+    return min([function.lineno, *(d.lineno for d in function.decorator_list)])
+
+
+def _indentation_unit(tree: ast.Module, lines: Sequence[str]) -> str:
+    """What the first indented block of a file is indented with."""
+    for node in tree.body:
+        body: list[ast.stmt] = getattr(node, "body", [])
+        if body and body[0].lineno > node.lineno:
+            line = lines[body[0].lineno - 1]
+            return line[: len(line) - len(line.lstrip())]
+    return "    "
 
 
 def _describe(
-    info: ModuleInfo,
-    node: cst.FunctionDef,
-    found: DurableName,
-    taken: dict[str, set[str]],
-    known: Mapping[str, str | None],
+    names: _NamesInUse, node: cst.FunctionDef, found: DurableName, known: Mapping[str, str | None]
 ) -> DurableFunction:
     class_name = found.qualname.rpartition(".")[0]
-    kind = _kind(found.kind)
-    members = _members(info, class_name)
-    methods = _method_names(info, class_name)
-    used = taken.setdefault(class_name, set(members))
+    used = names.taken(class_name)
     own = function_names(found.node)
     others = {f"{p}Frame" for q, p in known.items() if p and q != found.qualname and q.rpartition(".")[0] == class_name}
     prefix = _prefix(found, known.get(found.qualname), used, others | own.mentioned)
     used.add(f"{prefix}Frame")
     return DurableFunction(
-        kind=kind,
+        kind=_kind(found.kind),
         qualname=found.qualname,
         node=node,
         parsed=found.node,
         own=own,
         frame_class=f"{prefix}Frame",
         prefix=prefix,
-        class_members=frozenset(members),
-        methods=frozenset(methods),
+        class_members=names.members(class_name),
+        methods=names.methods(class_name),
         is_classmethod=found.kind == "class",
     )
+
+
+class _NamesInUse:
+    """What a module and its classes bind, each looked up once."""
+
+    def __init__(self, info: ModuleInfo) -> None:
+        self.info = info
+        self._members: dict[str, frozenset[str]] = {}
+        self._taken: dict[str, set[str]] = {}
+        self._assigned: frozenset[str] | None = None
+
+    def members(self, class_name: str) -> frozenset[str]:
+        if class_name not in self._members:
+            self._members[class_name] = frozenset(_members(self.info, class_name))
+        return self._members[class_name]
+
+    def taken(self, class_name: str) -> set[str]:
+        """The members, and the frames that were named so far."""
+        return self._taken.setdefault(class_name, set(self.members(class_name)))
+
+    def methods(self, class_name: str) -> frozenset[str]:
+        """Methods that nothing in the module assigns over: `self.name` is the same whenever it is read."""
+        if not class_name:
+            return frozenset()
+        if self._assigned is None:
+            self._assigned = frozenset(_assigned_attributes(self.info.tree))
+        body = self.info.classes[class_name].node.body
+        plain = {n.name for n in body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and not n.decorator_list}
+        return frozenset(plain - self._assigned)
 
 
 def _prefix(found: DurableName, known: str | None, used: set[str], others: set[str] | frozenset[str]) -> str:
@@ -185,16 +231,10 @@ def _members(info: ModuleInfo, class_name: str) -> set[str]:
     return found
 
 
-def _method_names(info: ModuleInfo, class_name: str) -> set[str]:
-    """Methods that nothing in the module assigns over: `self.name` is the same whenever it is read."""
-    if not class_name:
-        return set()
-    body = info.classes[class_name].node.body
-    methods = {n.name for n in body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and not n.decorator_list}
-    assigned = {
-        n.attr for n in ast.walk(info.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store | ast.Del)
-    }
-    return methods - assigned
+def _assigned_attributes(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            yield node.attr
 
 
 def stable_globals(info: ModuleInfo) -> frozenset[str]:

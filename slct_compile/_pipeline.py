@@ -20,6 +20,7 @@ from ._definitions import (
     Kind,
     ParsedModule,
     find_definitions,
+    first_line,
     make_names,
     stable_globals,
 )
@@ -221,8 +222,8 @@ def assemble(
     lines = module.info.source.split("\n")
     for one in compiled:
         parsed = one.function.parsed
-        first = min([parsed.lineno, *(d.lineno for d in parsed.decorator_list)])
-        page = Page(_indentation(lines[first - 1]), module.tree.default_indent, newline)
+        first = first_line(parsed)
+        page = Page(_indentation(lines[first - 1]), module.indent, newline)
         emit(one, module.info, imports.words, page)
         pages[first] = page.printed()
         trace.function("emitted", one.function, lambda page=pages[first]: page.text)  # type: ignore[misc]

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import libcst as cst
-from libcst.metadata import CodeRange
+
+from ._positions import Positions
 
 
 class Link(NamedTuple):
@@ -41,13 +42,13 @@ Leaf: TypeAlias = tuple[int, int, Marked]
 """Where a marked leaf stands in what was printed: line and column; and the leaf."""
 
 
-def mark_leaves(positions: Mapping[cst.CSTNode, CodeRange], source: str) -> None:
-    """Mark the names and literals of a parsed module. The nodes are our own, and nobody else sees them."""
+def mark_leaves(positions: Positions, source: str) -> None:
+    """Mark the names and literals of parsed functions. The nodes are our own, and nobody else sees them."""
     lines = source.split("\n")
-    for node, found in positions.items():
+    for node in positions:
         attribute = _TEXTS.get(type(node))
         if attribute is not None:
-            start = found.start
+            start = positions.start(node)
             marked = Marked(getattr(node, attribute))
             marked.line, marked.column = start.line, _bytes(lines[start.line - 1], start.column)
             object.__setattr__(node, attribute, marked)
