@@ -19,6 +19,7 @@ from ._checks import definition_of
 from ._index import ClassInfo, Index, ModuleInfo, dotted_name
 from ._naming import definition_name, words_of
 from ._pipeline import ModuleOutput
+from ._visit import look
 from .emit import Compiled
 from .ir import ops
 from .lower.states import StateCode
@@ -226,7 +227,7 @@ class _Awaited(cst.CSTVisitor):
     def __init__(self, states: Sequence[StateCode]) -> None:
         self.operations: dict[int, cst.BaseExpression] = {}
         for state in states:
-            ops.as_module(state.code).visit(self)
+            look(ops.as_module(state.code), self)
 
     def visit_Expr(self, node: cst.Expr) -> None:
         arguments = ops.marker_arguments(node, ops.SUSPEND_MARKER)

@@ -13,9 +13,8 @@ What is not known here is refused, never passed through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import libcst as cst
 
@@ -42,11 +41,11 @@ from ._normal import (
     code,
 )
 from ._suspension import Suspensions
+from ._visit import NodeT, swap
 from .diagnostics import Diagnostic, Place
 from .ir.ops import as_argument
 
 Expression = cst.BaseExpression
-NodeT = TypeVar("NodeT", bound=cst.CSTNode)
 
 
 class Unsupported(Exception):
@@ -731,28 +730,6 @@ def _label(node: cst.CSTNode) -> str | None:
         if label:
             return label
     return None
-
-
-class _Swap(cst.CSTTransformer):
-    def __init__(self, replaced: Mapping[int, cst.CSTNode]) -> None:
-        super().__init__()
-        self.replaced = replaced
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        return id(node) not in self.replaced
-
-    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
-        return self.replaced.get(id(original_node), updated_node)
-
-
-def swap(node: NodeT, replaced: Mapping[cst.CSTNode, cst.CSTNode]) -> NodeT:
-    """The node with these very nodes below it replaced."""
-    changed = {id(old): new for old, new in replaced.items() if old is not new}
-    if not changed:
-        return node
-    result = node.visit(_Swap(changed))
-    assert isinstance(result, type(node))
-    return result
 
 
 _KINDS: dict[type[cst.CSTNode], str] = {

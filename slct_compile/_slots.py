@@ -17,6 +17,7 @@ import libcst as cst
 
 from ._places import carried
 from ._scopes import bound_names, comprehension_targets, parameter_names
+from ._visit import transform
 
 Statement = cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]
 
@@ -150,23 +151,23 @@ class SlotRenamer(cst.CSTTransformer):
 
     def _parameters(self, node: cst.Parameters) -> cst.Parameters:
         """Defaults and annotations are evaluated out here; the names are not ours."""
-        return node.visit(_ParameterRenamer(self))  # type: ignore[return-value]
+        return transform(node, _ParameterRenamer(self))  # type: ignore[no-any-return]
 
     def _inside(self, shadows: frozenset[str], node: Any, *, is_class: bool = False) -> Any:
         self.scopes.append(_Scope(shadows, is_class))
-        result = node.visit(self)
+        result = transform(node, self)
         self.scopes.pop()
         return result
 
     def _visit(self, node: Any) -> Any:
-        return None if node is None else node.visit(self)
+        return None if node is None else transform(node, self)
 
     def _comprehension(self, node: Any, updated: Any) -> Any:
         parsed = _expression(node)
         shadows = frozenset(comprehension_targets(parsed))  # type: ignore[arg-type]
-        first = node.for_in.iter.visit(self)
+        first = transform(node.for_in.iter, self)
         self.scopes.append(_Scope(shadows))
-        parts = {name: getattr(node, name).visit(self) for name in ("elt", "key", "value") if hasattr(node, name)}
+        parts = {name: transform(getattr(node, name), self) for name in ("elt", "key", "value") if hasattr(node, name)}
         for_in = self._for_in(node.for_in).with_changes(iter=first)
         self.scopes.pop()
         return updated.with_changes(for_in=for_in, **parts)
@@ -174,9 +175,9 @@ class SlotRenamer(cst.CSTTransformer):
     def _for_in(self, node: cst.CompFor) -> cst.CompFor:
         inner = None if node.inner_for_in is None else self._for_in(node.inner_for_in)
         return node.with_changes(
-            target=node.target.visit(self),
-            iter=node.iter.visit(self),
-            ifs=[i.visit(self) for i in node.ifs],
+            target=transform(node.target, self),
+            iter=transform(node.iter, self),
+            ifs=[transform(i, self) for i in node.ifs],
             inner_for_in=inner,
         )
 
@@ -220,7 +221,7 @@ class SlotRenamer(cst.CSTTransformer):
 
     def leave_NamedExpr(self, original_node: cst.NamedExpr, updated_node: cst.NamedExpr) -> cst.BaseExpression:
         assert isinstance(original_node.target, cst.Name)
-        value = original_node.value.visit(self)
+        value = transform(original_node.value, self)
         slot = self.slot(original_node.target.value)
         if slot is None:
             return updated_node.with_changes(value=value)
@@ -290,9 +291,9 @@ class SlotRenamer(cst.CSTTransformer):
 
     def leave_MatchCase(self, original_node: cst.MatchCase, updated_node: cst.MatchCase) -> cst.MatchCase:
         captures = [(n, s) for n in _captures(original_node) if (s := self.slot(n)) is not None]
-        pattern = original_node.pattern.visit(_PatternRenamer(self))
+        pattern = transform(original_node.pattern, _PatternRenamer(self))
         guard = self._visit(original_node.guard)
-        body = original_node.body.visit(self)
+        body = transform(original_node.body, self)
         assert isinstance(body, cst.BaseSuite)
         if captures and guard is not None:
             guard = self._bind_then(captures, guard)

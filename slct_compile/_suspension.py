@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import libcst as cst
+
+from ._visit import children
 
 
 class Suspensions:
@@ -21,16 +25,25 @@ class Suspensions:
         return known[1]
 
     def _ask(self, node: cst.CSTNode) -> bool:
-        match node:
-            case cst.Await():
-                return True
-            case cst.For() | cst.With() | cst.CompFor() if node.asynchronous is not None:
-                return True
-            case cst.Lambda():
-                return self.contains(node.params)
-            case cst.FunctionDef():
-                return any(map(self.contains, (*node.decorators, node.params)))
-            case cst.ClassDef():
-                return any(map(self.contains, (*node.decorators, *node.bases, *node.keywords)))
-            case _:
-                return any(map(self.contains, node.children))
+        kind = type(node)
+        if kind is cst.Await:
+            return True
+        if kind in _MAYBE_ASYNCHRONOUS and node.asynchronous is not None:  # type: ignore[attr-defined]
+            return True
+        heads = _HEADS.get(kind)
+        if heads is None:
+            return any(map(self.contains, children(node)))
+        return any(self.contains(head) for field in heads for head in _nodes(getattr(node, field)))
+
+
+_MAYBE_ASYNCHRONOUS = frozenset({cst.For, cst.With, cst.CompFor})
+_HEADS: dict[type[cst.CSTNode], tuple[str, ...]] = {
+    cst.Lambda: ("params",),
+    cst.FunctionDef: ("decorators", "params"),
+    cst.ClassDef: ("decorators", "bases", "keywords"),
+}
+"""What of an inner scope is evaluated outside it."""
+
+
+def _nodes(value: cst.CSTNode | Sequence[cst.CSTNode]) -> Sequence[cst.CSTNode]:
+    return [value] if isinstance(value, cst.CSTNode) else value

@@ -20,6 +20,7 @@ from ._names import Names
 from ._page import Page
 from ._scopes import bound_names
 from ._slots import SlotRenamer
+from ._visit import transform
 from .analysis.liveness import Layout
 from .ir import ops
 from .ir.ops import BlockId
@@ -232,9 +233,9 @@ class _Emitter:
 
     def _body(self, state: StateCode, depth: int) -> list[cst.BaseStatement]:
         module = ops.as_module(_with_comments(state.code))
-        renamed = module.visit(SlotRenamer(self.frame, self.compiled.slots, self.compiled.rebound))
+        renamed = transform(module, SlotRenamer(self.frame, self.compiled.slots, self.compiled.rebound))
         assert isinstance(renamed, cst.Module)
-        finished = renamed.visit(_Instructions(self, depth))
+        finished = transform(renamed, _Instructions(self, depth))
         assert isinstance(finished, cst.Module)
         return _without_blank_head(finished.body)
 
@@ -363,7 +364,7 @@ def _expanded(statement: cst.BaseStatement) -> cst.BaseStatement:
     if isinstance(statement, cst.SimpleStatementLine):
         words = [s for s in statement.body if not isinstance(s, cst.Global)]
         return statement if len(words) == len(statement.body) else statement.with_changes(body=words or [cst.Pass()])
-    result = statement.visit(_Expand())
+    result = transform(statement, _Expand())
     assert isinstance(result, cst.BaseStatement)
     return result
 

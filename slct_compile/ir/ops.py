@@ -16,6 +16,8 @@ from typing import TypeAlias, assert_never, cast
 
 import libcst as cst
 
+from .._visit import look
+
 BlockId: TypeAlias = int
 
 GOTO_MARKER = "__goto__"
@@ -223,7 +225,7 @@ def jumps_inside(block: Block) -> Iterator[BlockId]:
     """The jumps out of a block from inside its statements."""
     visitor = _Jumps()
     for statement in filter(may_jump, block.statements):
-        statement.visit(visitor)
+        look(statement, visitor)
     yield from visitor.found
 
 

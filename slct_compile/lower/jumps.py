@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import libcst as cst
 
+from .._visit import transform
 from ..ir.ops import Goto, goto_marker, may_jump
 from .exits import Context, Departure, FinallyExit, Kind, UnbindExit, depart
 
@@ -20,7 +21,7 @@ def rewrite_jumps(node: cst.BaseStatement, context: Context, result: str) -> cst
     if not may_jump(node):
         return node
     rewriter = _Jumps(context, result)
-    rewritten = node.visit(rewriter)
+    rewritten = transform(node, rewriter)
     assert isinstance(rewritten, cst.BaseStatement)
     return rewritten
 

@@ -15,6 +15,7 @@ from typing import assert_never
 
 import libcst as cst
 
+from .._visit import look, transform
 from ..ir import ops
 from ..ir.ops import Block, BlockId, Branch, Goto, Graph, Region, Suspend
 
@@ -89,7 +90,7 @@ class _Retarget(cst.CSTTransformer):
 def _retarget_markers(statement: cst.BaseStatement, forward: dict[BlockId, BlockId]) -> cst.BaseStatement:
     if not ops.may_jump(statement):
         return statement
-    result = statement.visit(_Retarget(forward))
+    result = transform(statement, _Retarget(forward))
     assert isinstance(result, cst.BaseStatement)
     return result
 
@@ -122,7 +123,7 @@ class _Cutter:
     def _resolve_markers(self, statement: cst.BaseStatement) -> cst.BaseStatement:
         if not ops.may_jump(statement):
             return statement
-        result = statement.visit(_PlainReturns(self.graph))
+        result = transform(statement, _PlainReturns(self.graph))
         assert isinstance(result, cst.BaseStatement)
         return result
 
@@ -242,7 +243,7 @@ def _merged(
     head = _head_of(code[1])
     if head is None or name not in _names_in(head):
         return code
-    merged = code[1].visit(_Resume(name))
+    merged = transform(code[1], _Resume(name))
     assert isinstance(merged, cst.BaseStatement)
     return (merged, *code[2:])
 
@@ -283,7 +284,7 @@ class _NameCounter(cst.CSTVisitor):
 
 def _names_in(node: cst.CSTNode) -> Counter[str]:
     counter = _NameCounter()
-    node.visit(counter)
+    look(node, counter)
     return counter.found
 
 
