@@ -19,12 +19,15 @@ it, else pairs. Fields in brackets are left out when they say nothing.
     timedelta         v: [days, seconds, microseconds]       timezone  v: like timedelta [name]
     zoneinfo, uuid, decimal, path  v: text [kind: pure path]  fraction  v: [numerator, denominator]
     ip                v: text, kind: IPv4Address ...         pattern   v: text or bytes, flags
+    array             v: array, code                         mappingproxy  v: the dict
+    getter            kind: itemgetter|..., v: array [keywords]  struct_time  v: array, zone, offset
     ellipsis, notimplemented, process                        random    v: state
+    constant          v: name of a value that its own class calls a constant of a module
     class, function   v: name                                module    v: name
     method            v: attribute name, self [owner]        partial   v: function, args, keywords [attributes]
     enum              type, v: member's name, or value: of a flag that has none
     namedtuple        type, v: mapping [attributes]
-    object            type, v: mapping of attributes, or state: of `__getstate__`; [base: content as a builtin, maxlen, factory]
+    object            type [of: type arguments], v: mapping of attributes, or state: of `__getstate__`; [base: content as a builtin, maxlen, factory]
     struct            type, v: mapping of the fields of a msgspec.Struct
     construct         type, v: mapping of arguments; only from `conform`: the dataclass is called
     exception         type, text, args [v: attributes, members, cause, context, suppress, traceback]
@@ -370,6 +373,7 @@ class Decoder:
         self.read: set[Any] = set()
         self.open_count = 0
         self.later: list[Callable[[], Any]] = []
+        self.last: list[Callable[[], Any]] = []  # after those: places within containers, which must be full by then
         self.interned: dict[tuple[Any, ...], Any] = {}
         self.nodes: dict[Any, Json] = {}  # "$id" to JSON; only of documents with a deep table
         self.entries: dict[Any, Any] = {}
@@ -381,6 +385,8 @@ class Decoder:
         else:
             value = self.value(node)
         for finish in self.later:
+            finish()
+        for finish in self.last:
             finish()
         return value
 
@@ -453,14 +459,16 @@ class Decoder:
                 raise CodecError(f"expected the name of an attribute, got {name!r}")
         return items
 
-    def when_read(self, node: Json, read: Callable[[Json], Any], use: Callable[[Any], Any]) -> None:
+    def when_read(
+        self, node: Json, read: Callable[[Json], Any], use: Callable[[Any], Any], *, is_place: bool = False
+    ) -> None:
         """Read what is to be hashed or looked into, and use it: at once, or at the end if some of it is still open."""
         before = self.open_count
         content = read(node)
         if self.open_count == before:
             use(content)
         else:
-            self.later.append(lambda: use(content))
+            (self.last if is_place else self.later).append(lambda: use(content))
 
     # --- identity and depth -------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """How half-used iterators of the builtins are written and read: over sequences and ranges, and enumerate, zip, map, filter.
 
-Compiled `for` loops use cursors of our own (`_cursors.py`); these are for iterators that an author holds by name. Iterators over
-dicts and sets are refused: they do not tell what they iterate over.
+Compiled `for` loops use cursors of our own (`_cursors.py`); these are for iterators that an author holds by name. Those over
+dicts, sets and deques are read back as such cursors: only these keep the order of a set, and see a dict change its size.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ._cursors import KNOWN, Cursor
 from ._errors import CodecError
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _KINDS: dict[type, str] = {
     type(reversed([])): "reversed_list",
     type(reversed(())): "reversed",
 }
+
+_CURSOR = f"{Cursor.__module__}:{Cursor.__qualname__}"
 
 _COMPOSED: dict[str, Callable[..., Any]] = {"enumerate": enumerate, "zip": zip, "map": map, "filter": filter}
 
@@ -73,7 +76,7 @@ def _read_sequence(decoder: Decoder, node: dict[str, Json]) -> Any:
         if decoder.open_count == before:
             iterator.__setstate__(at)
         else:  # a list that is not filled yet would move the place to its end
-            decoder.later.append(lambda: iterator.__setstate__(at))
+            decoder.last.append(lambda: iterator.__setstate__(at))
     return iterator
 
 
@@ -101,7 +104,15 @@ def _read_iterator(decoder: Decoder, node: dict[str, Json]) -> Any:
     return _read_composed(decoder, node) if node["kind"] in _COMPOSED else _read_sequence(decoder, node)
 
 
+def _write_looked_into(encoder: Encoder, value: Any) -> Json:
+    node: Json = {"$": "object", "type": _CURSOR}
+    encoder.memo[id(value)] = node
+    node["state"] = encoder.field("(iterated)", encoder.temporary(Cursor(value).__getstate__()))
+    return node
+
+
 WRITERS: dict[type, Callable[[Encoder, Any], Json]] = {
+    **dict.fromkeys(KNOWN, _write_looked_into),
     **dict.fromkeys(_KINDS, _write_sequence),
     **dict.fromkeys((enumerate, zip, map, filter), _write_composed),
 }

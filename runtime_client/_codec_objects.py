@@ -10,10 +10,15 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import datetime
+import decimal
 import enum
+import fractions
 import functools
 import io
 import os
+import pathlib
+import random
 import re
 import string
 import sys
@@ -73,14 +78,19 @@ def make_writer(codec: Codec, cls: type, value: Any) -> Writer:
         return _write_channel
     if _is_wrapper(value):
         return _write_wrapper
+    if _constant_name(cls, value):
+        return _write_constant
     refusal = refuse(cls, codec.resolver)
     if refusal is not None:
         raise refusal
+    generic = _generic_of(cls)
+    if generic is not None:
+        return _parametrised_writer(layout_of(cls, codec.resolver), codec.resolver.type_name(generic[0]), generic[1])
     name = codec.resolver.type_name(cls)
     if issubclass(cls, tuple) and hasattr(cls, "_fields") and not cls.__dictoffset__:
         return _named_tuple_writer(cls, name)
     if _is_struct(cls):
-        return _struct_writer(name)
+        return _struct_writer(cls, name)
     return _object_writer(layout_of(cls, codec.resolver), name)
 
 
@@ -209,6 +219,32 @@ def _fill_partial(decoder: Decoder, value: Any, node: dict[str, Json]) -> None:
     value.__setstate__((function, arguments, keywords, attributes))
 
 
+def _constant_name(cls: type, value: Any) -> str:
+    """The name of a value that says of itself, by a `__reduce__` that gives a text, that it is a constant of its module."""
+    reduce = getattr(cls, "__reduce__", None)
+    if reduce is object.__reduce__ or not callable(reduce) or issubclass(cls, type):
+        return ""
+    try:
+        name = reduce(value)
+    except Exception:
+        return ""
+    return f"{cls.__module__}:{name}" if isinstance(name, str) else ""
+
+
+def _write_constant(encoder: Encoder, value: Any) -> Json:
+    name = _constant_name(type(value), value)
+    if encoder.codec.resolver.constant_of(name) is not value:
+        raise CodecError(f"{name!r} is not this very {type(value).__qualname__}", help="use a member of an Enum")
+    return {"$": "constant", "v": name}
+
+
+def _read_constant(decoder: Decoder, node: dict[str, Json]) -> Any:
+    found = decoder.resolver.constant_of(node["v"])
+    if _constant_name(type(found), found) != node["v"]:
+        raise CodecError(f"{node['v']!r} is not a constant")
+    return found
+
+
 # --- enums and named tuples -------------------------------------------------------------------------------------
 
 
@@ -265,25 +301,42 @@ def _is_struct(cls: type) -> bool:
     return any(base.__name__ == "Struct" and base.__module__ == "msgspec" for base in cls.__mro__)
 
 
-def _struct_writer(name: str) -> Writer:
+def _struct_writer(cls: Any, name: str) -> Writer:
+    fields: tuple[str, ...] = cls.__struct_fields__
+
     def write(encoder: Encoder, value: Any) -> Json:
         node: Json = {"$": "struct", "type": name}
         encoder.memo[id(value)] = node
-        encoder.has_wholes = True
-        before = encoder.reference_count
-        node["v"] = encoder.mapping({field: getattr(value, field) for field in value.__struct_fields__})
-        if encoder.reference_count != before:
-            encoder.is_doubtful = True  # one that leads back to itself cannot be made
+        node["v"] = encoder.mapping({field: getattr(value, field) for field in fields})
+        if getattr(value, "__dict__", None):
+            node["attributes"] = encoder.mapping(value.__dict__)
+        if hasattr(cls, "__post_init__"):
+            encoder.is_doubtful = True  # it runs when the struct is read, and may object
         return node
 
     return write
 
 
-def _read_struct(decoder: Decoder, node: dict[str, Json]) -> Any:
-    cls = decoder.resolver.type_of(node["type"])
+def _make_struct(decoder: Decoder, node: dict[str, Json]) -> Any:
+    """A struct can only be made by calling its class; what its `__post_init__` does to the fields is undone afterwards."""
+    cls: Any = decoder.resolver.type_of(node["type"])
     if not _is_struct(cls):
         raise CodecError(f"{node['type']!r} is not a msgspec.Struct")
-    return cls(**dict(decoder.attributes(node["v"])))
+    if type(node["v"]) is not dict:
+        raise CodecError("expected an object")
+    if hasattr(cls, "__post_init__"):
+        node["v"] = dict(decoder.attributes(node["v"]))
+        return cls(**node["v"])
+    return cls(**dict.fromkeys(node["v"]))
+
+
+def _fill_struct(decoder: Decoder, value: Any, node: dict[str, Json]) -> None:
+    put = sys.modules["msgspec"].structs.force_setattr
+    given = node["v"] if hasattr(type(value), "__post_init__") else dict(decoder.attributes(node["v"]))
+    for name, item in given.items():
+        put(value, name, item)
+    if "attributes" in node:
+        value.__dict__.update(decoder.attributes(node["attributes"]))
 
 
 # --- instances --------------------------------------------------------------------------------------------------
@@ -376,18 +429,19 @@ def _slots(cls: type) -> dict[str, Any]:
             f"_{base.__name__.lstrip('_')}{n}" if n.startswith("__") and not n.endswith("__") else n for n in names
         ]
         slots = {name: raw for name, raw in vars(base).items() if isinstance(raw, types.MemberDescriptorType)}
-        if "__slots__" in vars(base):
+        if "__slots__" in vars(base) and base not in _BASES and base not in _ABOVE_BASES:
             found.update({name: slots[name] for name in order if name in slots})
             found.update({name: raw for name, raw in slots.items() if name not in found})
     return found
 
 
 def _has_state(cls: type) -> bool:
-    get: Any = getattr(cls, "__getstate__", None)
-    has_get = get is not getattr(object, "__getstate__", None) and getattr(get, "__module__", "") != "dataclasses"
-    put: Any = getattr(cls, "__setstate__", None)
-    has_put = isinstance(put, types.FunctionType) and put.__module__ != "dataclasses"
-    return has_get or has_put
+    """Whether a class has `__getstate__` or `__setstate__` of its own: not those of `object`, of a base or of a dataclass."""
+    for name in ("__getstate__", "__setstate__"):
+        owner = next((base for base in cls.__mro__ if name in vars(base)), object)
+        if owner is not object and owner not in _BASES and vars(owner)[name].__module__ != "dataclasses":
+            return True
+    return False
 
 
 def _check_reducible(layout: Layout) -> None:
@@ -402,7 +456,7 @@ def _check_reducible(layout: Layout) -> None:
                 help="define __getstate__ and __setstate__ instead",
             )
     try:
-        _new(layout, b"" if layout.base is bytes else None)
+        _new(layout, None)
     except TypeError:
         raise _unsupported(cls) from None
 
@@ -420,8 +474,30 @@ def _new(layout: Layout, content: Any) -> Any:
         is_namespace = issubclass(layout.cls, types.SimpleNamespace)
         return types.SimpleNamespace.__new__(layout.cls) if is_namespace else object.__new__(layout.cls)
     if base in _IMMUTABLE_BASES:
-        return base.__new__(layout.cls, content) if content is not None else base.__new__(layout.cls)
+        arguments = _ARGUMENTS.get(base, _itself)(content) if content is not None else _BLANK.get(base, ())
+        return base.__new__(layout.cls, *arguments)
     return base.__new__(layout.cls)
+
+
+def _itself(content: Any) -> tuple[Any, ...]:
+    return (content,)
+
+
+_ARGUMENTS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+    datetime.datetime: lambda value: value.__reduce_ex__(4)[1],
+    datetime.time: lambda value: value.__reduce_ex__(4)[1],
+    datetime.date: lambda value: (value.year, value.month, value.day),
+    datetime.timedelta: lambda value: (value.days, value.seconds, value.microseconds),
+    fractions.Fraction: lambda value: (value.numerator, value.denominator),
+}
+"""What is given to `__new__` of a base for a content, where that is not the content itself."""
+
+_BLANK: dict[type, tuple[Any, ...]] = {
+    bytes: (b"",),
+    datetime.datetime: (1, 1, 1),
+    datetime.date: (1, 1, 1),
+}
+"""What `__new__` needs at least."""
 
 
 _IMMUTABLE_BASES: dict[type, Callable[[Any], Any]] = {
@@ -432,8 +508,27 @@ _IMMUTABLE_BASES: dict[type, Callable[[Any], Any]] = {
     bytes: lambda value: bytes(memoryview(value)),
     tuple: lambda value: tuple(tuple.__iter__(value)),
     frozenset: lambda value: frozenset(frozenset.__iter__(value)),
+    decimal.Decimal: decimal.Decimal,
+    fractions.Fraction: lambda value: fractions.Fraction(value.numerator, value.denominator),
+    datetime.datetime: lambda value: datetime.datetime.combine(
+        _exact_date(value), _exact_time(datetime.datetime.timetz(value))
+    ),
+    datetime.date: lambda value: _exact_date(value),
+    datetime.time: lambda value: _exact_time(value),
+    datetime.timedelta: lambda value: datetime.timedelta(value.days, value.seconds, value.microseconds),
+    pathlib.PurePosixPath: lambda value: pathlib.PurePosixPath(str(value)),
+    pathlib.PureWindowsPath: lambda value: pathlib.PureWindowsPath(str(value)),
 }
-"""Immutable builtins that classes derive from: to the exact value."""
+"""Immutable builtins, and values of the standard library, that classes derive from: to the exact value."""
+
+
+def _exact_date(value: datetime.date) -> datetime.date:
+    return datetime.date(value.year, value.month, value.day)
+
+
+def _exact_time(value: datetime.time) -> datetime.time:
+    return datetime.time(value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold)
+
 
 _MUTABLE_BASES: dict[type, str] = {
     list: "array",
@@ -444,10 +539,14 @@ _MUTABLE_BASES: dict[type, str] = {
     collections.Counter: "mapping",
     collections.defaultdict: "mapping",
     dict: "mapping",
+    random.Random: "random",
 }
 """Mutable builtins that classes derive from: to the form of their content."""
 
 _BASES = {**_IMMUTABLE_BASES, **_MUTABLE_BASES}
+
+_ABOVE_BASES = frozenset({pathlib.PurePath, *pathlib.PurePath.__mro__[1:-1]})
+"""Classes of the standard library between a base and `object`; their slots are caches of its content."""
 
 
 def _object_writer(layout: Layout, name: str) -> Writer:
@@ -480,6 +579,33 @@ def _plain_object_writer(layout: Layout, name: str) -> Writer:
     return write
 
 
+def _generic_of(cls: Any) -> tuple[type, tuple[Any, ...]] | None:
+    """What a class made by subscription, such as pydantic's `Page[int]`, was made of."""
+    made = vars(cls).get("__pydantic_generic_metadata__") or {}
+    return (made["origin"], tuple(made["args"])) if made.get("origin") is not None else None
+
+
+def _parametrised_writer(layout: Layout, name: str, arguments: tuple[Any, ...]) -> Writer:
+    write_plain = _object_writer(layout, name)
+
+    def write(encoder: Encoder, value: Any) -> Json:
+        node = write_plain(encoder, value)
+        node["of"] = encoder.array(arguments)
+        return node
+
+    return write
+
+
+def _type_of_object(decoder: Decoder, node: dict[str, Json]) -> type:
+    cls: Any = decoder.resolver.type_of(node["type"])
+    if "of" not in node:
+        return cls  # type: ignore[no-any-return]
+    if "__pydantic_generic_metadata__" not in vars(cls):
+        raise CodecError(f"{node['type']!r} is not made by subscription")
+    made: type = cls[tuple(decoder.array(node["of"]))]
+    return made
+
+
 def _write_base(encoder: Encoder, base: type, value: Any, node: dict[str, Json]) -> None:
     """Put the content that an instance has as a builtin into "base"."""
     if base in _IMMUTABLE_BASES:
@@ -493,6 +619,8 @@ def _write_base(encoder: Encoder, base: type, value: Any, node: dict[str, Json])
             node["base"] = encoder.array(base.__iter__(value))  # type: ignore[attr-defined]
         case "bytes":
             node["base"] = encoder.encode(bytes(value))
+        case "random":
+            node["base"] = encoder.encode(encoder.temporary(random.Random.getstate(value)))
         case _:
             node["base"] = encoder.mapping(dict(base.items(value)))  # type: ignore[attr-defined]
     if base is collections.deque and value.maxlen is not None:
@@ -502,7 +630,7 @@ def _write_base(encoder: Encoder, base: type, value: Any, node: dict[str, Json])
 
 
 def _make_object(decoder: Decoder, node: dict[str, Json]) -> Any:
-    layout = layout_of(decoder.resolver.type_of(node["type"]), decoder.resolver)
+    layout = layout_of(_type_of_object(decoder, node), decoder.resolver)
     base = layout.base
     if base in _IMMUTABLE_BASES:
         content = decoder.value(node["base"])
@@ -521,7 +649,10 @@ def _fill_object(decoder: Decoder, value: Any, node: dict[str, Json]) -> None:
         _fill_base(decoder, layout.base, value, node)
     if "state" in node:
         # A state that holds what is still being read (a cycle) is given at the end: `__setstate__` may look into it.
-        decoder.when_read(node["state"], decoder.value, lambda state: _set_state(layout, value, state))
+        is_place = layout.cls.__module__ == CURSORS_MODULE
+        decoder.when_read(
+            node["state"], decoder.value, lambda state: _set_state(layout, value, state), is_place=is_place
+        )
     elif "v" in node:
         layout.set_attributes(value, decoder.attributes(node["v"]))
 
@@ -534,6 +665,8 @@ def _fill_base(decoder: Decoder, base: Any, value: Any, node: dict[str, Json]) -
         decoder.when_read(content, decoder.array, lambda items: set.update(value, items))
     elif base is bytearray:
         bytearray.extend(value, decoder.value(content))
+    elif base is random.Random:
+        random.Random.setstate(value, decoder.value(content))
     else:
         put = base.__setitem__ if base is collections.OrderedDict else dict.__setitem__
         if base is collections.defaultdict:
@@ -896,6 +1029,9 @@ _REFUSED: tuple[tuple[str, str, str], ...] = (
     ("subprocess:*", "a child of the operating system", "run it within one effect"),
     ("tempfile:*", "a temporary file", "keep its path, or its content"),
     ("_contextvars:*", "a context variable", "pass the value explicitly"),
+    ("re:Match", "a match of a regular expression", "keep match.group(...) or match.groupdict()"),
+    ("select:*", "an object of the operating system", "open it again after the suspension"),
+    ("_hashlib:*", "a hash that is being computed", "keep the bytes, or the digest"),
     ("typing:*", "a typing construct", "use it at module level, by its name"),
 )
 """(module:qualname of a class or one it derives from, what it is, the cure). `*`: every class of that module."""
@@ -920,7 +1056,8 @@ def refuse(cls: type, resolver: Resolver) -> CodecError | None:
                     continue  # an author's class derived from it is judged by its content
                 return CodecError(f"{what} cannot be saved ({cls.__module__}.{cls.__qualname__})", help=help)
     is_standard = cls.__module__.partition(".")[0] in sys.stdlib_module_names and cls.__module__ not in resolver.modules
-    return _unsupported(cls) if is_standard else None
+    is_plain_tuple = issubclass(cls, tuple) and hasattr(cls, "_fields")
+    return _unsupported(cls) if is_standard and not is_plain_tuple else None
 
 
 def _belongs(cls: type, module: str) -> bool:
@@ -961,6 +1098,7 @@ SHELLS: dict[Any, tuple[Callable[..., Any], Callable[..., None]]] = {
     "frame": (_make_frame, _fill_frame),
     "outcome": (lambda decoder, node: object.__new__(Outcome), _fill_outcome),
     "partial": (lambda decoder, node: functools.partial(_nothing), _fill_partial),
+    "struct": (_make_struct, _fill_struct),
 }
 
 READERS: dict[Any, Callable[[Decoder, dict[str, Json]], Any]] = {
@@ -969,9 +1107,9 @@ READERS: dict[Any, Callable[[Decoder, dict[str, Json]], Any]] = {
     "module": _read_module,
     "method": _read_method,
     "enum": _read_enum,
+    "constant": _read_constant,
     "namedtuple": _read_named_tuple,
     "construct": _read_construct,
-    "struct": _read_struct,
     "channel": _read_channel,
     "goroutine": _read_handle,
     "child": _read_child,

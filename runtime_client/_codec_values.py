@@ -6,6 +6,7 @@ tagged JSON; what may be part of a cycle has two: one makes it empty, one fills 
 
 from __future__ import annotations
 
+import array
 import base64
 import collections
 import datetime
@@ -13,9 +14,12 @@ import decimal
 import fractions
 import gc
 import ipaddress
+import operator
 import pathlib
 import random
 import re
+import time
+import types
 import uuid
 import zoneinfo
 from collections.abc import Callable
@@ -347,6 +351,14 @@ def _read_timezone(decoder: Decoder, node: dict[str, Json]) -> datetime.timezone
     return datetime.timezone(offset, decoder.value(node["name"])) if "name" in node else datetime.timezone(offset)
 
 
+def _write_struct_time(encoder: Encoder, value: time.struct_time) -> Json:
+    return {"$": "struct_time", "v": [*value], "zone": value.tm_zone, "offset": value.tm_gmtoff}
+
+
+def _read_struct_time(decoder: Decoder, node: dict[str, Json]) -> time.struct_time:
+    return time.struct_time([*_array(node["v"]), node["zone"], node["offset"]])
+
+
 def _write_zoneinfo(encoder: Encoder, value: zoneinfo.ZoneInfo) -> Json:
     if value.key is None:
         raise CodecError("a ZoneInfo made from a file has no key to save", help="use ZoneInfo('Area/City')")
@@ -413,6 +425,52 @@ def _read_view(decoder: Decoder, node: dict[str, Json]) -> Any:
     return _VIEWS[node["kind"]](viewed)
 
 
+def _write_proxy(encoder: Encoder, value: types.MappingProxyType[Any, Any]) -> Json:
+    (behind,) = gc.get_referents(value)
+    return {"$": "mappingproxy", "v": encoder.encode(behind)}
+
+
+def _read_proxy(decoder: Decoder, node: dict[str, Json]) -> types.MappingProxyType[Any, Any]:
+    behind = decoder.value(node["v"])
+    if not isinstance(behind, dict):
+        raise CodecError("a mapping proxy is of a dict")
+    return types.MappingProxyType(behind)
+
+
+# --- arrays and functions of the operator module ----------------------------------------------------------------
+
+
+def _write_array(encoder: Encoder, value: array.array[Any]) -> Json:
+    node: Json = {"$": "array", "code": value.typecode, "v": encoder.array(value)}
+    encoder.memo[id(value)] = node
+    return node
+
+
+def _read_array(decoder: Decoder, node: dict[str, Json]) -> array.array[Any]:
+    return array.array(_text(node["code"]), decoder.array(node["v"]))
+
+
+_GETTERS: dict[str, Callable[..., Any]] = {
+    kind.__name__: kind for kind in (operator.itemgetter, operator.attrgetter, operator.methodcaller)
+}
+
+
+def _write_getter(encoder: Encoder, value: Any) -> Json:
+    make, arguments = value.__reduce__()
+    keywords: dict[str, Any] = {}
+    if make is not type(value):  # a methodcaller with keyword arguments: partial(methodcaller, name, **keywords)
+        arguments, keywords = (*make.args, *arguments), make.keywords
+    node: Json = {"$": "getter", "kind": type(value).__name__, "v": encoder.array(encoder.temporary(arguments))}
+    if keywords:
+        node["keywords"] = encoder.mapping(encoder.temporary(keywords))
+    return node
+
+
+def _read_getter(decoder: Decoder, node: dict[str, Json]) -> Any:
+    make = _GETTERS[node["kind"]]
+    return make(*decoder.array(node["v"]), **dict(decoder.attributes(node.get("keywords", {}))))
+
+
 # --- tables -----------------------------------------------------------------------------------------------------
 
 _Table = dict[type, "Callable[[Encoder, Any], Json]"]
@@ -449,6 +507,10 @@ WRITERS: _Table = {
     type({}.keys()): _view_writer("keys"),
     type({}.values()): _view_writer("values"),
     type({}.items()): _view_writer("items"),
+    types.MappingProxyType: _write_proxy,
+    array.array: _write_array,
+    time.struct_time: _write_struct_time,
+    **dict.fromkeys((operator.itemgetter, operator.attrgetter, operator.methodcaller), _write_getter),
     **{_PATHS[kind]: _kind_writer("path") for kind in ("PurePosixPath", "PureWindowsPath")},
     **{kind: _kind_writer("ip") for kind in _ADDRESSES.values()},
 }
@@ -490,5 +552,9 @@ READERS: dict[Any, Callable[[Decoder, dict[str, Json]], Any]] = {
     "ellipsis": lambda decoder, node: ...,
     "notimplemented": lambda decoder, node: NotImplemented,
     "view": _read_view,
+    "mappingproxy": _read_proxy,
+    "array": _read_array,
+    "getter": _read_getter,
+    "struct_time": _read_struct_time,
     "lost": lambda decoder, node: _text(node["v"]),
 }

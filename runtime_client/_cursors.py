@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import itertools
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any
 
@@ -115,7 +116,8 @@ class _BySubscript:
 
 
 _SUBSCRIPT_ITERATOR = type(iter(_BySubscript()))
-_KNOWN = frozenset({*_DICT_ITERATORS, _SET_ITERATOR, *_COMPOSED, *_POSITIONED, *_DEQUE_ITERATORS, _SUBSCRIPT_ITERATOR})
+KNOWN = frozenset({*_DICT_ITERATORS, _SET_ITERATOR, *_COMPOSED, *_POSITIONED, *_DEQUE_ITERATORS, _SUBSCRIPT_ITERATOR})
+"""Iterators of the interpreter that a cursor can describe."""
 
 
 def iterate(iterable: Iterable[Any]) -> Iterator[Any]:
@@ -124,7 +126,7 @@ def iterate(iterable: Iterable[Any]) -> Iterator[Any]:
 
 
 def _saveable(iterator: Iterator[Any]) -> Iterator[Any]:
-    return Cursor(iterator) if type(iterator) in _KNOWN else iterator
+    return Cursor(iterator) if type(iterator) in KNOWN else iterator
 
 
 def _describe(iterator: Iterator[Any]) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def _describe(iterator: Iterator[Any]) -> dict[str, Any]:
 
 def _describe_composed(name: str, arguments: tuple[Any, ...], state: list[Any]) -> dict[str, Any]:
     """`enumerate(it, count)`, `zip(*its)`, `map(f, *its)`, `filter(f, it)`; the parts become cursors of their own."""
-    parts = [_saveable(a) if type(a) in _KNOWN else a for a in arguments]
+    parts = [_saveable(a) if type(a) in KNOWN else a for a in arguments]
     return {"kind": name, "parts": parts, "strict": bool(state and state[0])}
 
 
@@ -197,9 +199,11 @@ def _rebuild(state: dict[str, Any]) -> Iterator[Any]:
         case "filter":
             return filter(*state["parts"])
         case "deque":
-            return _skip(iter(source), state["at"])  # type: ignore[arg-type]
+            assert isinstance(source, collections.deque)
+            return _skip(iter(source), state["at"])
         case "reversed deque":
-            return _skip(reversed(source), state["at"])  # type: ignore[arg-type]
+            assert isinstance(source, collections.deque)
+            return _skip(reversed(source), state["at"])
         case "reversed":
             return _placed(reversed(source), state["at"])  # type: ignore[arg-type]
         case _:
@@ -219,8 +223,8 @@ def _placed(iterator: Iterator[Any], at: int | None) -> Iterator[Any]:
 
 
 def _skip(iterator: Iterator[Any], count: int) -> Iterator[Any]:
-    for _ in range(count):
-        next(iterator, None)
+    """Go on by so many items; ends at the last one, whatever a damaged document asks for."""
+    collections.deque(itertools.islice(iterator, count), maxlen=0)
     return iterator
 
 

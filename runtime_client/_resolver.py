@@ -6,7 +6,8 @@ A name is `module:qualname`, such as `orders:Order.main`. It resolves only to
      and the types of `runtime_client` itself;
   2. what a definitions' own module defines (own modules are imported when they are first needed);
   3. what is in the namespace of an own module, under the name of where it was defined: `from shop import Item` there
-     makes `shop:Item` a name, and `import shop` makes one of everything in `shop`.
+     makes `shop:Item` a name, and `import shop` makes one of everything in `shop`;
+  4. common exceptions of the standard library, from a fixed list of modules: they are caught where nobody imports them.
 
 A module of compiled durable functions that an own module imports from counts as own, since its frames are saved in the
 same documents. A document can so never cause an import that the definitions did not ask for.
@@ -14,6 +15,7 @@ same documents. A document can so never cause an import that the definitions did
 
 from __future__ import annotations
 
+import array
 import builtins
 import collections
 import contextlib
@@ -62,8 +64,55 @@ _STANDARD_TYPES: tuple[Any, ...] = (
     *(ipaddress.IPv6Address, ipaddress.IPv6Network, ipaddress.IPv6Interface),
     *(enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag, functools.partial, types.SimpleNamespace),
     *(contextlib.suppress, contextlib.nullcontext),
+    *(type(None), type(...), type(NotImplemented), types.MappingProxyType, array.array),
     *(decimal.DecimalException, decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow),
 )
+
+
+_STANDARD_EXCEPTIONS = """
+    asyncio.exceptions: CancelledError InvalidStateError IncompleteReadError LimitOverrunError QueueEmpty QueueFull
+    asyncio.queues: QueueEmpty QueueFull
+    binascii: Error Incomplete
+    concurrent.futures._base: CancelledError InvalidStateError BrokenExecutor
+    configparser: Error NoSectionError NoOptionError ParsingError
+    copy: Error
+    csv: Error
+    _csv: Error
+    email.errors: MessageError MessageParseError HeaderParseError
+    http.client: HTTPException BadStatusLine IncompleteRead InvalidURL RemoteDisconnected
+    json.decoder: JSONDecodeError
+    pickle: PickleError PicklingError UnpicklingError
+    _pickle: PickleError PicklingError UnpicklingError
+    queue: Empty Full
+    _queue: Empty
+    re: error
+    re._constants: error
+    shutil: Error SameFileError
+    socket: gaierror herror
+    sqlite3: Error DatabaseError DataError IntegrityError InterfaceError InternalError NotSupportedError OperationalError ProgrammingError
+    ssl: SSLError SSLCertVerificationError SSLEOFError SSLWantReadError SSLZeroReturnError
+    statistics: StatisticsError
+    string: Error
+    struct: error
+    subprocess: SubprocessError CalledProcessError TimeoutExpired
+    tarfile: TarError ReadError
+    tomllib: TOMLDecodeError
+    urllib.error: URLError HTTPError ContentTooShortError
+    xml.etree.ElementTree: ParseError
+    zipfile: BadZipFile LargeZipFile
+    zlib: error
+    zoneinfo._common: ZoneInfoNotFoundError
+"""
+"""Exceptions of the standard library, by module: saved also where the author's module has not imported them. Only these modules
+are ever imported for a document's sake, and only to find one of these names."""
+
+
+def _standard_exceptions() -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    for line in _STANDARD_EXCEPTIONS.split("\n"):
+        module, _, names = line.strip().partition(": ")
+        found.update({f"{module}:{name}": (module, name) for name in names.split()})
+    return found
 
 
 def _fixed_names() -> dict[str, Any]:
@@ -84,6 +133,9 @@ def _fixed_names() -> dict[str, Any]:
 
 FIXED: dict[str, Any] = _fixed_names()
 """Name to type or function: resolvable everywhere, also by a client without definitions."""
+
+STANDARD_EXCEPTIONS = _standard_exceptions()
+"""Name to module and attribute."""
 
 _FIXED_BY_ID = {id(thing): name for name, thing in FIXED.items()}
 
@@ -136,6 +188,10 @@ class Resolver:
             raise CodecError(f"{name!r} is not a function")
         return found  # type: ignore[no-any-return]
 
+    def constant_of(self, name: str) -> Any:
+        """What a module holds under that name. Raises CodecError."""
+        return self._thing_of(name)
+
     def frame_type(self, function_name: str) -> type[Frame]:
         """The frame class of a compiled durable function: `orders:Order.main`. Raises CodecError."""
         frames = self._scanned().frames
@@ -176,7 +232,11 @@ class Resolver:
         try:
             found = self._thing_of(name)
         except Unresolvable:
-            raise _not_resolvable(thing, name, what) from None
+            # `operator.add` says that it lives in `_operator`, which nobody imports.
+            public = name.removeprefix("_")
+            if public == name or self._known(public) is not thing:
+                raise _not_resolvable(thing, name, what) from None
+            name, found = public, thing
         if found is not thing:
             raise CodecError(
                 f"{what} {name!r} is not what is found under that name now",
@@ -185,12 +245,19 @@ class Resolver:
         self._names[id(thing)] = (thing, name)
         return name
 
+    def _known(self, name: str) -> Any:
+        """What is called so, None if nothing is."""
+        try:
+            return self._thing_of(name)
+        except Unresolvable:
+            return None
+
     def _thing_of(self, name: str) -> Any:
         if name in FIXED:
             return FIXED[name]
         if name in self._things:
             return self._things[name]
-        found = self._find(name)
+        found = _standard_exception(*STANDARD_EXCEPTIONS[name]) if name in STANDARD_EXCEPTIONS else self._find(name)
         if found is None:
             raise Unresolvable(
                 f"{name!r} is not known to these definitions",
@@ -311,6 +378,14 @@ def _import(name: str) -> ModuleType:
         return importlib.import_module(name)
     except Exception as error:
         raise CodecError(f"module {name!r} of these definitions cannot be imported: {error}") from error
+
+
+def _standard_exception(module: str, name: str) -> Any:
+    try:
+        found = vars(importlib.import_module(module)).get(name)
+    except ImportError:  # of another version of Python, or left out of this one
+        return None
+    return found if isinstance(found, type) and issubclass(found, BaseException) else None
 
 
 def _walk(start: Any, parts: list[str]) -> Any:

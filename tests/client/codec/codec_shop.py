@@ -6,10 +6,14 @@ import collections
 import enum
 import functools
 import json
+import operator
 import os.path
+import pathlib
+import random
+import urllib.parse
 import zoneinfo
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import InitVar, dataclass, field
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -20,7 +24,7 @@ from runtime_client._frame import Frame, State
 
 T = TypeVar("T")
 
-__all__ = ["Decimal", "Fraction", "collections", "json", "os", "zoneinfo"]
+__all__ = ["Decimal", "Fraction", "collections", "json", "operator", "os", "urllib", "zoneinfo"]
 
 
 class Colour(enum.Enum):
@@ -249,3 +253,115 @@ class Checked:
         if self.low > self.high:
             raise ValueError("low is above high")
         self.width = self.high - self.low
+
+
+@dataclass
+class Seeded:
+    """`__post_init__` has run once; it must not run again."""
+
+    low: int
+    seed: InitVar[int]
+    high: int = field(init=False)
+
+    def __post_init__(self, seed: int) -> None:
+        self.high = self.low + seed
+
+
+@dataclass(slots=True)
+class Base:
+    a: Any = 1
+
+
+@dataclass(slots=True)
+class Heir(Base, Generic[T]):
+    b: Any = 2
+
+
+@dataclass(kw_only=True, order=True, unsafe_hash=True)
+class Ordered:
+    a: Any
+
+
+class Permissions(enum.IntFlag):
+    READ = 1
+    WRITE = 2
+
+
+class Suit(enum.StrEnum):
+    HEARTS = "h"
+
+
+class Pair(tuple[int, int], enum.Enum):
+    ONE = (1, 2)
+
+
+class Moment(datetime):
+    pass
+
+
+class Day(date):
+    pass
+
+
+class Wait(timedelta):
+    pass
+
+
+class Money(Decimal):
+    pass
+
+
+class Ratio(Fraction):
+    pass
+
+
+class Dice(random.Random):
+    pass
+
+
+class Where(pathlib.PurePosixPath):
+    pass
+
+
+class Rebellious(list[Any]):
+    """Its methods do something else than those of the builtin; the codec must not call them."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError("not to be called")
+
+    def append(self, value: Any) -> None:
+        raise AssertionError("not to be called")
+
+
+class Closed:
+    """Attributes can be neither set nor guessed from outside."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AssertionError("not to be called")
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError("not to be called")
+
+
+class GetOnly:
+    def __init__(self) -> None:
+        self.kept, self.dropped = 1, object()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"kept": self.kept}
+
+
+class Countdown:
+    """An author's own iterator."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __iter__(self) -> Countdown:
+        return self
+
+    def __next__(self) -> int:
+        if self.number == 0:
+            raise StopIteration
+        self.number -= 1
+        return self.number

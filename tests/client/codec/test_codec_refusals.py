@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import io
 import itertools
 import logging
 import queue
+import re
 import socket
 import threading
 import types
@@ -57,7 +59,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "exit stack": (contextlib.ExitStack, "a context manager of contextlib", "nested `with`"),
     "reduce": (shop.Reduced, "Reduced defines __reduce__", "__getstate__"),
     "itertools": (itertools.count, "an iterator of itertools", "list"),
-    "dict iterator": (lambda: iter({}), "a builtins.dict_keyiterator", "make it again"),
+    "match": (lambda: re.match("a", "a"), "a match of a regular expression", "match.group"),
+    "hash": (hashlib.sha256, "a hash that is being computed", "digest"),
+    "callable iterator": (lambda: iter(int, 1), "a builtins.callable_iterator", "make it again"),
     "logger": (lambda: logging.getLogger("x"), "a logger", "module's own"),
     "memoryview": (lambda: memoryview(b""), "a memoryview", "bytes"),
     "weakref": (lambda: weakref.ref(shop.Plain), "a weak", "object itself"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import asyncio
 import collections
 import contextlib
 import datetime as dt
@@ -10,9 +12,13 @@ import fractions
 import functools
 import ipaddress
 import math
+import operator
 import pathlib
 import random
 import re
+import statistics
+import struct
+import time
 import types
 import uuid
 import zoneinfo
@@ -109,6 +115,13 @@ VALUES: list[Any] = [
     operations.Select((0, "late"), (operations.Recv("a"), operations.Default())),
     *(operations.Join(1), operations.Result("id"), Channel(3, channel_id="#1"), Handle(2), ChildRef("order-1")),
     *(Outcome([1]), types.SimpleNamespace(a=1), collections.UserList([1])),
+    *(shop.Seeded(1, 5), shop.Heir[int](1, [2]), shop.Ordered(a=1), shop.Permissions.READ | 8, shop.Rights(0)),
+    *(shop.Suit.HEARTS, shop.Pair.ONE, ~shop.Rights.READ, shop.Closed()),
+    *(_labelled(shop.Moment(2026, 1, 2, 3, fold=1, tzinfo=STOCKHOLM)), shop.Day(2026, 1, 2), shop.Wait(1, 2, 3)),
+    *(_labelled(shop.Money("1.10")), _labelled(shop.Ratio(2, 6)), shop.Where("a/b"), shop.urllib.parse.urlparse("a:b")),
+    *(array.array("d", [1.5, math.inf]), array.array("b"), time.gmtime(0), type(None), type(...), array.array),
+    *(operator.add, asyncio.CancelledError, statistics.StatisticsError, struct.error),
+    *(collections.ChainMap({"a": 1}, {"b": 2}), collections.UserDict({1: 2}), collections.UserString("a")),
 ]
 
 
@@ -136,6 +149,45 @@ def test_init_is_not_called_and_missing_attributes_stay_missing(again: Again) ->
     item = shop.Item.__new__(shop.Item)
     item.name = "only this"
     assert again(item).__dict__ == {"name": "only this"}
+
+
+def test_post_init_is_not_run_again(again: Again, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = shop.Seeded(1, 5)
+    value.high = 100
+    monkeypatch.delattr(shop.Seeded, "__post_init__")
+    assert again(value).high == 100
+
+
+def test_builtin_content_is_taken_past_overridden_methods(again: Again) -> None:
+    value = list.__new__(shop.Rebellious)
+    list.extend(value, [1, 2])
+    assert list.__getitem__(again(value), slice(None)) == [1, 2]
+
+
+def test_getstate_alone_leaves_out_what_it_leaves_out(again: Again) -> None:
+    assert again(shop.GetOnly()).__dict__ == {"kept": 1}
+
+
+def test_a_mapping_proxy_follows_its_dict(again: Again) -> None:
+    data = {"a": 1}
+    back, proxy = again([data, types.MappingProxyType(data)])
+    back["b"] = 2
+    assert (type(proxy), dict(proxy)) == (types.MappingProxyType, {"a": 1, "b": 2})
+
+
+def test_getters_of_the_operator_module(again: Again) -> None:
+    item, attribute, method = again(
+        [operator.itemgetter(1, 0), operator.attrgetter("a.b"), operator.methodcaller("split", "b", maxsplit=1)]
+    )
+    assert item("ab") == ("b", "a")
+    assert attribute(types.SimpleNamespace(a=types.SimpleNamespace(b=3))) == 3
+    assert method("abbc") == ["a", "bc"]
+
+
+def test_a_subclass_of_random_goes_on_where_it_was(again: Again) -> None:
+    source = _labelled(shop.Dice(7))
+    back = again(source)
+    assert (type(back), back.label, back.random()) == (shop.Dice, "attribute", source.random())
 
 
 def test_own_state_methods_are_used(again: Again) -> None:
@@ -238,6 +290,43 @@ def test_iterators_go_on_where_they_were(again: Again, make: Callable[[], Any], 
         assert type(back) is type(iterator)
     assert list(back) == list(iterator)
     assert list(again(back)) == []
+
+
+CURSORS: dict[str, Callable[[], Any]] = {
+    "dict": lambda: iter({"a": 1, "b": 2, "c": 3}),
+    "dict values": lambda: iter({"a": 1, "b": 2, "c": 3}.values()),
+    "dict items": lambda: iter({"a": 1, "b": 2, "c": 3}.items()),
+    "reversed dict": lambda: reversed({"a": 1, "b": 2, "c": 3}),
+    "set": lambda: iter({"a", "b", "c"}),
+    "frozenset": lambda: iter(frozenset("abc")),
+    "deque": lambda: iter(collections.deque("abc")),
+    "reversed deque": lambda: reversed(collections.deque("abc")),
+    "ordered dict": lambda: iter(collections.OrderedDict(a=1, b=2, c=3)),
+    "own": lambda: shop.Countdown(3),
+    "enumerated set": lambda: enumerate({"a", "b", "c"}),
+}
+
+
+@pytest.mark.parametrize("make", CURSORS.values(), ids=CURSORS)
+@pytest.mark.parametrize("taken", [0, 1, 2, 9])
+def test_iterators_held_by_name_go_on_where_they_were(again: Again, make: Callable[[], Any], taken: int) -> None:
+    iterator = make()
+    for _ in range(taken):
+        next(iterator, None)
+    one, two = again([iterator, iterator])
+    assert one is two
+    assert list(again(one)) == list(iterator)
+
+
+def test_a_dict_iterator_held_by_name_sees_its_dict(again: Again) -> None:
+    data: dict[Any, Any] = {1: 1, 2: 2, 3: None}
+    data[3] = iterator = iter(data)
+    next(iterator)
+    back = again(data)
+    assert next(back[3]) == 2
+    back[4] = 4
+    with pytest.raises(RuntimeError, match="changed size"):
+        next(back[3])
 
 
 def test_iterator_shares_its_list(again: Again) -> None:
