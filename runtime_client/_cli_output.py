@@ -16,6 +16,7 @@ from slct_runtime.wire.api import (
     EffectInfo,
     FrameInfo,
     GoroutineInfo,
+    HistoryEntry,
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
@@ -108,6 +109,35 @@ def payload_text(payload: str | None) -> str:
         return ""
     value = _parsed(payload)
     return value if isinstance(value, str) else render(value)
+
+
+def history_json(entry: HistoryEntry) -> str:
+    return json.dumps(asdict(entry))
+
+
+def history_text(entry: HistoryEntry) -> str:
+    """One line, and one more for each thing that went on besides."""
+    return "\n".join(_history_lines(entry))
+
+
+def _history_lines(entry: HistoryEntry) -> Iterator[str]:
+    head = f"{entry.seq:>6}  {time_text(entry.at_ms)}"
+    if entry.event != "transition":
+        yield f"{head}  {entry.event}" + (f" {_cut(entry.value)}" if entry.value else "")
+    else:
+        woken = entry.woken_by + (f" = {_cut(entry.value)}" if entry.value else "")
+        waited = "" if entry.waited_ms is None else f" after {entry.waited_ms / 1000:g} s"
+        to = entry.to_state if entry.ending == "parked" else entry.ending
+        states = " -> ".join(state for state in (entry.from_state, to) if state)
+        where = f" ({entry.place})" if entry.place and entry.ending == "parked" else ""
+        yield f"{head}  goroutine {entry.goroutine_id}  {woken}{waited}: {entry.function} {states}{where}, {entry.ran_ms} ms"
+    for what, things in (("waits for", entry.asks), ("does", entry.does)):
+        if things:
+            yield f"{'':>8}{what} {' | '.join(map(_cut, things))}"
+    if entry.status not in ("", "running", entry.event):
+        yield f"{'':>8}the process is {entry.status}"
+    if entry.error:
+        yield from _indented(f"{'':>8}", entry.error)
 
 
 def outcome_json(outcome: ProcessOutcome) -> str:

@@ -20,6 +20,7 @@ from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
     ErrorCode,
+    HistoryEntry,
     ListRequest,
     ProcessDescription,
     ProcessInfo,
@@ -181,6 +182,13 @@ class ProcessRef:
                 yield event
         except ApiError as error:
             raise_client_error(error)
+
+    async def history(self, after_seq: int = -1, *, page_size: int = 200) -> AsyncIterator[HistoryEntry]:
+        """What it has done, oldest first: one entry per transition. Raises NotRunning if the runtime keeps no history."""
+        while page := await _asked(self._client.api.history(self.id, after_seq, page_size)):
+            for entry in page:
+                yield entry
+            after_seq = page[-1].seq
 
     async def cancel(self) -> None:
         """Raise `Cancelled` in its goroutines; they may clean up."""
@@ -452,6 +460,10 @@ class SyncProcessRef:
     def watch(self, from_offset: int = 0) -> Iterator[WatchEvent]:
         """See `ProcessRef.watch`."""
         return self._client.iterate(self._ref.watch(from_offset))
+
+    def history(self, after_seq: int = -1) -> Iterator[HistoryEntry]:
+        """See `ProcessRef.history`."""
+        return self._client.iterate(self._ref.history(after_seq))
 
     def cancel(self) -> None:
         """See `ProcessRef.cancel`."""

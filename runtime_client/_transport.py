@@ -7,7 +7,7 @@ is none is refused at once, and grpc goes on trying. Every method raises ApiErro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
     ErrorCode,
+    HistoryEntry,
     ListRequest,
     ProcessDescription,
     ProcessInfo,
@@ -113,6 +114,11 @@ class GrpcTransport(RuntimeApi):
         message = _made(processes_pb2.ResultRequest, process_id=process_id, timeout_ms=timeout_ms)
         deadline_s = None if timeout_ms is None else (timeout_ms + RESULT_DEADLINE_SLACK_MS) / 1000
         return convert.get_outcome(await self._ask(self._connection.processes.Result, message, deadline_s))
+
+    async def history(self, process_id: str, after_seq: int, limit: int) -> Sequence[HistoryEntry]:
+        message = _made(processes_pb2.HistoryRequest, process_id=process_id, after_seq=after_seq, limit=limit)
+        response = await self._ask(self._connection.processes.History, message)
+        return [convert.get_history_entry(entry) for entry in response.entries]
 
     async def watch(self, process_id: str, from_offset: int = 0) -> AsyncIterator[WatchEvent]:
         message = _made(processes_pb2.WatchRequest, process_id=process_id, from_offset=from_offset)

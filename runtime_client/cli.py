@@ -99,9 +99,10 @@ async def run_runtime(arguments: argparse.Namespace) -> int:
     """Serve a store to clients and workers until SIGTERM or Ctrl-C."""
     from slct_runtime.runtime import Runtime
     from slct_runtime.server import serve_grpc
+    from slct_runtime.settings import Settings
 
     with _Stop() as stop:
-        runtime = await Runtime.open(arguments.store)
+        runtime = await Runtime.open(arguments.store, settings=Settings(history_transitions_max=arguments.history))
         try:
             server = await serve_grpc(runtime, arguments.listen)
             host = arguments.listen.rpartition(":")[0]
@@ -345,6 +346,14 @@ async def watch(arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def history(arguments: argparse.Namespace) -> int:
+    """Print what a process has done, transition by transition, if the runtime keeps that."""
+    async with _client(arguments) as client:
+        async for entry in client.get(arguments.id).history(arguments.after):
+            print(output.history_json(entry) if _wants_json(arguments) else output.history_text(entry))
+    return 0
+
+
 async def result(arguments: argparse.Namespace) -> int:
     """Wait for the end of a process and print its result."""
     timeout_ms = None if arguments.timeout is None else round(arguments.timeout * 1000)
@@ -465,6 +474,13 @@ def _add_servers(verbs: Any) -> None:
     verb.add_argument(
         "--listen", type=_address, default=DEFAULT_ADDRESS, metavar="HOST:PORT", help="default: %(default)s"
     )
+    verb.add_argument(
+        "--history",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="keep the last N transitions of each process (default: none)",
+    )
     verb = _add(verbs, "worker", run_worker)
     verb.add_argument("build", metavar="BUILD", help="a directory made by slct-compile")
     verb.add_argument("--version", default="1", help="what to register the build as (default: %(default)s)")
@@ -526,6 +542,9 @@ def _add_views(verbs: Any) -> None:
     _add_format(verb)
     _add_format(_add_to_process(verbs, "show", show))
     _add_format(_add_to_process(verbs, "watch", watch))
+    verb = _add_to_process(verbs, "history", history)
+    verb.add_argument("--after", type=int, default=-1, metavar="SEQ", help="only what came after that seq")
+    _add_format(verb)
     verb = _add_to_process(verbs, "result", result)
     verb.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="how long to wait (default: for ever)")
     _add_format(verb)

@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, assert_never
 
-from slct_runtime._describe import error_text
+from slct_runtime._documents import error_text
 from slct_runtime.core import Process as Core
 from slct_runtime.core import (
     channel_facts,

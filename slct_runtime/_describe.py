@@ -5,10 +5,10 @@ Reads the core's saved form and the worker's document as JSON; needs no author's
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
+from ._documents import error_text, is_frame, pairs, parse_document, stacks
 from ._engine import effect_request, restore_core
 from .core import Process, describe_waits
 from .store.base import EffectRow, LoadedProcess
@@ -21,9 +21,7 @@ def describe(loaded: LoadedProcess) -> ProcessDescription:
     row = loaded.row
     core, later = restore_core(loaded)
     waiting = Counter(arrived.name for arrived in later if arrived.kind == "message")
-    document = json.loads(row.document) if row.document else {}
-    if document.get("$") == "deep":  # parts of it lie deep; what is shown here does not
-        document = document["v"]
+    document = parse_document(row.document)
     info = ProcessInfo(
         row.process_id,
         row.definition,
@@ -37,7 +35,7 @@ def describe(loaded: LoadedProcess) -> ProcessDescription:
     )
     return ProcessDescription(
         info=info,
-        fields={name: _text(value) for name, value in _pairs(document.get("process", {}))},
+        fields={name: _text(value) for name, value in pairs(document.get("process", {}))},
         goroutines=_goroutines(core, document),
         channels=tuple(
             ChannelInfo(name, channel.capacity, channel.length + _waiting(channel) + waiting[name], channel.is_closed)
@@ -57,23 +55,23 @@ def _waiting(channel: Any) -> int:
 
 
 def _goroutines(core: Process, document: dict[str, Any]) -> tuple[GoroutineInfo, ...]:
-    stacks = {saved[0]: saved[1] for saved in _items(document.get("goroutines", []))}
+    frames = stacks(document)
     return tuple(
         GoroutineInfo(
             goroutine_id,
             core.goroutines[goroutine_id].status.value,
             waits,
-            tuple(_frame(frame) for frame in _items(stacks.get(goroutine_id, []))),
+            tuple(_frame(frame) for frame in frames.get(goroutine_id, [])),
         )
         for goroutine_id, waits in describe_waits(core)
     )
 
 
 def _frame(frame: Any) -> FrameInfo:
-    if not isinstance(frame, dict) or frame.get("$") != "frame":
+    if not is_frame(frame):
         return FrameInfo("?", "?", "", {})
     function = str(frame["function"]).rpartition(":")[2]
-    slots = {name: _text(value) for name, value in _pairs(frame.get("slots", {}))}
+    slots = {name: _text(value) for name, value in pairs(frame.get("slots", {}))}
     return FrameInfo(function, str(frame["state"]), str(frame.get("at", "")), slots)
 
 
@@ -83,41 +81,3 @@ def _effect(row: EffectRow) -> EffectInfo:
 
 def _text(value: Any) -> str:
     return render(value)
-
-
-def _items(value: Any) -> list[Any]:
-    """The elements of a list, tagged or plain."""
-    if isinstance(value, dict):
-        value = value.get("v", [])
-    return value if isinstance(value, list) else []
-
-
-def _pairs(value: Any) -> list[tuple[str, Any]]:
-    """The items of a dict, tagged or plain."""
-    if isinstance(value, dict) and "$" in value:
-        value = value.get("v", {})
-    if isinstance(value, dict):
-        return list(value.items())
-    return [(str(key), item) for key, item in value] if isinstance(value, list) else []
-
-
-def error_text(error: str) -> str:
-    """An encoded exception as text: its traceback if it has one, else type and message.
-
-    Half surrogate pairs, which an author's message may hold, are written as escapes: not every way out takes them.
-    """
-    return _error_text(error).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _error_text(error: str) -> str:
-    try:
-        node = json.loads(error)
-    except ValueError:
-        return error
-    if not isinstance(node, dict):
-        return error
-    kind = str(node.get("type", "Exception")).rpartition(":")[2]
-    message = node.get("text") or ", ".join(str(a) for a in _items(node.get("args", [])))
-    traceback = node.get("traceback")
-    head = f"{kind}: {message}" if message else kind
-    return f"{str(traceback).rstrip()}\n{head}" if traceback and head not in str(traceback) else str(traceback or head)

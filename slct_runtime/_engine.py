@@ -22,6 +22,8 @@ from typing import Any, assert_never
 from ._catalogue import Catalogue, Deployed
 from ._committer import Committer
 from ._dispatcher import Answers, Dispatcher, EffectJob, Job, TransitionJob
+from ._documents import error_text
+from ._history import TRIM_EVERY, Recorder, history_row, value_text
 from ._resident import EffectRun, Release, Resident
 from ._timers import Timers
 from .core import (
@@ -64,7 +66,7 @@ from .core.events import (
 from .retry import delay_ms, may_retry
 from .settings import Settings
 from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, ReplyRow, Store, StoreError
-from .wire.api import ApiError, ErrorCode, ProcessOutcome, WatchEvent
+from .wire.api import ApiError, ErrorCode, HistoryEntry, ProcessOutcome, WatchEvent
 from .wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition, ToWorker, TransitionAnswer
 
 _log = logging.getLogger("slct.runtime")
@@ -220,6 +222,7 @@ class Engine(Answers):
             output_count=loaded.output_count,
             stored_inbox={r.position for r in loaded.inbox},
         )
+        self._begin_history(resident)
         self._admit(resident)
         if resident.has_ended:
             return resident
@@ -326,6 +329,7 @@ class Engine(Answers):
             labels=labels,
         )
         resident.pending.row_changed = True
+        self._begin_history(resident)
         self._admit(resident)
         self.apply(resident, Started(now))
         self.committer.mark(resident)
@@ -334,7 +338,7 @@ class Engine(Answers):
 
     def apply(self, resident: Resident, event: Event, answer: TransitionAnswer | None = None) -> Step:
         """Let the core decide, remember what it decided, and carry it out as far as may be done before it is durable."""
-        status = resident.core.status
+        status, is_status_change = resident.core.status, False
         result = step(resident.core, event)
         resident.core = result.process
         resident.updated_ms = event.now_ms
@@ -345,9 +349,12 @@ class Engine(Answers):
             self._publish_later(resident, "transition")
         elif resident.core.status is not status:
             resident.seq += 1  # an administrative change: fenced like a transition
+            is_status_change = True
             self._row_changed(resident)
         for effect in result.effects:
             self._carry_out(resident, effect)
+        if is_status_change:
+            self._record_status(resident)
         due_ms = next_due_ms(resident.core)
         if due_ms is not None and due_ms <= self.now_ms() + self.settings.timer_window_ms:
             self.timers.add(due_ms, resident.process_id)
@@ -521,6 +528,8 @@ class Engine(Answers):
     def _transition_order(
         self, resident: Resident, goroutine_id: int, resumption: Any, dispatch_id: int, worker_holds: bool
     ) -> RunTransition:
+        if resident.recorder is not None:
+            resident.recorder.ordered(self.now_ms())
         return RunTransition(
             dispatch_id=dispatch_id,
             process_id=resident.process_id,
@@ -544,7 +553,10 @@ class Engine(Answers):
             limit = self.settings.document_bytes_max
             text = f"the process would take {size} bytes, the limit document_bytes_max is {limit} bytes"
             ending = Faulted(plain_error("MemoryError", text))
-        result = self.apply(resident, TransitionDone(self.now_ms(), job.goroutine_id, answer.commands, ending), answer)
+        done = TransitionDone(self.now_ms(), job.goroutine_id, answer.commands, ending)
+        result = self.apply(resident, done, answer)
+        if result.committed and resident.recorder is not None:
+            self._record_transition(resident, resident.recorder, job, done, answer.document)
         return result.committed and isinstance(ending, Parked | Finished)
 
     def job_lost(self, job: Job) -> None:
@@ -559,6 +571,48 @@ class Engine(Answers):
                     self._take_up_effect(resident, run)
             case _:
                 assert_never(job)
+
+    # --- history ---------------------------------------------------------------------------------------------------
+
+    def _begin_history(self, resident: Resident) -> None:
+        if not self.settings.history_transitions_max or resident.has_ended:
+            return
+        resident.recorder = Recorder(resident.document)
+        if resident.stored_seq is None:
+            started = HistoryEntry(0, resident.created_ms, event="started", value=value_text(resident.arguments))
+            self._record(resident, started)
+
+    def _record_transition(
+        self, resident: Resident, recorder: Recorder, job: TransitionJob, done: TransitionDone, document: str | None
+    ) -> None:
+        entry = recorder.transition(
+            goroutine_id=job.goroutine_id,
+            resumption=job.resumption,
+            commands=done.commands,
+            ending=done.ending,
+            document=document,
+            seq=resident.seq,
+            now_ms=done.now_ms,
+            status=resident.status,
+            error=_error_text(resident),
+        )
+        self._record(resident, entry)
+
+    def _record_status(self, resident: Resident) -> None:
+        if resident.recorder is not None:
+            told = HistoryEntry(
+                seq=resident.seq,
+                at_ms=resident.updated_ms,
+                event=resident.status,
+                status=resident.status,
+                error=_error_text(resident),
+            )
+            self._record(resident, told)
+
+    def _record(self, resident: Resident, entry: HistoryEntry) -> None:
+        resident.pending.history.append(history_row(resident.process_id, entry))
+        if entry.seq % TRIM_EVERY == 0:
+            resident.pending.history_until = entry.seq - self.settings.history_transitions_max
 
     # --- effects ---------------------------------------------------------------------------------------------------
 
@@ -711,6 +765,10 @@ def restore_core(loaded: LoadedProcess) -> tuple[Any, list[InboxRow]]:
     messages = [(r.position, r.name, r.payload or "null") for r in loaded.inbox if r.kind == "message"]
     core = from_json(loaded.row.core, messages)
     return core, [row for row in loaded.inbox if row.position > core.last_position]
+
+
+def _error_text(resident: Resident) -> str:
+    return "" if resident.error is None else error_text(resident.error)
 
 
 def unanswered(process_id: str, status: str) -> ApiError:

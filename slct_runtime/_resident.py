@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ._history import Recorder
 from .core import Process, is_ready, next_due_ms, to_json
 from .core.commands import EffectRequest
-from .store.base import EffectRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow, ReplyRow
+from .store.base import EffectRow, HistoryRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow, ReplyRow
 from .wire.api import ApiError
 
 
@@ -55,6 +56,8 @@ class Pending:
     effects_ended: set[int] = field(default_factory=set)
     outputs: list[OutputRow] = field(default_factory=list)
     replies: list[ReplyRow] = field(default_factory=list)
+    history: list[HistoryRow] = field(default_factory=list)
+    history_until: int | None = None
     row_releases: list[Release] = field(default_factory=list)
 
     @property
@@ -88,6 +91,7 @@ class Resident:
     absorbed: set[int] = field(default_factory=set)  # inbox positions that the next row makes obsolete
     stored_inbox: set[int] = field(default_factory=set)  # inbox positions that are rows now
     effects: dict[int, EffectRun] = field(default_factory=dict)
+    recorder: Recorder | None = None  # None: no history is kept
     keys: dict[str, str] = field(default_factory=dict)  # accepted here and perhaps not durable yet: key to digest
     received_waiters: dict[int, list[Release]] = field(default_factory=dict)
 
@@ -141,6 +145,7 @@ class Resident:
         self.pending.effects_ended = pending.effects_ended
         self.pending.outputs = pending.outputs
         self.pending.replies = pending.replies
+        self.pending.history, self.pending.history_until = pending.history, pending.history_until
         self.pending.row_releases = pending.row_releases
 
     def _take_row(self, pending: Pending) -> tuple[ProcessCommit, list[Release]]:
@@ -162,6 +167,8 @@ class Resident:
             effects_delete=tuple(sorted(pending.effects_ended - never_stored)),
             outputs_insert=tuple(pending.outputs),
             replies_insert=tuple(pending.replies),
+            history_insert=tuple(pending.history),
+            history_delete_until=pending.history_until,
         )
         return commit, pending.releases + pending.row_releases
 

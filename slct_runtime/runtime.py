@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from ._catalogue import Deployed
 from ._describe import describe
 from ._engine import Engine, default_chance, wall_clock_ms
+from ._history import history_entry
 from ._resident import ENDED, Release, Resident
 from .core.commands import EffectRequest, Payload
 from .core.events import RetryRequested, TerminateRequested
@@ -25,6 +26,7 @@ from .wire.api import (
     ApiError,
     AskRequest,
     ErrorCode,
+    HistoryEntry,
     ListRequest,
     ProcessDescription,
     ProcessInfo,
@@ -316,6 +318,17 @@ class Runtime(RuntimeApi):
             )
             for row in rows
         ]
+
+    async def history(self, process_id: str, after_seq: int, limit: int) -> Sequence[HistoryEntry]:
+        if not self._engine.settings.history_transitions_max:
+            raise ApiError(
+                ErrorCode.FAILED_PRECONDITION,
+                "this runtime keeps no history",
+                "start it with a setting of history_transitions_max: slct runtime --history 1000",
+            )
+        await self._any(process_id)
+        rows = await self._engine.read(self._engine.store.history, process_id, after_seq, limit)
+        return [history_entry(row) for row in rows]
 
     async def watch(self, process_id: str, from_offset: int = 0) -> AsyncIterator[WatchEvent]:
         queue: asyncio.Queue[WatchEvent | None] = asyncio.Queue()

@@ -303,6 +303,13 @@ class Processes:
             await _close(events)
 
     @refusing
+    async def History(self, request: processes_pb2.HistoryRequest, _: Context) -> processes_pb2.HistoryResponse:
+        response = processes_pb2.HistoryResponse()
+        for entry in await self._runtime.history(request.process_id, request.after_seq, request.limit):
+            convert.put_history_entry(entry, response.entries.add())
+        return response
+
+    @refusing
     async def Result(self, request: processes_pb2.ResultRequest, context: Context) -> processes_pb2.ResultResponse:
         timeout_ms = request.timeout_ms if request.HasField("timeout_ms") else None
         waiting = self._runtime.result(request.process_id, _nearest_ms(timeout_ms, context.time_remaining()))

@@ -15,6 +15,8 @@ class Settings:
     """One message, argument list, result or effect request, as encoded."""
     document_bytes_max: int = 12 * 1024 * 1024
     """One process, as encoded; a transition that would save more is a fault. Fits into one message of the wire."""
+    history_transitions_max: int = 0
+    """Transitions of each process that `slct history` can show, the newest; 0 keeps none and costs nothing."""
     key_retention_ms: int = 24 * 3600 * 1000
     """How long a message key is remembered (rule 15)."""
     resident_count_max: int = 20_000

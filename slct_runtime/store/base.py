@@ -101,6 +101,16 @@ class ReplyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """What one commit of a process did; `entry` is JSON text (see `_history.py`)."""
+
+    process_id: str
+    seq: int
+    at_ms: int
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
 class DefinitionRow:
     """One deployed definition: `manifest` is its JSON text."""
 
@@ -117,6 +127,7 @@ class ProcessCommit:
     `row` None: only inbox, key and effect rows change, and there is no condition on `seq`.
     `expected_seq` None with a row: the process is created, and a conflict if its id exists.
     Otherwise the stored `seq` must equal `expected_seq`, or the whole commit is a conflict.
+    `history_delete_until`: entries up to that seq are no longer kept.
     `create` and `inbox_insert` may concern other processes (children started, messages sent): they stand and fall
     with this commit. A created process whose id exists already is left as it is (rule 15).
     """
@@ -131,6 +142,8 @@ class ProcessCommit:
     effects_delete: tuple[int, ...] = ()
     outputs_insert: tuple[OutputRow, ...] = ()
     replies_insert: tuple[ReplyRow, ...] = ()
+    history_insert: tuple[HistoryRow, ...] = ()
+    history_delete_until: int | None = None
     create: tuple[ProcessRow, ...] = ()
 
 
@@ -216,6 +229,10 @@ class Store(Protocol):
 
     def find_reply(self, process_id: str, request_id: str) -> str | None:
         """The answer to a request, if there is one."""
+        ...
+
+    def history(self, process_id: str, after_seq: int, limit: int) -> list[HistoryRow]:
+        """What the process has done after that seq, oldest first."""
         ...
 
     def put_definitions(self, rows: Sequence[DefinitionRow]) -> None:

@@ -16,6 +16,7 @@ from .base import (
     Conflict,
     DefinitionRow,
     EffectRow,
+    HistoryRow,
     InboxRow,
     KeyRow,
     LoadedProcess,
@@ -42,6 +43,7 @@ class _Held:
     keys: dict[str, KeyRow] = field(default_factory=dict)
     outputs: dict[int, OutputRow] = field(default_factory=dict)
     replies: dict[str, ReplyRow] = field(default_factory=dict)
+    history: dict[int, HistoryRow] = field(default_factory=dict)
 
     def copy(self) -> _Held:
         return _Held(
@@ -51,6 +53,7 @@ class _Held:
             dict(self.keys),
             dict(self.outputs),
             dict(self.replies),
+            dict(self.history),
         )
 
 
@@ -147,6 +150,12 @@ class MemoryStore:
         return None if row is None else row.payload
 
     @_exclusively
+    def history(self, process_id: str, after_seq: int, limit: int) -> list[HistoryRow]:
+        held = self._processes.get(process_id)
+        rows = () if held is None else _in_order(held.history)
+        return [row for row in rows if row.seq > after_seq][:limit]
+
+    @_exclusively
     def definitions(self) -> list[DefinitionRow]:
         return [self._definitions[key] for key in sorted(self._definitions)]
 
@@ -195,6 +204,11 @@ class _Changes:
             held.outputs[output.offset] = output
         for reply in commit.replies_insert:
             held.replies.setdefault(reply.request_id, reply)
+        for entry in commit.history_insert:
+            _check(entry.seq not in held.history, f"history {entry.seq} of {entry.process_id!r} is there already")
+            held.history[entry.seq] = entry
+        if (until := commit.history_delete_until) is not None:
+            held.history = {seq: entry for seq, entry in held.history.items() if seq > until}
         for position in commit.inbox_delete:
             held.inbox.pop(position, None)
         for effect_id in commit.effects_delete:

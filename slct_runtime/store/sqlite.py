@@ -43,6 +43,7 @@ from .base import (
     Conflict,
     DefinitionRow,
     EffectRow,
+    HistoryRow,
     InboxRow,
     KeyRow,
     LoadedProcess,
@@ -135,7 +136,7 @@ class SqliteStore:
     def _vacuum_processes(self, before_ms: int) -> int:
         with self._writing() as connection:
             ended = _run(connection, "ended_before", before_ms, VACUUM_PROCESSES_PER_COMMIT).fetchall()
-            for table in ("_inbox", "_effects", "_keys", "_outputs", "_replies", ""):
+            for table in ("_inbox", "_effects", "_keys", "_outputs", "_replies", "_history", ""):
                 _run_rows(connection, f"delete_processes{table}", ended)
             return len(ended)
 
@@ -184,6 +185,10 @@ class SqliteStore:
         with self._reading() as connection:
             found = _run(connection, "find_reply", process_id, request_id).fetchone()
         return None if found is None else str(found[0])
+
+    def history(self, process_id: str, after_seq: int, limit: int) -> list[HistoryRow]:
+        with self._reading() as connection:
+            return [HistoryRow(*row) for row in _run(connection, "list_history", process_id, after_seq, limit)]
 
     def definitions(self) -> list[DefinitionRow]:
         with self._reading() as connection:
@@ -319,6 +324,14 @@ def _write_rest(connection: sqlite3.Connection, batch: Sequence[ProcessCommit]) 
         (
             "insert_replies",
             [(r.process_id, r.request_id, r.at_ms, r.payload) for commit in batch for r in commit.replies_insert],
+        ),
+        (
+            "insert_history",
+            [(r.process_id, r.seq, r.at_ms, r.entry) for commit in batch for r in commit.history_insert],
+        ),
+        (
+            "delete_history",
+            [(c.process_id, c.history_delete_until) for c in batch if c.history_delete_until is not None],
         ),
         ("delete_inbox", [(commit.process_id, at) for commit in batch for at in commit.inbox_delete]),
         ("delete_effects", [(commit.process_id, effect_id) for commit in batch for effect_id in commit.effects_delete]),

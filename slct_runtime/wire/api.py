@@ -6,7 +6,7 @@ tell which it holds. Payloads are the codec's text.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -174,6 +174,34 @@ class WatchEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One thing that a process has done: `event` is `transition`, or the status that it came to.
+
+    woken_by: what its goroutine was woken with, as the source has it (`recv(payments)`), and `value` as readable text. asks: what it
+    waits for now; does: what else it did. ending: parked, finished or failed. waited_ms: since it was parked, None if not known;
+    ran_ms: from the order to the worker to its answer.
+    """
+
+    seq: int
+    at_ms: int
+    event: str = "transition"
+    goroutine_id: int = 0
+    woken_by: str = ""
+    value: str = ""
+    function: str = ""
+    from_state: str = ""
+    to_state: str = ""
+    place: str = ""
+    asks: tuple[str, ...] = ()
+    does: tuple[str, ...] = ()
+    ending: str = ""
+    status: str = ""
+    error: str = ""
+    waited_ms: int | None = None
+    ran_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ListRequest:
     definition: str | None = None
     status: str | None = None
@@ -217,6 +245,10 @@ class RuntimeApi(Protocol):
     async def list(self, request: ListRequest) -> list[ProcessInfo]: ...
     async def result(self, process_id: str, timeout_ms: int | None) -> ProcessOutcome:
         """Wait for the end; ApiError DEADLINE_EXCEEDED after `timeout_ms`."""
+        ...
+
+    async def history(self, process_id: str, after_seq: int, limit: int) -> Sequence[HistoryEntry]:
+        """A page of what it has done, oldest first: entries later than `after_seq`."""
         ...
 
     def watch(self, process_id: str, from_offset: int = 0) -> AsyncIterator[WatchEvent]: ...

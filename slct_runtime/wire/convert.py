@@ -583,6 +583,49 @@ def get_send(message: processes_pb2.SendRequest) -> api.SendRequest:
     )
 
 
+def put_history_entry(entry: api.HistoryEntry, into: processes_pb2.HistoryEntry) -> None:
+    into.seq = entry.seq
+    into.at_ms = entry.at_ms
+    into.event = entry.event
+    into.goroutine_id = entry.goroutine_id
+    into.woken_by = entry.woken_by
+    into.value = entry.value
+    into.function = entry.function
+    into.from_state = entry.from_state
+    into.to_state = entry.to_state
+    into.place = entry.place
+    into.ending = entry.ending
+    into.status = entry.status
+    into.error = entry.error
+    into.ran_ms = entry.ran_ms
+    into.asks.extend(entry.asks)
+    into.does.extend(entry.does)
+    if entry.waited_ms is not None:
+        into.waited_ms = entry.waited_ms
+
+
+def get_history_entry(message: processes_pb2.HistoryEntry) -> api.HistoryEntry:
+    return api.HistoryEntry(
+        seq=message.seq,
+        at_ms=message.at_ms,
+        event=message.event,
+        goroutine_id=message.goroutine_id,
+        woken_by=message.woken_by,
+        value=message.value,
+        function=message.function,
+        from_state=message.from_state,
+        to_state=message.to_state,
+        place=message.place,
+        ending=message.ending,
+        status=message.status,
+        error=message.error,
+        ran_ms=message.ran_ms,
+        asks=tuple(message.asks),
+        does=tuple(message.does),
+        waited_ms=message.waited_ms if message.HasField("waited_ms") else None,
+    )
+
+
 def put_list(request: api.ListRequest, into: processes_pb2.ListRequest) -> None:
     if request.definition is not None:
         into.definition = request.definition

@@ -82,6 +82,19 @@ WITH given (process_id, request_id, at_ms, payload) AS (VALUES {rows})
 SELECT * FROM given WHERE process_id IS NOT NULL
 ON CONFLICT (process_id, request_id) DO NOTHING
 
+-- insert_history --
+-- Append to what processes have done.
+INSERT INTO history (process_id, seq, at_ms, entry)
+WITH given (process_id, seq, at_ms, entry) AS (VALUES {rows})
+SELECT * FROM given WHERE process_id IS NOT NULL
+
+-- delete_history --
+-- Forget what processes did up to a seq.
+WITH given (process_id, until) AS (VALUES {rows})
+DELETE FROM history WHERE (process_id, seq) IN (
+    SELECT history.process_id, history.seq FROM given JOIN history
+    ON history.process_id = given.process_id AND history.seq <= given.until)
+
 -- load_processes --
 -- The rows of these processes, each with the offset of its next output.
 WITH given (process_id) AS (VALUES {rows})
@@ -159,6 +172,10 @@ SELECT process_id, "offset", payload FROM output WHERE process_id = ? AND "offse
 -- The answer to one request.
 SELECT payload FROM reply WHERE process_id = ? AND request_id = ?
 
+-- list_history --
+-- One page of what a process has done.
+SELECT process_id, seq, at_ms, entry FROM history WHERE process_id = ? AND seq > ? ORDER BY seq LIMIT ?
+
 -- put_definitions --
 -- Deploy definitions, or deploy them again.
 INSERT INTO definition (name, version, deployed_ms, manifest)
@@ -193,6 +210,10 @@ DELETE FROM output WHERE process_id IN (VALUES {rows})
 -- delete_processes_replies --
 -- Part of deleting processes.
 DELETE FROM reply WHERE process_id IN (VALUES {rows})
+
+-- delete_processes_history --
+-- Part of deleting processes.
+DELETE FROM history WHERE process_id IN (VALUES {rows})
 
 -- delete_processes --
 -- The processes themselves.

@@ -97,6 +97,15 @@ CREATE TABLE reply (
     PRIMARY KEY (process_id, request_id)
 ) WITHOUT ROWID;
 
+-- What processes have done, one entry per committed transition; only where the runtime was told to keep it.
+CREATE TABLE history (
+    process_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    entry TEXT NOT NULL,                          -- JSON; see _history.py
+    PRIMARY KEY (process_id, seq)                 -- what was done is told once
+) WITHOUT ROWID;
+
 -- What is deployed.
 CREATE TABLE definition (
     name TEXT NOT NULL,

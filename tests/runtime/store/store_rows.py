@@ -7,6 +7,7 @@ from typing import Any
 
 from slct_runtime.store.base import (
     EffectRow,
+    HistoryRow,
     InboxRow,
     KeyRow,
     LoadedProcess,
@@ -68,6 +69,10 @@ def output(process_id: str, offset: int, payload: str = "null") -> OutputRow:
 
 def reply(process_id: str, request_id: str, payload: str = "1", at_ms: int = 100) -> ReplyRow:
     return ReplyRow(process_id, request_id, payload, at_ms)
+
+
+def history(process_id: str, seq: int, entry: str = "{}", at_ms: int = 100) -> HistoryRow:
+    return HistoryRow(process_id, seq, at_ms, entry)
 
 
 def load_one(store: Store, process_id: str) -> LoadedProcess:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from store_rows import advance, creation, effect, key, load_one, message, outcome, output, process, reply
+from store_rows import advance, creation, effect, history, key, load_one, message, outcome, output, process, reply
 
 from slct_runtime.store import MemoryStore, SqliteStore
 from slct_runtime.store.base import (
@@ -255,6 +255,19 @@ def test_the_first_answer_to_a_request_counts(store: Store) -> None:
     assert store.find_reply("p", "t") is store.find_reply("nobody", "r") is None
 
 
+def test_history_is_read_in_pages_and_its_beginning_is_forgotten(store: Store) -> None:
+    told = tuple(history("p", seq, f'{{"n":{seq}}}', seq) for seq in range(6))
+    store.commit([creation("p"), creation("q"), advance("p", 0, history_insert=told)])
+    assert store.history("p", -1, 2) == list(told[:2])
+    assert store.history("p", 3, 9) == list(told[4:])
+    store.commit([advance("q", 0, history_insert=(history("q", 1),), history_delete_until=-5)])
+    store.commit([advance("p", 1, history_delete_until=3)])
+    assert store.history("p", -1, 9) == list(told[4:])
+    assert (len(store.history("q", -1, 9)), store.history("nobody", -1, 9)) == (1, [])
+    store.commit([advance("p", 1, history_insert=(history("p", 9),))])  # from another seq: nothing of it counts
+    assert store.history("p", 5, 9) == []
+
+
 def test_outputs_are_read_from_an_offset(store: Store) -> None:
     store.commit([creation("p"), advance("p", 0, outputs_insert=tuple(output("p", n, str(n)) for n in range(12)))])
     assert [row.payload for row in store.outputs("p", 0, 3)] == ["0", "1", "2"]
@@ -388,6 +401,7 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
             effects_upsert=(effect(name, 1),),
             outputs_insert=(output(name, 0),),
             keys_insert=(key(name, "k", accepted_ms=50),),
+            history_insert=(history(name, 0),),
             replies_insert=(reply(name, "r", at_ms=50), reply(name, "old", at_ms=5)),
         )
         store.commit([rest])
@@ -396,6 +410,7 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
     assert store.vacuum(20) == 0
     assert store.outputs("completed", 0, 9) == store.find_keys([("completed", "k")], 0) == []
     assert len(store.outputs("running", 0, 9)) == len(store.find_keys([("running", "k")], 0)) == 1
+    assert [len(store.history(name, -1, 9)) for name in ("running", "completed")] == [1, 0]
     assert [store.find_reply("running", one) for one in ("r", "old")] == ["1", None]
     assert store.find_reply("completed", "r") is None
     store.commit([creation("completed")])

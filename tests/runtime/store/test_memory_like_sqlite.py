@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_rows import effect, key, message, outcome, output, process, reply
+from store_rows import effect, history, key, message, outcome, output, process, reply
 
 from slct_runtime.store import MemoryStore, SqliteStore
 from slct_runtime.store.base import ProcessCommit, ProcessFilter, Store, StoreUnavailable
@@ -57,6 +57,8 @@ def commits(draw: st.DrawFn) -> ProcessCommit:
         effects_upsert=draw(some(st.builds(effect, st.just(own), small, small, small))),
         effects_delete=draw(some(small)),
         outputs_insert=draw(some(st.builds(output, st.just(own), small), max_size=1)),
+        history_insert=draw(some(st.builds(history, st.just(own), small), max_size=1)),
+        history_delete_until=draw(st.none() | small),
         replies_insert=draw(some(st.builds(reply, st.just(own), st.sampled_from("rs"), st.sampled_from("12")))),
         create=draw(some(process_ids.flatmap(lambda one: rows(one, 0)), max_size=1)),
     )
@@ -78,6 +80,7 @@ def all_of(store: Store) -> Any:
         store.runnable("a", 1),
         sorted(store.find_keys([(one, k) for one in IDS for k in "kl"], 2), key=repr),
         [store.outputs(one, 1, 2) for one in IDS],
+        [store.history(one, 1, 2) for one in IDS],
         [store.find_reply(one, r) for one in IDS for r in "rs"],
         store.query(ProcessFilter(), "", 10),
         store.query(ProcessFilter(status="running", labels={"x": "1"}), "a", 2),

@@ -54,6 +54,7 @@ ROUNDTRIPS: dict[Any, Roundtrip] = {
     api.SendRequest: Roundtrip(convert.put_send, convert.get_send, processes_pb2.SendRequest),
     api.ListRequest: Roundtrip(convert.put_list, convert.get_list, processes_pb2.ListRequest),
     api.ProcessInfo: Roundtrip(convert.put_info, convert.get_info, processes_pb2.ProcessInfo),
+    api.HistoryEntry: Roundtrip(convert.put_history_entry, convert.get_history_entry, processes_pb2.HistoryEntry),
     api.ProcessDescription: Roundtrip(convert.put_description, convert.get_description, processes_pb2.DescribeResponse),
     api.ProcessOutcome: Roundtrip(convert.put_outcome, convert.get_outcome, processes_pb2.ResultResponse),
     api.WatchEvent: Roundtrip(convert.put_watch_event, convert.get_watch_event, processes_pb2.WatchResponse),

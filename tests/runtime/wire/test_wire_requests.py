@@ -12,7 +12,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from wire_fakes import FakeRuntime, description, info, run
+from wire_fakes import HISTORY_ENTRY, FakeRuntime, description, info, run
 
 from runtime_client._transport import GrpcTransport
 from slct_runtime.server import ListenError, Server, serve_grpc
@@ -77,6 +77,7 @@ REQUESTS: dict[str, tuple[Callable[[RuntimeApi], Awaitable[Any]], tuple[Any, ...
     "retry": (lambda r: r.retry("p"), ("retry", "p"), None),
     "describe": (lambda r: r.describe("p"), ("describe", "p"), description("p")),
     "list": (lambda r: r.list(ListRequest("order", limit=7)), ("list", ListRequest("order", limit=7)), []),
+    "history": (lambda r: r.history("p", 2, 7), ("history", "p", 2, 7), [HISTORY_ENTRY]),
     "deploy": (lambda r: r.deploy(RECORDS), ("deploy", RECORDS), None),
     "definitions": (lambda r: r.definitions(), ("definitions",), ()),
 }

@@ -14,6 +14,7 @@ from slct_runtime.wire.api import (
     ErrorCode,
     FrameInfo,
     GoroutineInfo,
+    HistoryEntry,
     ListRequest,
     ProcessDescription,
     ProcessInfo,
@@ -40,6 +41,9 @@ def run(test: Callable[[], Coroutine[Any, Any, T]]) -> T:
             return await test()
 
     return asyncio.run(limited())
+
+
+HISTORY_ENTRY = HistoryEntry(3, 7, goroutine_id=1, woken_by="recv(payments)", asks=("after x",), waited_ms=4)
 
 
 class FakeSession(WorkerSession):
@@ -131,6 +135,10 @@ class FakeRuntime(RuntimeApi):
         if request.timeout_ms is None:
             await asyncio.Event().wait()
         return '"answer"'
+
+    async def history(self, process_id: str, after_seq: int, limit: int) -> list[HistoryEntry]:
+        self.note("history", process_id, after_seq, limit)
+        return [HISTORY_ENTRY]
 
     async def close_channel(self, process_id: str, channel: str) -> None:
         self.note("close_channel", process_id, channel)

@@ -691,6 +691,152 @@ class DescribeResponse(_message.Message):
 Global___DescribeResponse: _TypeAlias = DescribeResponse  # noqa: Y015
 
 @_typing.final
+class HistoryRequest(_message.Message):
+    """Asks for one page of what a process has done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    AFTER_SEQ_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.str
+    """The process."""
+    after_seq: _builtins.int
+    """Only entries of a later seq; -1: from the first."""
+    limit: _builtins.int
+    """At most this many."""
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.str = ...,
+        after_seq: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_seq", b"after_seq", "limit", b"limit", "process_id", b"process_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryRequest: _TypeAlias = HistoryRequest  # noqa: Y015
+
+@_typing.final
+class HistoryEntry(_message.Message):
+    """One thing that a process has done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    AT_MS_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    GOROUTINE_ID_FIELD_NUMBER: _builtins.int
+    WOKEN_BY_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    FUNCTION_FIELD_NUMBER: _builtins.int
+    FROM_STATE_FIELD_NUMBER: _builtins.int
+    TO_STATE_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    ASKS_FIELD_NUMBER: _builtins.int
+    DOES_FIELD_NUMBER: _builtins.int
+    ENDING_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    WAITED_MS_FIELD_NUMBER: _builtins.int
+    RAN_MS_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Which commit it is part of."""
+    at_ms: _builtins.int
+    """When."""
+    event: _builtins.str
+    """`transition`, or the status that the process came to."""
+    goroutine_id: _builtins.int
+    """The goroutine that ran."""
+    woken_by: _builtins.str
+    """What it was woken with, as the source has it."""
+    value: _builtins.str
+    """The value that came with it, as readable text."""
+    function: _builtins.str
+    """The durable function."""
+    from_state: _builtins.str
+    """Where it was."""
+    to_state: _builtins.str
+    """Where it is now."""
+    place: _builtins.str
+    """`file.py:line` of that."""
+    ending: _builtins.str
+    """parked, finished or failed."""
+    status: _builtins.str
+    """Status of the process afterwards."""
+    error: _builtins.str
+    """Why it came to that status, as readable text."""
+    waited_ms: _builtins.int
+    """How long the goroutine had waited; absent: not known."""
+    ran_ms: _builtins.int
+    """How long it ran."""
+    @_builtins.property
+    def asks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it waits for now."""
+
+    @_builtins.property
+    def does(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What else it did."""
+
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+        at_ms: _builtins.int = ...,
+        event: _builtins.str = ...,
+        goroutine_id: _builtins.int = ...,
+        woken_by: _builtins.str = ...,
+        value: _builtins.str = ...,
+        function: _builtins.str = ...,
+        from_state: _builtins.str = ...,
+        to_state: _builtins.str = ...,
+        place: _builtins.str = ...,
+        asks: _abc.Iterable[_builtins.str] | None = ...,
+        does: _abc.Iterable[_builtins.str] | None = ...,
+        ending: _builtins.str = ...,
+        status: _builtins.str = ...,
+        error: _builtins.str = ...,
+        waited_ms: _builtins.int | None = ...,
+        ran_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_waited_ms", b"_waited_ms", "waited_ms", b"waited_ms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_waited_ms", b"_waited_ms", "asks", b"asks", "at_ms", b"at_ms", "does", b"does", "ending", b"ending", "error", b"error", "event", b"event", "from_state", b"from_state", "function", b"function", "goroutine_id", b"goroutine_id", "place", b"place", "ran_ms", b"ran_ms", "seq", b"seq", "status", b"status", "to_state", b"to_state", "value", b"value", "waited_ms", b"waited_ms", "woken_by", b"woken_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__waited_ms: _TypeAlias = _typing.Literal["waited_ms"]  # noqa: Y015
+    _WhichOneofArgType__waited_ms: _TypeAlias = _typing.Literal["_waited_ms", b"_waited_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__waited_ms) -> _WhichOneofReturnType__waited_ms | None: ...
+
+Global___HistoryEntry: _TypeAlias = HistoryEntry  # noqa: Y015
+
+@_typing.final
+class HistoryResponse(_message.Message):
+    """One page of what a process has done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryEntry]:
+        """Oldest first."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___HistoryEntry] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryResponse: _TypeAlias = HistoryResponse  # noqa: Y015
+
+@_typing.final
 class ListRequest(_message.Message):
     """Asks for one page of processes."""
 

@@ -67,6 +67,11 @@ class ProcessesStub:
                 request_serializer=slct_dot_v1_dot_processes__pb2.WatchRequest.SerializeToString,
                 response_deserializer=slct_dot_v1_dot_processes__pb2.WatchResponse.FromString,
                 _registered_method=True)
+        self.History = channel.unary_unary(
+                '/slct.v1.Processes/History',
+                request_serializer=slct_dot_v1_dot_processes__pb2.HistoryRequest.SerializeToString,
+                response_deserializer=slct_dot_v1_dot_processes__pb2.HistoryResponse.FromString,
+                _registered_method=True)
         self.Result = channel.unary_unary(
                 '/slct.v1.Processes/Result',
                 request_serializer=slct_dot_v1_dot_processes__pb2.ResultRequest.SerializeToString,
@@ -148,6 +153,13 @@ class ProcessesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def History(self, request, context):
+        """One page of what a process has done, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Result(self, request, context):
         """Waits for the end of a process, as long as the call's deadline and `timeout_ms` allow.
         """
@@ -207,6 +219,11 @@ def add_ProcessesServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=slct_dot_v1_dot_processes__pb2.WatchRequest.FromString,
                     response_serializer=slct_dot_v1_dot_processes__pb2.WatchResponse.SerializeToString,
+            ),
+            'History': grpc.unary_unary_rpc_method_handler(
+                    servicer.History,
+                    request_deserializer=slct_dot_v1_dot_processes__pb2.HistoryRequest.FromString,
+                    response_serializer=slct_dot_v1_dot_processes__pb2.HistoryResponse.SerializeToString,
             ),
             'Result': grpc.unary_unary_rpc_method_handler(
                     servicer.Result,
@@ -485,6 +502,33 @@ class Processes:
             '/slct.v1.Processes/Watch',
             slct_dot_v1_dot_processes__pb2.WatchRequest.SerializeToString,
             slct_dot_v1_dot_processes__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def History(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slct.v1.Processes/History',
+            slct_dot_v1_dot_processes__pb2.HistoryRequest.SerializeToString,
+            slct_dot_v1_dot_processes__pb2.HistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,
