@@ -8,6 +8,7 @@ something unknown. Names are resolved as written; nothing is imported or execute
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -139,8 +140,48 @@ class Index:
 
     def __init__(self, modules: Sequence[ModuleInfo]) -> None:
         self.modules = {m.name: m for m in modules}
+        self._sorted = sorted(self.modules)
+        self._reached: dict[int, frozenset[str]] = {}
         self._kinds: dict[tuple[str, str], bool] = {}
         self._durable_classes: set[tuple[str, str]] | None = None
+
+    def view(self, info: ModuleInfo) -> Index:
+        """All of the tree that the compilation of one module may look at: it sees no more, so that nothing else can matter."""
+        reached = self.reach(info)
+        view = Index([self.modules[name] for name in reached])
+        seen = frozenset(reached)
+        view._durable_classes = {key for key in self.durable_classes() if key[0] in seen}
+        return view
+
+    def reach(self, info: ModuleInfo) -> list[str]:
+        """The names of the modules that a module can name something of, itself included: whatever it imports, and so on."""
+        found = {info.name}
+        waiting = [*self._imported(info), *self._imported(self.modules[info.name])]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self._imported(self.modules[name])
+        return sorted(found)
+
+    def _imported(self, info: ModuleInfo) -> frozenset[str]:
+        """The modules of the tree that the names bound in a module may lead to, directly."""
+        known = self._reached.get(id(info))
+        if known is None:
+            known = frozenset(self._targets({*info.names.values(), *info.stars}))
+            self._reached[id(info)] = known
+        return known
+
+    def _targets(self, targets: set[str]) -> Iterator[str]:
+        for target in targets:
+            parts = target.split(".")
+            yield from (prefix for cut in range(len(parts)) if (prefix := ".".join(parts[: cut + 1])) in self.modules)
+            # `import package` names everything in it, by `package.module.name`.
+            first = bisect_left(self._sorted, f"{target}.")
+            for name in self._sorted[first:]:
+                if not name.startswith(f"{target}."):
+                    break
+                yield name
 
     def resolve(self, module: str, dotted: str) -> Found:
         """What `dotted`, written in `module`, means."""

@@ -16,7 +16,6 @@ from typing import Any
 from ._fingerprints import Fingerprint
 from .diagnostics import CompileError
 
-LOCK = "slct.lock"
 FORMAT = 1
 HEAD = "names of the states where processes are parked; written by slct-compile, to be committed, not to be edited"
 
@@ -53,6 +52,11 @@ class Lock:
 
     def function(self, module: str, qualname: str) -> LockedFunction | None:
         return self.functions.get(f"{module}:{qualname}")
+
+    def part(self, module: str) -> Lock:
+        """What concerns one module."""
+        start = f"{module}:"
+        return Lock({k: f for k, f in self.functions.items() if k.startswith(start)})
 
     def prefixes(self, module: str) -> dict[str, str]:
         """What the names of each function of a module begin with, by its qualified name."""
@@ -102,6 +106,16 @@ def lock_text(lock: Lock) -> str:
     return f'{{\n "slct.lock": {_json(HEAD)},\n "format": {FORMAT},\n "functions": {functions}\n}}\n'
 
 
+def function_data(function: LockedFunction) -> dict[str, object]:
+    """One function, as in the file."""
+    return {
+        "prefix": function.prefix,
+        "variables": list(function.variables),
+        "states": {s.name: _state(s) for s in function.states},
+        "retired": sorted(function.retired),
+    }
+
+
 def _function_text(name: str, function: LockedFunction) -> str:
     states = ",\n".join(f"    {_json(s.name)}: {_json(_state(s))}" for s in function.states)
     retired = ",\n".join(f"    {_json(n)}" for n in sorted(function.retired))
@@ -149,7 +163,7 @@ def read_lock(content: bytes, where: str) -> Lock:
                 f"{where} has format {data['format']!r}, this slct-compile reads {FORMAT}",
                 "use the version of slct-compile that wrote it, or a newer one",
             )
-        return Lock({name: _function(entry) for name, entry in data["functions"].items()})
+        return Lock({name: read_function(entry) for name, entry in data["functions"].items()})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CompileError(
             f"{where} cannot be read: {error or type(error).__name__}",
@@ -167,7 +181,8 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _function(entry: Mapping[str, Any]) -> LockedFunction:
+def read_function(entry: Mapping[str, Any]) -> LockedFunction:
+    """The reverse of `function_data`."""
     states = tuple(LockedState(name, _fingerprint(s), _texts(s["live"])) for name, s in entry["states"].items())
     return LockedFunction(
         _text(entry["prefix"]), _texts(entry["variables"]), states, frozenset(_texts(entry["retired"]))

@@ -9,10 +9,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ._lock import LOCK, Lock, LockedFunction, LockedState, lock_text, read_lock, updated
-from ._pipeline import ModuleOutput
+from ._files import LOCK
+from ._lock import Lock, lock_text, read_lock, updated
+from ._outputs import ModuleOutput
 from .diagnostics import CompileError
-from .emit import Compiled
 
 
 def load(root: Path) -> Lock:
@@ -34,17 +34,8 @@ def after(lock: Lock, outputs: Iterable[ModuleOutput], *, whole: bool) -> Lock:
     """The lock with what this build made. `whole`: the tree was compiled, so that what it lacks has gone."""
     made = list(outputs)
     seen = {output.info.name for output in made}
-    current = {f"{o.info.name}:{one.function.qualname}": _record(one) for o in made for one in o.compiled}
+    current = {f"{o.info.name}:{one.qualname}": one.locked for o in made for one in o.functions}
     return updated(lock, current, lambda module: whole or module in seen)
-
-
-def _record(one: Compiled) -> LockedFunction:
-    states = {s.block.id: s for s in one.states}
-    return LockedFunction(
-        one.function.prefix,
-        tuple(n for n in one.function.own.locals if n != one.function.receiver),
-        tuple(LockedState(one.names[i], found, one.live(states[i])) for i, found in one.fingerprints.items()),
-    )
 
 
 def store(lock: Lock, root: Path) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from textwrap import indent
 
 import libcst as cst
@@ -24,6 +23,7 @@ from ._definitions import (
     make_names,
     stable_globals,
 )
+from ._described import describe, record
 from ._fingerprints import fingerprints
 from ._format import Replacement, new_lines, splice
 from ._imports import Imports, choose_imports
@@ -32,14 +32,16 @@ from ._lock import Lock, LockedFunction
 from ._names import Names
 from ._normal import Body
 from ._normalize import Normalizer, Unsupported
+from ._outputs import FunctionOutput, ModuleOutput
 from ._page import Page, Printed
+from ._passes import PASSES
 from ._places import Link, links
 from ._scopes import rebound_handler_names
 from ._stable_names import name_states
 from ._suspension import Suspensions
 from ._unsupported import refuse
 from .analysis.liveness import lay_out
-from .diagnostics import CATALOGUE, Diagnostic, Severity, sorted_diagnostics
+from .diagnostics import CATALOGUE, Severity, sorted_diagnostics
 from .emit import Compiled, assign_slots, emit
 from .ir.check import check_graph, check_names, check_normal, check_states
 from .ir.ops import Graph
@@ -49,26 +51,6 @@ from .lower.states import StateCode, cut, merge_resumptions, simplify
 
 checked = False
 """Whether the verifier runs between the passes; tests set it."""
-
-PASSES = ("find", "normalised", "ir", "states", "names", "emitted", "output")
-"""What `--show` takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleOutput:
-    """What became of one module: its new text, what it defines, what was found, and the pass that was asked for."""
-
-    info: ModuleInfo
-    text: str
-    compiled: tuple[Compiled, ...] = ()
-    diagnostics: tuple[Diagnostic, ...] = ()
-    shown: str = ""
-    links: tuple[Link, ...] = ()
-
-    @property
-    def has_errors(self) -> bool:
-        return any(CATALOGUE[d.code][1] is Severity.ERROR for d in self.diagnostics)
-
 
 RECURSION_MAX = 20_000
 """Trees are walked by recursion: a long chain of `elif`s is a deep tree."""
@@ -100,11 +82,27 @@ def compile_module(index: Index, info: ModuleInfo, show: str | None = None, lock
             findings.append(error.diagnostic)
     diagnostics = tuple(sorted_diagnostics(findings))
     if any(CATALOGUE[d.code][1] is Severity.ERROR for d in diagnostics):
-        return ModuleOutput(info, info.source, (), diagnostics, trace.text)
+        return ModuleOutput(info, info.source, (), diagnostics, trace.text, is_settled=False)
     text, places = assemble(module, compiled, imports, trace)
     verify(text, info)
     trace.add("output", lambda: text)
-    return ModuleOutput(info, text, tuple(compiled), diagnostics, trace.text, places)
+    functions = tuple(FunctionOutput(one.function.qualname, describe(info, one), record(one)) for one in compiled)
+    settled = all(_is_settled(info, one, f.locked, lock) for one, f in zip(compiled, functions, strict=True))
+    return ModuleOutput(info, text, functions, diagnostics, trace.text, places, settled, tuple(compiled))
+
+
+def _is_settled(info: ModuleInfo, one: Compiled, now: LockedFunction, lock: Lock) -> bool:
+    """Whether a function would get the same names with those that it has now in the lock."""
+    before = lock.function(info.name, one.function.qualname)
+    retired = (before.names if before is not None else frozenset()) - {s.name for s in now.states}
+    locked = LockedFunction(now.prefix, now.variables, now.states, retired)
+    if locked == before:
+        return True
+    blocks = [s.block for s in one.states]
+    try:
+        return name_states(one.function, info.path, blocks, one.fingerprints, locked) == dict(one.names)
+    except Unsupported:
+        return False
 
 
 class Trace:

@@ -1,28 +1,27 @@
-"""A source tree, read; a build tree, planned and written.
-
-Planning is pure: from the files read to the files to be. Writing touches only what differs, removes only what an earlier
-run wrote and this one does not, and says clearly why it cannot.
-"""
+"""A source tree, understood; a build tree, planned. Pure: from the files read to the files to be."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tokenize
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ._cache import digest, digest_of
 from ._checks import check_tree
+from ._files import MANIFEST, SourceFiles, read_files
 from ._index import Index, ModuleInfo, read_module
-from ._lock import LOCK, Lock
-from ._manifest import DEFINITIONS, MANIFEST, definitions_module, find_process_definitions, manifest
-from ._pipeline import ModuleOutput, compile_module
+from ._jobs import compile_all
+from ._lock import Lock, function_data
+from ._manifest import DEFINITIONS, definitions_module, find_process_definitions, manifest
+from ._outputs import ModuleOutput, from_data
+from ._pipeline import compile_module
 from ._places import SOURCES, sources_file
+from ._progress import Progress
+from ._text import decode, encode, shown
 from .diagnostics import CompileError, Diagnostic, Place, sorted_diagnostics
-
-_SKIPPED_DIRECTORIES = frozenset({"__pycache__", ".git", ".hg", ".venv", "node_modules", ".mypy_cache", ".ruff_cache"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +50,22 @@ def read_tree(source: Path) -> SourceTree:
     Raises:
       CompileError: it is not there, or cannot be read.
     """
-    if not source.exists():
-        raise CompileError(
-            f"there is no {source}", "give the directory of your sources, as in `slct-compile src/ -o build/`"
-        )
-    root = source if source.is_dir() else source.parent
-    paths = sorted(_walk(source)) if source.is_dir() else [source]
-    files: dict[str, bytes] = {}
+    return understood(read_files(source))
+
+
+def understood(files: SourceFiles) -> SourceTree:
+    """Files, with the modules among them."""
     sources: dict[str, str] = {}
     modules: list[ModuleInfo] = []
     findings: list[Diagnostic] = []
-    for path in paths:
-        relative = path.relative_to(root).as_posix()
-        try:
-            files[relative] = path.read_bytes()
-        except OSError as error:
-            raise CompileError(f"cannot read {path}: {error.strerror}") from error
-        if path.suffix == ".py":
-            _read_python(relative, files[relative], sources, modules, findings)
-    return SourceTree(root, files, tuple(modules), tuple(findings), sources)
+    for path, content in files.contents.items():
+        if is_python(path):
+            _read_python(path, content, sources, modules, findings)
+    return SourceTree(files.root, files.contents, tuple(modules), tuple(findings), sources)
 
 
-def _walk(directory: Path) -> Iterable[Path]:
-    for entry in sorted(directory.iterdir()):
-        if entry.is_dir():
-            if entry.name not in _SKIPPED_DIRECTORIES:
-                yield from _walk(entry)
-        elif entry.is_file() and entry.suffix != ".pyc" and entry.name != LOCK:
-            yield entry
+def is_python(path: str) -> bool:
+    return path.endswith(".py") and not path.endswith("/.py") and path != ".py"
 
 
 def _read_python(
@@ -92,18 +79,11 @@ def _read_python(
     except (RecursionError, MemoryError):
         findings.append(Diagnostic("SLC001", Place(path, 1), "the code is nested too deeply for the parser"))
     except SyntaxError as error:
-        sources.setdefault(path, content.decode("utf-8", "replace"))
+        sources.setdefault(path, shown(content))
         findings.append(_syntax_error(path, error))
     except (UnicodeDecodeError, ValueError) as error:
-        sources.setdefault(path, content.decode("utf-8", "replace"))
+        sources.setdefault(path, shown(content))
         findings.append(Diagnostic("SLC001", Place(path, 1), f"the file cannot be read as Python: {error}"))
-
-
-def decode(content: bytes) -> str:
-    """The text of a Python file, by its coding line, line ends as they are."""
-    lines = iter(content.splitlines(keepends=True))
-    encoding, _ = tokenize.detect_encoding(lambda: next(lines, b""))
-    return content.decode(encoding)
 
 
 def _syntax_error(path: str, error: SyntaxError) -> Diagnostic:
@@ -122,14 +102,29 @@ def module_name(path: str) -> tuple[str, bool]:
     return ".".join(parts), False
 
 
-def plan(tree: SourceTree, show: str | None = None, lock: Lock | None = None, build: Path | None = None) -> Plan:
+def plan(
+    tree: SourceTree,
+    show: str | None = None,
+    lock: Lock | None = None,
+    build: Path | None = None,
+    known: Mapping[str, Any] | None = None,
+    jobs: int | None = 1,
+    progress: Progress | None = None,
+) -> Plan:
     """Compile everything, in memory.
 
-    `show`: a pass whose printed form is wanted. `lock`: names that are recorded. `build`: where the build will be, so that it
-    can say where its sources are.
+    Args:
+      show: A pass whose printed form is wanted.
+      lock: Names that are recorded.
+      build: Where the build will be, so that it can say where its sources are.
+      known: What earlier runs found, by `module_keys`.
+      jobs: In how many OS processes; None: as many as pay.
     """
-    index = Index(tree.modules)
-    outputs = {info.path: compile_module(index, info, show, lock) for info in tree.modules}
+    index, lock = Index(tree.modules), lock or Lock()
+    if show is None:
+        outputs = _outputs(tree, index, lock, known or {}, jobs, progress)
+    else:
+        outputs = {m.path: compile_module(index.view(m), m, show, lock) for m in tree.modules}
     definitions = find_process_definitions(index)
     findings = [*tree.diagnostics, *check_tree(index, definitions)]
     findings += [d for output in outputs.values() for d in output.diagnostics]
@@ -149,104 +144,55 @@ def plan(tree: SourceTree, show: str | None = None, lock: Lock | None = None, bu
     return Plan(files, tuple(sorted_diagnostics(findings)), outputs)
 
 
+def _outputs(
+    tree: SourceTree,
+    index: Index,
+    lock: Lock,
+    known: Mapping[str, Any],
+    jobs: int | None,
+    progress: Progress | None,
+) -> dict[str, ModuleOutput]:
+    """What each module comes to, by path: what is known as it is known, the rest compiled."""
+    keys = module_keys(tree, index, lock) if known else {}
+    found = {m.path: output for m in tree.modules if (output := _known_output(m, known.get(keys.get(m.path, ""))))}
+    wanted = [m for m in tree.modules if m.path not in found]
+    for number, data in enumerate(compile_all(index, wanted, lock, jobs), 1):
+        info = wanted[number - 1]
+        found[info.path] = from_data(info, data)
+        if progress is not None:
+            progress.step(number, len(wanted), info.path)
+    return {m.path: found[m.path] for m in tree.modules}
+
+
+def _known_output(info: ModuleInfo, data: Any) -> ModuleOutput | None:
+    try:
+        return None if data is None else from_data(info, data)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None  # not what this compiler writes
+
+
+def module_keys(tree: SourceTree, index: Index, lock: Lock) -> dict[str, str]:
+    """A digest, by path, of all that the compilation of a module can see.
+
+    That is its text, the texts of the modules in its view, which of their classes are durable (other modules decide that by
+    deriving from them), and its part of the lock.
+    """
+    texts = {path: digest(content) for path, content in tree.files.items() if is_python(path)}
+    durable: dict[str, list[str]] = {}
+    for module, qualname in sorted(index.durable_classes()):
+        durable.setdefault(module, []).append(qualname)
+    parts: dict[str, dict[str, Any]] = {}
+    for name, function in lock.functions.items():
+        parts.setdefault(name.partition(":")[0], {})[name] = function_data(function)
+    seen = {n: [n, m.path, m.is_package, texts[m.path], durable.get(n)] for n, m in index.modules.items()}
+    return {
+        m.path: digest_of([m.path, texts[m.path], [seen[n] for n in index.reach(m)], parts.get(m.name)])
+        for m in tree.modules
+    }
+
+
 def _sources(tree: SourceTree, outputs: Mapping[str, ModuleOutput], build: Path) -> bytes:
     """What the loader needs to show the author's lines."""
     digests = {path: hashlib.sha256(tree.files[path]).hexdigest() for path, output in outputs.items() if output.links}
     content = sources_file(tree.root, build, {path: (d, outputs[path].links) for path, d in digests.items()})
     return (json.dumps(content, separators=(",", ":")) + "\n").encode()
-
-
-def encode(text: str, original: bytes) -> bytes:
-    """In the encoding of the author's file."""
-    lines = iter(original.splitlines(keepends=True))
-    encoding, _ = tokenize.detect_encoding(lambda: next(lines, b""))
-    return text.encode(encoding)
-
-
-# --- the build ---------------------------------------------------------------------------------------------------------
-
-
-def check_places(source: Path, build: Path) -> None:
-    """A build must not lie in its sources, nor be them.
-
-    Raises:
-      CompileError: it does.
-    """
-    root = (source if source.is_dir() else source.parent).resolve()
-    target = build.resolve()
-    if target == root:
-        raise CompileError(f"the build would overwrite the sources in {source}", "choose another directory for -o")
-    if root in target.parents and source.is_dir():
-        raise CompileError(
-            f"the build {build} lies inside the sources {source}", "choose a directory beside them for -o"
-        )
-    if target in root.parents:
-        raise CompileError(f"the sources {source} lie inside the build {build}", "choose another directory for -o")
-    if build.exists() and not build.is_dir():
-        raise CompileError(f"{build} is not a directory", "choose another directory for -o")
-
-
-def differences(plan: Plan, build: Path) -> list[str]:
-    """Paths that are not in the build as they would be written."""
-    stale = _written_before(build) - plan.files.keys()
-    changed = [path for path, content in plan.files.items() if _content(build / path) != content]
-    return sorted([*changed, *(path for path in stale if (build / path).exists())])
-
-
-def write(plan: Plan, build: Path) -> list[str]:
-    """Bring the build up to date; returns the paths that were written or removed.
-
-    Raises:
-      CompileError: it cannot be written.
-    """
-    changed = differences(plan, build)
-    # The manifest last: it says what was written, so that a run cut short is finished by the next.
-    ordered = sorted(changed, key=lambda p: p == MANIFEST)
-    try:
-        build.mkdir(parents=True, exist_ok=True)
-        for path in ordered:
-            target = build / path
-            if path in plan.files:
-                _write_file(target, plan.files[path])
-            else:
-                _remove(target, build)
-    except OSError as error:
-        where = error.filename or build
-        raise CompileError(f"cannot write {where}: {error.strerror}", "check the directory's owner and mode") from error
-    return changed
-
-
-def _write_file(target: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _remove(target: Path, build: Path) -> None:
-    target.unlink(missing_ok=True)
-    for parent in target.parents:
-        if parent == build or any(parent.iterdir()):
-            return
-        parent.rmdir()
-
-
-def _written_before(build: Path) -> set[str]:
-    """The files that the last run wrote, by its manifest; only plain relative paths are believed."""
-    try:
-        content = json.loads((build / MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        return set()
-    files = content.get("files", []) if isinstance(content, dict) else []
-    return {f for f in files if isinstance(f, str) and not f.startswith("/") and ".." not in f.split("/")}
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None

@@ -1,5 +1,7 @@
 """The command `slct-compile`.
 
+An unchanged tree with an unchanged build is answered from the cache (`_cache`), without importing anything that compiles.
+
 Exit codes: 0 all is well, 1 findings (or a build that differs, with --locked), 2 it could not be tried. Findings go to
 stdout in the form of `diagnostics.render`; errors to stderr as `error:` and `hint:`.
 """
@@ -7,17 +9,16 @@ stdout in the form of `diagnostics.render`; errors to stderr as `error:` and `hi
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import _lock_file
-from ._lock import LOCK, Lock, changes
-from ._pipeline import PASSES
-from ._tree import Plan, SourceTree, check_places, differences, plan, read_tree, write
-from .diagnostics import CATALOGUE, CompileError, Severity, render
-
-OK, FINDINGS, USAGE = 0, 1, 2
+from ._cache import Cache, Stamp, cache_directory, digest
+from ._files import LOCK, SourceFiles, check_places, content_of, read_files
+from ._passes import PASSES
+from ._report import FINDINGS, OK, USAGE, error_count, report, summary, verdict
+from .diagnostics import CATALOGUE, CompileError, read_diagnostic
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +50,17 @@ def _parser() -> argparse.ArgumentParser:
         "--no-lock", action="store_true", help="neither read nor write slct.lock: for builds that are never deployed"
     )
     parser.add_argument("--show", choices=PASSES, metavar="PASS", help=f"print a pass instead: {', '.join(PASSES)}")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="compile in so many processes; by itself, in as many as pay"
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="compile everything anew, and remember nothing ($SLCT_CACHE_DIR)"
+    )
+    parser.add_argument(
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        help="say on stderr what is being compiled, if it takes longer than a second; by itself, on a terminal",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing when all is well")
     return parser
 
@@ -61,77 +73,51 @@ def _compile(arguments: Sequence[str]) -> int:
         return int(stop.code or 0)
     if options.output is None and not options.check and options.show is None:
         raise CompileError("where should the build go?", "add -o build/, or --check to look for findings only")
+    if options.jobs is not None and options.jobs < 1:
+        raise CompileError(f"{options.jobs} jobs compile nothing", "give --jobs 1 or more")
     if options.output is not None and options.source.exists():
         check_places(options.source, options.output)
-    tree = read_tree(options.source)
-    lock = Lock() if options.no_lock else _lock_file.load(tree.root)
-    planned = plan(tree, options.show, lock, options.output)
-    errors = _report(planned, tree)
-    if options.show is not None:
-        _show(planned)
-        return FINDINGS if errors else OK
+    files = read_files(options.source)
+    cache = _cache(options)
+    lock = None if options.no_lock else content_of(files.root / LOCK)
+    known = cache.stamp(cache.key(files, lock))
+    if known is not None:
+        code = _unchanged(known, files, options)
+        if code is not None:
+            return code
+    from ._build import build  # the passes, and libcst: most runs need neither
+
+    return build(files, cache, options)
+
+
+def _cache(options: argparse.Namespace) -> Cache:
+    is_wanted = not options.no_cache and options.show is None
+    output = "" if options.output is None else os.path.realpath(options.output)
+    chosen = [output, str(options.no_lock), str(options.check)]
+    return Cache(cache_directory() if is_wanted else None, options.source, chosen)
+
+
+def _unchanged(known: Stamp, files: SourceFiles, options: argparse.Namespace) -> int | None:
+    """Say again what was found, if the build is there as it was left; None if there is something to do."""
+    diagnostics = [read_diagnostic(d) for d in known.diagnostics]
+    errors = error_count(diagnostics)
+    if errors == 0 and not options.check and not _is_as_left(known, files, options.output):
+        return None
+    report(diagnostics, files.contents)
     if errors or options.check:
-        return _verdict(errors, options.quiet)
-    if not options.no_lock:
-        updated = _lock_file.after(lock, planned.outputs.values(), whole=options.source.is_dir())
-        if not options.locked:
-            _lock_file.store(updated, tree.root)
-        elif _refuse_update(lock, updated):
-            return FINDINGS
-    return _locked(planned, options.output) if options.locked else _write(planned, options.output, options.quiet)
-
-
-def _report(planned: Plan, tree: SourceTree) -> int:
-    """Print every finding; returns how many are errors."""
-    for diagnostic in planned.diagnostics:
-        print(render(diagnostic, tree.sources.get(diagnostic.place.path, "")))
-        print()
-    return sum(CATALOGUE[d.code][1] is Severity.ERROR for d in planned.diagnostics)
-
-
-def _verdict(errors: int, quiet: bool) -> int:
-    if errors:
-        print(f"error: {errors} finding{'s' if errors > 1 else ''}, nothing was written", file=sys.stderr)
-        print("hint: slct-compile explain CODE tells more about each", file=sys.stderr)
-        return FINDINGS
-    if not quiet:
-        print("no findings")
+        return verdict(errors, options.quiet)
+    if not options.quiet and not options.locked:
+        print(summary(options.output, known.function_count, 0, known.file_count))
     return OK
 
 
-def _show(planned: Plan) -> None:
-    for output in planned.outputs.values():
-        print(output.shown, end="")
-
-
-def _refuse_update(lock: Lock, updated: Lock) -> bool:
-    """Say what the lock lacks, if it does."""
-    if lock == updated:
-        return False
-    print(f"error: {LOCK} is not up to date with the sources", file=sys.stderr)
-    for line in changes(lock, updated):
-        print(f"  {line}", file=sys.stderr)
-    print("hint: run slct-compile without --locked, and commit what it writes", file=sys.stderr)
+def _is_as_left(known: Stamp, files: SourceFiles, build: Path) -> bool:
+    for path in {**files.contents, **known.files}:
+        found = content_of(os.path.join(build, path))
+        expected = known.files.get(path)
+        if found is None or (found != files.contents[path] if expected is None else digest(found) != expected):
+            return False
     return True
-
-
-def _locked(planned: Plan, build: Path) -> int:
-    changed = differences(planned, build)
-    if not changed:
-        return OK
-    shown = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-    print(f"error: {build} is not what would be written: {shown}", file=sys.stderr)
-    print("hint: run slct-compile without --locked, and commit what it writes", file=sys.stderr)
-    return FINDINGS
-
-
-def _write(planned: Plan, build: Path, quiet: bool) -> int:
-    changed = write(planned, build)
-    if not quiet:
-        functions = sum(len(o.compiled) for o in planned.outputs.values())
-        words = f"{functions} durable function{'' if functions == 1 else 's'}"
-        print(f"{build}: {words}, {len(changed)} of {len(planned.files)} files written")
-    return OK
 
 
 def _explain(arguments: Sequence[str]) -> int:

@@ -8,8 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
-__all__ = ["CATALOGUE", "CompileError", "Diagnostic", "Place", "Severity", "render", "sorted_diagnostics"]
+__all__ = [
+    "CATALOGUE",
+    "CompileError",
+    "Diagnostic",
+    "Place",
+    "Severity",
+    "diagnostic_data",
+    "read_diagnostic",
+    "render",
+    "sorted_diagnostics",
+]
 
 
 class Severity(Enum):
@@ -76,6 +87,18 @@ CATALOGUE: dict[str, tuple[str, Severity]] = {
 def sorted_diagnostics(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Once each, in the order of the text."""
     return sorted(set(found), key=lambda d: (d.place.path, d.place.line, d.place.column, d.code, d.finding))
+
+
+def diagnostic_data(one: Diagnostic) -> list[Any]:
+    """As plain data, for JSON."""
+    place = one.place
+    return [one.code, place.path, place.line, place.column, place.end_line, place.end_column, one.finding, one.help]
+
+
+def read_diagnostic(data: list[Any]) -> Diagnostic:
+    """The reverse of `diagnostic_data`."""
+    code, path, line, column, end_line, end_column, finding, help = data
+    return Diagnostic(code, Place(path, line, column, end_line, end_column), finding, help)
 
 
 def render(diagnostic: Diagnostic, source: str) -> str:

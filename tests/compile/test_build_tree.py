@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from slct_compile import _tree
+from slct_compile import _files
 from slct_compile.cli import main
 
 PROCESS = "from runtime_client import Process, recv\n\n\nclass {name}(Process):\n    async def main(self):\n        return await recv('x')\n"
@@ -166,7 +166,7 @@ def test_a_file_cut_short_is_completed_by_the_next_run(
         raise OSError(28, "No space left on device", str(target))
 
     with monkeypatch.context() as patch:
-        patch.setattr(_tree, "_write_file", full)
+        patch.setattr(_files, "write_file", full)
         assert compile_tree(source, build) == 2
     assert compile_tree(source, build) == 0
     assert compile_tree(source, build, "--locked") == 0

@@ -1,0 +1,3 @@
+"""What `--show` takes: the passes that have a printed form."""
+
+PASSES = ("find", "normalised", "ir", "states", "names", "emitted", "output")
