@@ -38,7 +38,7 @@ from ._errors import (
     SlctError,
     Unavailable,
 )
-from ._frame import Frame, Instruction, State
+from ._frame import Frame, Instruction, LocalFunction, State
 from ._functions import (
     after,
     call,
@@ -114,6 +114,7 @@ __all__ = [  # noqa: RUF022 - in the order in which a reader needs them
     "Frame",
     "State",
     "Instruction",
+    "LocalFunction",
     # --- errors
     "SlctError",
     "ProcessError",

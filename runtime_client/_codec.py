@@ -24,6 +24,8 @@ it, else pairs. Fields in brackets are left out when they say nothing.
     ellipsis, notimplemented, process                        random    v: state
     constant          v: name of a value that its own class calls a constant of a module
     class, function   v: name                                module    v: name
+    local             function: durable function, name, cells: name to [number [, content]] [frame] [self] [defaults] [kwdefaults]
+                      [attributes] [shown: name, qualified name, docstring]; see `_codec_locals.py`
     method            v: attribute name, self [owner]        partial   v: function, args, keywords [attributes]
     enum              type, v: member's name, or value: of a flag that has none
     namedtuple        type, v: mapping [attributes]
@@ -34,7 +36,7 @@ it, else pairs. Fields in brackets are left out when they say nothing.
     exceptiongroup    the same, and message, exceptions
     selected          v: [case, value] [ok: false]           outcome   value, or error
     channel           v: name [capacity]                     goroutine, child  v: id
-    frame             function, state, at, slots: mapping [receiver] [new: true]
+    frame             function, state, at, slots: mapping [receiver] [new | ended: true]
     lost              v: repr of a part of an exception that could not be saved, type; read as that text
 
 Identity. A mutable object, or an exception, that is met again is `{"$ref": n}`; where it was met first it is tagged and
@@ -53,11 +55,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import CellType
 from typing import Any, TypeAlias
 
-from . import _codec_iterators, _codec_objects, _codec_values
+from . import _codec_iterators, _codec_locals, _codec_objects, _codec_values
 from ._errors import CodecError
+from ._frame import Frame
 from ._resolver import Resolver
 
 LEVELS_WRITTEN_MAX = 48
@@ -93,21 +97,31 @@ class Codec:
 
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
-        self.writers: dict[type, Writer] = {**_codec_values.WRITERS, **_codec_iterators.WRITERS}
+        self.writers: dict[type, Writer] = {
+            **_codec_values.WRITERS,
+            **_codec_iterators.WRITERS,
+            **_codec_locals.WRITERS,
+        }
 
-    def encode(self, value: Any, *, process: object | None = None) -> str:
+    def encode(self, value: Any, *, process: object | None = None, active: Iterable[Frame] = ()) -> str:
         """The text of one value; everything reachable from it is one alias domain.
 
         Args:
           process: The process instance, written as a reference wherever it is met.
+          active: Frames that go on running in this document, and are written as they are wherever they are met.
 
         Raises:
           CodecError: something in it cannot be saved; it names the type, the path and the cure. An exception at the root,
             as in the outcome of an effect, is written as well as can be: parts that cannot be saved become text.
         """
-        encoder = Encoder(self, process)
+        held: dict[int, set[str]] = {}
+        encoder = Encoder(self, process, held, active)
         try:
-            text = _dumps(encoder.document(value))
+            root = encoder.document(value)
+            while encoder.has_missed:  # a function met later shares variables of a frame written before
+                encoder = Encoder(self, process, held, active)
+                root = encoder.document(value)
+            text = _dumps(root)
             if encoder.is_doubtful or (encoder.has_wholes and encoder.deep):
                 self.decode(text, process=process)
             return text
@@ -155,10 +169,20 @@ class Encoder:
     local: the same for immutable containers; cleared for each entry of the deep table, as these cannot be referred to before
       they are made.
     numbers: id of JSON to the number of its "$ref"s.
+    held: id of a frame to the variables that local functions share with it. written: those that were written. lending: frames
+      that are copied only for what they share. cells: id of another cell of local functions to its number.
     """
 
-    def __init__(self, codec: Codec, process: object | None) -> None:
+    def __init__(
+        self, codec: Codec, process: object | None, held: dict[int, set[str]], active: Iterable[Frame]
+    ) -> None:
         self.codec = codec
+        self.held = held
+        self.active = {id(frame) for frame in active}
+        self.written: dict[int, set[str]] = {}
+        self.has_missed = False
+        self.lending: set[int] = set()
+        self.cells: dict[int, int] = {}
         self.writers = codec.writers
         self.process_node: Json = {"$": "process"}
         self.memo: dict[int, Json] = {id(process): self.process_node} if process is not None else {}
@@ -227,6 +251,14 @@ class Encoder:
                 self.plain_shared = True
         return {"$ref": number}
 
+    def hold(self, frame: Frame, slots: Iterable[str]) -> None:
+        """Local functions refer to these variables of a frame: they must be written with it."""
+        held = self.held.setdefault(id(frame), set())
+        held.update(slots)
+        written = self.written.get(id(frame))
+        if written is not None and any(slot in frame.__dict__ for slot in held - written):
+            self.has_missed = True
+
     def temporary(self, value: Any) -> Any:
         """Keep a value made for this encoding alive while it lasts."""
         self.kept.append(value)
@@ -284,11 +316,13 @@ class Encoder:
         if not self.tolerant:
             return self.field(name, value)
         before = (self.level, dict(self.memo), dict(self.local), len(self.deep), dict(self.waiting))
+        cells = dict(self.cells)
         try:
             return self.encode(value)
         except (CodecError, RecursionError):
             self.kept.append(self.memo)  # `numbers` knows its JSON by id
             self.level, self.memo, self.local, length, self.waiting = before
+            self.cells = cells
             del self.deep[length:]
             return {"$": "lost", "type": type(value).__qualname__, "v": _short_repr(value)}
 
@@ -377,6 +411,7 @@ class Decoder:
         self.interned: dict[tuple[Any, ...], Any] = {}
         self.nodes: dict[Any, Json] = {}  # "$id" to JSON; only of documents with a deep table
         self.entries: dict[Any, Any] = {}
+        self.cells: dict[int, CellType] = {}
         self.level = 0
 
     def document(self, node: Json) -> Any:
@@ -556,7 +591,11 @@ class Decoder:
             raise CodecError(f"the document nests deeper than LEVELS_READ_MAX, {LEVELS_READ_MAX} values")
 
 
-SHELLS: dict[Any, tuple[Callable[..., Any], Callable[..., None]]] = {**_codec_values.SHELLS, **_codec_objects.SHELLS}
+SHELLS: dict[Any, tuple[Callable[..., Any], Callable[..., None]]] = {
+    **_codec_values.SHELLS,
+    **_codec_objects.SHELLS,
+    **_codec_locals.SHELLS,
+}
 """Tag to (make an empty one, fill it): what may be part of a cycle."""
 
 READERS: dict[Any, Callable[[Decoder, dict[str, Json]], Any]] = {

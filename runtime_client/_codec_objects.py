@@ -29,8 +29,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._channels import Channel
 from ._errors import CodecError, RemoteError
-from ._frame import RESERVED, Frame, FrameStatus, Outcome
+from ._frame import RESERVED, Frame, FrameStatus, Outcome, State
 from ._handles import ChildRef, Handle
+from ._local_functions import shared_slots
 from ._operations import Selected
 from ._resolver import CURSORS_MODULE, FIXED, Resolver, Unresolvable
 
@@ -101,7 +102,7 @@ def _write_class(encoder: Encoder, value: type) -> Json:
     return {"$": "class", "v": encoder.codec.resolver.type_name(value)}
 
 
-def _write_function(encoder: Encoder, value: Any) -> Json:
+def write_function(encoder: Encoder, value: Any) -> Json:
     return {"$": "function", "v": encoder.codec.resolver.function_name(value)}
 
 
@@ -125,7 +126,7 @@ def _read_module(decoder: Decoder, node: dict[str, Json]) -> types.ModuleType:
 
 def _write_builtin(encoder: Encoder, value: Any) -> Json:
     if value.__self__ is None or isinstance(value.__self__, types.ModuleType):
-        return _write_function(encoder, value)
+        return write_function(encoder, value)
     return {"$": "method", "v": value.__name__, "self": encoder.field("__self__", value.__self__)}
 
 
@@ -189,7 +190,7 @@ def _is_wrapper(value: Any) -> bool:
 
 def _write_wrapper(encoder: Encoder, value: Any) -> Json:
     if _is_wrapper(value):
-        return _write_function(encoder, value)
+        return write_function(encoder, value)
     return _object_writer(
         layout_of(type(value), encoder.codec.resolver), encoder.codec.resolver.type_name(type(value))
     )(encoder, value)
@@ -884,19 +885,39 @@ def _frame_writer(cls: type[Frame], name: str) -> Writer:
         place = f"{cls.SOURCE}:{state.line}" if state is not None and state.line else cls.SOURCE
         node: Json = {"$": "frame", "function": name, "state": value.frame_state, "at": place}
         encoder.memo[id(value)] = node
+        slots = _slots_to_write(encoder, value, state)
         try:
-            node["slots"] = encoder.object_of(value.__dict__)
+            node["slots"] = encoder.object_of(slots)
         except CodecError as error:
             if not error.variable and error.path:
                 error.variable, error.function, error.place = str(error.path[0]), cls.FUNCTION, place
             raise
-        if value.frame_receiver is not None:
+        if is_ended(encoder, value):
+            node["ended"] = True
+        elif value.frame_receiver is not None:
             node["receiver"] = encoder.field("self", value.frame_receiver)
         if value.frame_status is FrameStatus.NEW:
             node["new"] = True
         return node
 
     return write
+
+
+def _slots_to_write(encoder: Encoder, value: Frame, state: State | None) -> dict[str, Any]:
+    """Not written are shared variables that neither the frame nor a function made in it will read."""
+    slots, held = value.__dict__, encoder.held.get(id(value), set())
+    if is_ended(encoder, value):
+        slots = {name: item for name, item in slots.items() if name in held}
+    elif value.frame_status is FrameStatus.STARTED and state is not None and state.live is not None:
+        dead = shared_slots(type(value)).difference(state.live, held, {state.handling})
+        slots = {name: item for name, item in slots.items() if name not in dead} if dead else slots
+    encoder.written[id(value)] = set(slots)
+    return slots
+
+
+def is_ended(encoder: Encoder, frame: Frame) -> bool:
+    """Whether a frame only lends its variables to functions: it has ended, or is copied because of one."""
+    return frame.frame_status is FrameStatus.ENDED or id(frame) in encoder.lending
 
 
 def _make_frame(decoder: Decoder, node: dict[str, Json]) -> Frame:
@@ -910,7 +931,9 @@ def _make_frame(decoder: Decoder, node: dict[str, Json]) -> Frame:
     frame = cls.__new__(cls)
     Frame.__init__(frame)
     frame.frame_state = state
-    frame.frame_status = FrameStatus.NEW if node.get("new") is True else FrameStatus.STARTED
+    frame.frame_status = FrameStatus.STARTED
+    if node.get("new") is True or node.get("ended") is True:
+        frame.frame_status = FrameStatus.NEW if "new" in node else FrameStatus.ENDED
     return frame
 
 
@@ -1078,9 +1101,8 @@ _RUNTIME_OBJECTS: frozenset[Any] = frozenset(
 """Awaitable values of the authoring API: saved by their attributes, like an author's own."""
 
 _WRITERS: dict[type, Writer] = {
-    types.FunctionType: _write_function,
     types.BuiltinFunctionType: _write_builtin,
-    types.MethodDescriptorType: _write_function,
+    types.MethodDescriptorType: write_function,
     types.MethodType: _write_method,
     types.ModuleType: _write_module,
     functools.partial: _write_partial,

@@ -20,7 +20,8 @@ import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar
+from types import FrameType
+from typing import Any, ClassVar, NoReturn
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,22 @@ class State:
     handling: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LocalFunction:
+    """One row of a function's static table of the functions and lambdas that its states make; see `_local_functions.py`.
+
+    line: where it is in the author's file. state: whose code makes it. index: among those of its name there, in the order of
+    their bodies. slots: the variables of the frame that it refers to. cells: other variables of enclosing scopes that it
+    refers to, those of a lambda or comprehension around it.
+    """
+
+    line: int
+    state: str
+    index: int = 0
+    slots: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+
+
 class Instruction(Enum):
     """What a state method returns: what the driver does next."""
 
@@ -51,10 +68,11 @@ class Instruction(Enum):
 
 
 class FrameStatus(Enum):
-    """Where a frame is in its life; started once, ever."""
+    """Where a frame is in its life; started once, ever. One that has ended may be shared by functions that it made."""
 
     NEW = "new"
     STARTED = "started"
+    ENDED = "ended"
 
 
 class Frame:
@@ -69,6 +87,8 @@ class Frame:
     """The author's file, relative to the source root: `orders.py`."""
     STATES: ClassVar[dict[str, State]] = {}
     """All states; the first is the entry."""
+    LOCALS: ClassVar[dict[str, LocalFunction]] = {}
+    """The functions made in the states, by the names under which they are saved."""
 
     __slots__ = (
         "__dict__",
@@ -118,13 +138,12 @@ class Frame:
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("__", "frame_")):
             raise AttributeError(name)
-        shown = name.rstrip("_") if name.rstrip("_") in RESERVED else name
-        raise UnboundLocalError(f"cannot access local variable {shown!r} where it is not associated with a value")
+        _raise_unbound(self, name, sys._getframe(1))
 
     def __delattr__(self, name: str) -> None:
         """`del` of a local: fails as it would on an unbound one."""
         if name not in self.__dict__ and not hasattr(type(self), name):
-            getattr(self, name)
+            _raise_unbound(self, name, sys._getframe(1))
         object.__delattr__(self, name)
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -134,6 +153,19 @@ class Frame:
 
     def __repr__(self) -> str:
         return f"<frame {type(self).FUNCTION or type(self).__name__} at {self.frame_state}>"
+
+
+def _raise_unbound(frame: Frame, name: str, reader: FrameType) -> NoReturn:
+    """What reading an unbound variable raises, in Python's words for the function itself and for functions inside it (rule 8)."""
+    shown = name.removeprefix("_") if name.startswith("_frame_") else name
+    shown = shown.rstrip("_") if shown.rstrip("_") in RESERVED else shown
+    code = reader.f_code
+    is_own = any(reader.f_locals.get(argument) is frame for argument in code.co_varnames[: code.co_argcount])
+    if is_own:
+        raise UnboundLocalError(f"cannot access local variable {shown!r} where it is not associated with a value")
+    raise NameError(
+        f"cannot access free variable {shown!r} where it is not associated with a value in enclosing scope", name=shown
+    )
 
 
 @dataclass(frozen=True, slots=True)

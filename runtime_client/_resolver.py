@@ -35,12 +35,13 @@ import types
 import uuid
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from . import _channels, _errors, _frame, _handles, _operations, _requests
 from ._errors import CodecError
 from ._frame import Frame
+from ._local_functions import Found, local_functions, row_of
 
 CURSORS_MODULE = "runtime_client._cursors"
 """Iterators of compiled `for` loops: always an own module."""
@@ -165,6 +166,7 @@ class Resolver:
         self._names: dict[int, tuple[Any, str]] = {}
         self._things: dict[str, Any] = {}
         self._scan: _Scan | None = None
+        self._locals: dict[int, tuple[type[Frame], Found]] = {}
 
     def type_name(self, cls: type) -> str:
         """The name of a type. Raises CodecError if it would not resolve back to this very type."""
@@ -211,6 +213,31 @@ class Resolver:
                 f"two frame classes are called {name!r}", help="give the durable functions different names"
             )
         return name
+
+    def local_function(self, function: FunctionType) -> tuple[type[Frame], Found] | None:
+        """The local function of a compiled durable function that has this code; None if it is not one. Raises CodecError."""
+        code = function.__code__
+        if "<locals>" not in code.co_qualname:
+            return None
+        known = self._locals.get(id(code))
+        if known is None:
+            for kind in {**self._scanned().frames, **self._scanned(fresh=True).frames}.values():
+                if kind.LOCALS and kind.__module__ == function.__module__:
+                    for found in local_functions(kind).values():
+                        self._locals.update({id(c): (kind, found) for c in found.codes})
+            known = self._locals.get(id(code))
+        return known
+
+    def local_function_of(self, function_name: str, name: str) -> tuple[type[Frame], Found]:
+        """The local function of that name in a durable function: `orders:Order.main` and `add`. Raises CodecError."""
+        kind = self.frame_type(function_name)
+        row = row_of(kind, name)
+        if row is None:
+            raise Unresolvable(
+                f"{function_name!r} has no local function {name!r} in these definitions",
+                help="it was written by a version that has it as it was then; deploy that version, or recompile",
+            )
+        return kind, local_functions(kind)[row]
 
     def module_of(self, name: str) -> ModuleType:
         """An own module, or one that an own module has imported. Raises CodecError."""

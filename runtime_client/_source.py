@@ -112,6 +112,10 @@ class _Loader(SourceFileLoader):
             pass
         return super().get_code(fullname)
 
+    def plain_code(self) -> CodeType:
+        """The module as it lies in the build, at its own positions."""
+        return compile(self.get_data(self.path), self.path, "exec", dont_inherit=True)
+
 
 def relocated(text: bytes, source: bytes, filename: str, links: dict[Place, Place]) -> CodeType:
     """The code of a generated module, at the author's positions."""

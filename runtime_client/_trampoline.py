@@ -26,6 +26,7 @@ from typing import Any
 from . import _frame, _operations
 from ._frame import Frame, FrameCall, FrameStatus, Instruction, Outcome, Returned, State
 from ._handles import ChildRef, Handle
+from ._local_functions import shared_slots
 from ._operations import Default, Operation
 
 
@@ -65,6 +66,7 @@ def run_to_suspension(stack: Stack, outcome: Outcome | None) -> Operation | Outc
         ended = _advance(frame, outcome, stack.handled[-1])
         if ended is not None:
             stack.pop()
+            _end(frame)
             if not frames:
                 return ended
             outcome = Returned(ended.value, ended.error)
@@ -205,8 +207,16 @@ def _drop_dead_slots(frame: Frame) -> None:
     row = type(frame).STATES.get(frame.frame_state)
     if row is None or row.live is None:
         return
-    slots = frame.__dict__
-    for name in [n for n in slots if n not in row.live and n != row.handling]:
+    slots, shared = frame.__dict__, shared_slots(type(frame))
+    for name in [n for n in slots if n not in row.live and n != row.handling and n not in shared]:
+        del slots[name]
+
+
+def _end(frame: Frame) -> None:
+    """A frame that has ended keeps what functions made in it may still refer to (compiler.md, rule 9)."""
+    frame.frame_status = FrameStatus.ENDED
+    slots, shared = frame.__dict__, shared_slots(type(frame))
+    for name in [n for n in slots if n not in shared]:
         del slots[name]
 
 

@@ -228,7 +228,8 @@ def _encode_document(live: LiveProcess, codec: Codec) -> str:
             "child": counters.child,
         },
     }
-    return codec.encode(document, process=live.instance)
+    active = [frame for goroutine in live.goroutines.values() for frame in goroutine.stack.frames]
+    return codec.encode(document, process=live.instance, active=active)
 
 
 def _structure(live: LiveProcess) -> dict[str, list[list[Any]]]:

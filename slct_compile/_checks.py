@@ -311,7 +311,7 @@ class _Calls:
 def refuse_local_definitions(
     module: ParsedModule, function: DurableFunction, states: Sequence[StateCode], layout: Layout
 ) -> None:
-    """A local function, lambda or class must not be alive where the frame is saved.
+    """A local class or generator must not be alive where the frame is saved.
 
     Raises:
       Unsupported: one is.
@@ -327,9 +327,9 @@ def refuse_local_definitions(
 def _definitions(parsed: ast.AsyncFunctionDef) -> Iterator[ast.stmt]:
     for node in ast.walk(parsed):
         match node:
-            case ast.FunctionDef() | ast.ClassDef():
+            case ast.ClassDef():
                 yield node
-            case ast.Assign([ast.Name()], ast.Lambda() | ast.GeneratorExp()):
+            case ast.Assign([ast.Name()], ast.GeneratorExp()):
                 yield node
             case _:
                 pass
@@ -339,10 +339,6 @@ def _described(node: ast.stmt) -> tuple[str, str, str, str]:
     match node:
         case ast.ClassDef(name=name):
             return name, "SLC104", "the local class", "move it to module level"
-        case ast.FunctionDef(name=name):
-            return name, "SLC101", "the local function", "move it to module level and pass it what it needs"
-        case ast.Assign([ast.Name(name)], ast.Lambda()):
-            return name, "SLC101", "the lambda", "use a module-level function, or define it again after the await"
         case ast.Assign([ast.Name(name)], _):
             return name, "SLC101", "the generator", "make a list of it"
         case _:

@@ -11,6 +11,7 @@ import libcst as cst
 
 from ._index import ModuleInfo, dotted_name
 from ._lock import LockedFunction, LockedState
+from ._local_functions import LocalRow
 from ._naming import words_of
 from ._visit import look
 from .emit import Compiled
@@ -37,7 +38,12 @@ def describe(info: ModuleInfo, one: Compiled) -> dict[str, Any]:
         "parameters": _parameters(one),
         "slots": {slot: one.types.get(name) for name, slot in one.slots.items()},
         "states": {one.names[s.block.id]: _state(one, s, awaited.get(s.block.id)) for s in one.states},
+        "local_functions": {row.name: _local_function(one, row) for row in one.local_functions},
     }
+
+
+def _local_function(one: Compiled, row: LocalRow) -> dict[str, Any]:
+    return {"line": row.line, "slots": [one.slots[v] for v in row.variables], "cells": list(row.cells)}
 
 
 def _parameters(one: Compiled) -> list[dict[str, Any]]:

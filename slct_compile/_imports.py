@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ._definitions import ParsedModule
+from ._definitions import DurableFunction, ParsedModule
 from ._format import Replacement
 from ._normalize import Helpers
 from .emit import RuntimeNames
@@ -26,15 +27,17 @@ class Imports:
         """The import lines, after the module's first imports."""
         line = insertion_line(module.info.tree)
         words = self.words
-        pairs = (("Frame", words.frame), ("Instruction", words.instruction), ("State", words.state))
+        pairs = [("Frame", words.frame), ("Instruction", words.instruction), ("State", words.state)]
+        if any(map(_makes_functions, module.functions)):
+            pairs.insert(2, ("LocalFunction", words.local))
         text = f"from runtime_client import {_names(pairs)}\n"
         if self.needs_helpers:
             used = [(h, getattr(self.helpers, h)) for h in _needed(module)]
-            text += f"from {_HELPER_MODULE} import {_names(tuple(used))}\n" if used else ""
+            text += f"from {_HELPER_MODULE} import {_names(used)}\n" if used else ""
         return Replacement(line, line - 1, text.replace("\n", newline))
 
 
-def _names(pairs: tuple[tuple[str, str], ...]) -> str:
+def _names(pairs: Sequence[tuple[str, str]]) -> str:
     return ", ".join(name if name == alias else f"{name} as {alias}" for name, alias in pairs)
 
 
@@ -47,7 +50,7 @@ def choose_imports(module: ParsedModule) -> Imports:
             name = f"slct_{name}"
         return name
 
-    words = RuntimeNames(choose("Frame"), choose("State"), choose("Instruction"))
+    words = RuntimeNames(choose("Frame"), choose("State"), choose("Instruction"), choose("LocalFunction"))
     helpers = Helpers(**{name: choose(name) for name in _HELPERS})
     return Imports(words, helpers, bool(_needed(module)))
 
@@ -69,6 +72,11 @@ def _needed(module: ParsedModule) -> list[str]:
                 case _:
                     pass
     return [h for h in _HELPERS if h in found]
+
+
+def _makes_functions(function: DurableFunction) -> bool:
+    kinds = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
+    return any(isinstance(node, kinds) for node in ast.walk(ast.Module(function.parsed.body, [])))
 
 
 def _suspends(node: ast.AST) -> bool:

@@ -28,6 +28,7 @@ from ._fingerprints import fingerprints
 from ._format import Replacement, new_lines, splice
 from ._imports import Imports, choose_imports
 from ._index import Index, ModuleInfo
+from ._local_functions import local_rows
 from ._lock import Lock, LockedFunction
 from ._names import Names
 from ._normal import Body
@@ -137,7 +138,7 @@ def compile_function(
     if checked:
         check_normal(body)
     trace.function("normalised", function, lambda: _normal.show(body))
-    rebound = rebound_handler_names(function.parsed)
+    rebound = rebound_handler_names(function.parsed, function.own.captured)
     graph = lower(body, names, function.parsed.lineno, imports.helpers, rebound)
     if checked:
         check_graph(graph)
@@ -163,7 +164,8 @@ def compile_function(
     slots = assign_slots(function, names, layout)
     frame = "f" if "f" not in names.taken else names.reserve("frame")
     types = _annotations(function)
-    return Compiled(function, tuple(states), state_names, layout, slots, types, rebound, frame, known)
+    made = local_rows(states, function, module.info.source, slots)
+    return Compiled(function, tuple(states), state_names, layout, slots, types, rebound, frame, known, made)
 
 
 def normalise(module: ParsedModule, function: DurableFunction, names: Names, imports: Imports) -> Body:

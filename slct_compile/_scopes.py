@@ -6,13 +6,13 @@ Works on `ast`, where every name says whether it is loaded or stored. Tests comp
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -111,7 +111,7 @@ def bound_names(body: Iterable[ast.AST]) -> Iterator[str]:
     """Names bound by these nodes in their own scope, in order, repeats and all."""
     for node in body:
         yield from _binds(node)
-        if isinstance(node, _COMPREHENSIONS):
+        if isinstance(node, COMPREHENSIONS):
             yield from _walruses(node)
         else:
             yield from bound_names(scope_children(node))
@@ -169,7 +169,7 @@ def _loads(node: ast.AST, local: frozenset[str], beyond: frozenset[str], found: 
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
             for child in scope_children(node):
                 _loads(child, local, beyond, found)
-            inside = beyond - _function_shadows(node)
+            inside = beyond - function_shadows(node)[0]
             for child in node.body if isinstance(node.body, list) else [node.body]:
                 _loads(child, inside, inside, found)
             if not isinstance(node, ast.Lambda):
@@ -198,12 +198,22 @@ def _comprehension_loads(node: Comprehension, local: frozenset[str], beyond: fro
         _loads(element, inside, inside, found)
 
 
-def _function_shadows(node: Function | ast.Lambda) -> set[str]:
+def function_shadows(node: Function | ast.Lambda) -> tuple[set[str], set[str]]:
+    """The names that mean something else inside a function than around it; and those of them that are global there."""
     body = node.body if isinstance(node.body, list) else [node.body]
     if isinstance(node, ast.Lambda):
-        return {*parameter_names(node.args), *bound_names(body)}
+        return {*parameter_names(node.args), *bound_names(body)}, set()
     outer_globals, nonlocals = _declared(node.body)
-    return ({*parameter_names(node.args), *bound_names(body)} | outer_globals) - nonlocals
+    return ({*parameter_names(node.args), *bound_names(body)} | outer_globals) - nonlocals, outer_globals
+
+
+def free_names(node: Function | ast.Lambda, names: frozenset[str]) -> set[str]:
+    """Those of the names around a function that its body refers to, functions inside it included."""
+    inside = names - function_shadows(node)[0]
+    found: set[str] = set()
+    for child in node.body if isinstance(node.body, list) else [node.body]:
+        _loads(child, inside, inside, found)
+    return found if isinstance(node, ast.Lambda) else found | (names & _declared(node.body)[1])
 
 
 def captured_names(body: Iterable[ast.AST], local: frozenset[str]) -> set[str]:
@@ -212,7 +222,7 @@ def captured_names(body: Iterable[ast.AST], local: frozenset[str]) -> set[str]:
     for node in body:
         if isinstance(node, (*_FUNCTIONS, ast.Lambda, ast.GeneratorExp, ast.ClassDef)):
             found |= loads(node, local)
-        elif isinstance(node, _COMPREHENSIONS):
+        elif isinstance(node, COMPREHENSIONS):
             # A comprehension runs at once; but a lambda made inside it may see the function's names.
             found |= captured_names(ast.iter_child_nodes(node), local - comprehension_targets(node))
         else:
@@ -220,14 +230,15 @@ def captured_names(body: Iterable[ast.AST], local: frozenset[str]) -> set[str]:
     return found
 
 
-def rebound_handler_names(node: Function) -> frozenset[str]:
-    """Names of `except … as name` whose end can be seen: read outside every handler of that name, or nested in one."""
-    found: set[str] = set()
-    _rebound(node.body, frozenset(), {h.name for h in ast.walk(node) if isinstance(h, ast.ExceptHandler)}, found)
+def rebound_handler_names(node: Function, captured: Collection[str] = ()) -> frozenset[str]:
+    """Names of `except … as name` whose end can be seen: read outside every handler of that name, nested in one, or captured."""
+    names = {h.name for h in ast.walk(node) if isinstance(h, ast.ExceptHandler) and h.name is not None}
+    found = names & set(captured)
+    _rebound(node.body, frozenset(), names, found)
     return frozenset(found)
 
 
-def _rebound(nodes: Iterable[ast.AST], inside: frozenset[str], names: set[str | None], found: set[str]) -> None:
+def _rebound(nodes: Iterable[ast.AST], inside: frozenset[str], names: set[str], found: set[str]) -> None:
     for node in nodes:
         match node:
             case ast.Name(name, ast.Load() | ast.Del()) if name in names and name not in inside:

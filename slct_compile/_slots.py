@@ -16,7 +16,7 @@ from typing import Any
 import libcst as cst
 
 from ._places import carried
-from ._scopes import bound_names, comprehension_targets, parameter_names
+from ._scopes import bound_names, comprehension_targets, function_shadows
 from ._visit import transform
 
 Statement = cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]
@@ -100,7 +100,7 @@ class SlotRenamer(cst.CSTTransformer):
         if len(kept) == len(updated_node.names):
             return updated_node
         if not kept:
-            return cst.Pass()
+            return cst.RemoveFromParent()
         kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
         return updated_node.with_changes(names=kept)
 
@@ -112,7 +112,7 @@ class SlotRenamer(cst.CSTTransformer):
     def leave_Lambda(self, original_node: cst.Lambda, updated_node: cst.Lambda) -> cst.BaseExpression:
         parsed = _expression(original_node)
         assert isinstance(parsed, ast.Lambda)
-        shadows = frozenset({*parameter_names(parsed.args), *bound_names([parsed.body])})
+        shadows = frozenset(function_shadows(parsed)[0])
         params = self._parameters(original_node.params)
         return updated_node.with_changes(params=params, body=self._inside(shadows, original_node.body))
 
@@ -122,9 +122,7 @@ class SlotRenamer(cst.CSTTransformer):
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> Statement:
         parsed = _statement(original_node)
         assert isinstance(parsed, ast.FunctionDef | ast.AsyncFunctionDef)
-        outer = {n for s in ast.walk(parsed) if isinstance(s, ast.Global) for n in s.names}
-        free = {n for s in parsed.body for w in _own(s) if isinstance(w, ast.Nonlocal) for n in w.names}
-        shadows = frozenset(({*parameter_names(parsed.args), *bound_names(parsed.body)} | outer) - free)
+        shadows = frozenset(function_shadows(parsed)[0])
         changed = updated_node.with_changes(
             params=self._parameters(original_node.params),
             returns=self._visit(original_node.returns),
@@ -233,7 +231,10 @@ class SlotRenamer(cst.CSTTransformer):
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> Statement:
-        """Imports: bound by name first, then set."""
+        """Imports: bound by name first, then set. Of a `nonlocal` that has gone the comments are left."""
+        if not updated_node.body:
+            has_comments = any(line.comment is not None for line in updated_node.leading_lines)
+            return updated_node.with_changes(body=[cst.Pass()]) if has_comments else updated_node
         found: list[cst.BaseSmallStatement] = []
         for small in updated_node.body:
             if isinstance(small, cst.Import | cst.ImportFrom):

@@ -16,6 +16,7 @@ import libcst as cst
 from ._definitions import DurableFunction, Kind
 from ._fingerprints import Fingerprint
 from ._index import ModuleInfo
+from ._local_functions import LocalRow
 from ._names import Names
 from ._page import Page
 from ._scopes import bound_names
@@ -26,7 +27,7 @@ from .ir import ops
 from .ir.ops import BlockId
 from .lower.states import StateCode
 
-RESERVED = frozenset({"FUNCTION", "SOURCE", "STATES", "finish", "goto", "let", "resume", "suspend"})
+RESERVED = frozenset({"FUNCTION", "LOCALS", "SOURCE", "STATES", "finish", "goto", "let", "resume", "suspend"})
 """Names of `runtime_client.Frame` itself, which no slot may have; so are all that begin with `frame_`. Compared by a test."""
 
 
@@ -37,6 +38,7 @@ class RuntimeNames:
     frame: str = "Frame"
     state: str = "State"
     instruction: str = "Instruction"
+    local: str = "LocalFunction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Compiled:
     rebound: frozenset[str]
     frame: str
     fingerprints: Mapping[BlockId, Fingerprint]
+    local_functions: tuple[LocalRow, ...] = ()
 
     def live(self, state: StateCode) -> tuple[str, ...]:
         """The slots that live into a state, in the order of the frame."""
@@ -122,6 +125,7 @@ class _Emitter:
         for state in self.compiled.states:
             self._row(state)
         line(1, "}")
+        self._local_functions()
         if self.function.kind is not Kind.METHOD:
             self.state_methods(1)
 
@@ -160,9 +164,7 @@ class _Emitter:
         region = state.region
         parts = [str(state.block.line)]
         if state.block.resumes:
-            live = self.compiled.live(state)
-            shown = ", ".join(f'"{n}"' for n in live) + ("," if len(live) == 1 else "")
-            parts.append(f"live=({shown})")
+            parts.append(f"live={_tuple(self.compiled.live(state))}")
         if region.on_error is not None:
             parts.append(f'on_error="{self._name(region.on_error)}"')
         if region.on_error is not None and region.caught is not None:
@@ -170,6 +172,18 @@ class _Emitter:
         if region.handling is not None:
             parts.append(f'handling="{self.compiled.slots[region.handling]}"')
         self.page.call(2, f'"{self._name(state.block.id)}": {self.words.state}', parts, ",")
+
+    def _local_functions(self) -> None:
+        if not self.compiled.local_functions:
+            return
+        self.page.line(1, "LOCALS = {")
+        for row in self.compiled.local_functions:
+            parts = [str(row.line), f'"{self._name(row.state)}"']
+            parts += [f"index={row.index}"] if row.index else []
+            slots = tuple(self.compiled.slots[v] for v in row.variables)
+            parts += [f"{word}={_tuple(names)}" for word, names in (("slots", slots), ("cells", row.cells)) if names]
+            self.page.call(2, f'"{row.name}": {self.words.local}', parts, ",")
+        self.page.line(1, "}")
 
     def _name(self, block_id: BlockId) -> str:
         return self.compiled.names[block_id]
@@ -324,6 +338,10 @@ class _Instructions(cst.CSTTransformer):
                 return updated_node.with_changes(func=cst.Attribute(cst.Name(self.emitter.frame), cst.Name("resume")))
             case _:
                 return updated_node
+
+
+def _tuple(names: Sequence[str]) -> str:
+    return "(" + ", ".join(f'"{n}"' for n in names) + ("," if len(names) == 1 else "") + ")"
 
 
 def _docstring_lines(node: cst.FunctionDef) -> list[cst.BaseStatement]:

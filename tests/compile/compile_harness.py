@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from runtime_client._codec import Codec
 from runtime_client._frame import Frame, FrameStatus, Outcome
 from runtime_client._operations import Operation
+from runtime_client._resolver import Resolver
 from runtime_client._trampoline import Stack, run_to_suspension
 from slct_compile import _pipeline
 from slct_compile._index import Index, read_module
@@ -234,6 +236,29 @@ def run_compiled(text: str, script: Script, *arguments: Any) -> Run:
     return _run(advance, script)
 
 
+def run_saved(text: str, script: Script, *arguments: Any) -> Run:
+    """Compiled; the whole process goes through the codec at every suspension."""
+    namespace = namespace_of(text, "compiled_program")
+    codec = Codec(Resolver(modules=("compiled_program",)))
+    process = object.__new__(namespace["Program"])
+    frames: list[Frame] = [process.main(*arguments)]
+    frames[0].frame_status = FrameStatus.STARTED
+
+    def advance(outcome: Outcome | None) -> Op | Outcome:
+        nonlocal process, frames
+        if outcome is not None:
+            document = codec.encode([process.__dict__, frames], process=process, active=frames)
+            process = object.__new__(namespace["Program"])
+            fields, frames = codec.decode(document, process=process)
+            process.__dict__.update(fields)
+        stack = Stack(frames)
+        found = _operation(run_to_suspension(stack, outcome))
+        frames = stack.frames
+        return found
+
+    return _run(advance, script)
+
+
 def _restored(frame: Frame) -> Frame:
     """The frame as storage would give it back: its state and its live slots."""
     made = type(frame).__new__(type(frame))
@@ -273,14 +298,12 @@ def _outcome(scripted: object) -> Outcome:
 
 
 def _chain(error: BaseException | None, depth: int = 0) -> Any:
-    """An exception with all it hangs on. A free variable that is unbound says so in other words than a local."""
+    """An exception with all it hangs on."""
     if error is None or depth > 8:
         return None
-    kind = "NameError" if isinstance(error, NameError) else type(error).__name__
-    message = kind if isinstance(error, NameError) else str(error)
     return (
-        kind,
-        message,
+        type(error).__name__,
+        str(error),
         _chain(error.__cause__, depth + 1),
         _chain(error.__context__, depth + 1),
         error.__suppress_context__,

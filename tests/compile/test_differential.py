@@ -27,8 +27,8 @@ class Sample:
     source: str
 
 
-def samples() -> list[Sample]:
-    text = (SAMPLES / "programs.txt").read_text(encoding="utf-8")
+def read_samples(name: str) -> list[Sample]:
+    text = (SAMPLES / name).read_text(encoding="utf-8")
     return [_sample(part) for part in text.split("\n== ")[1:]]
 
 
@@ -41,7 +41,7 @@ def _sample(text: str) -> Sample:
     return Sample(name, tuple(eval(lists, {"Truth": Truth})), source)
 
 
-@pytest.mark.parametrize("sample", samples(), ids=lambda s: s.name)
+@pytest.mark.parametrize("sample", read_samples("programs.txt"), ids=lambda s: s.name)
 def test_a_program_does_the_same_compiled(sample: Sample) -> None:
     for number, script in enumerate(sample.scripts):
         compare(sample.source, script, compiled_once=number > 0)
