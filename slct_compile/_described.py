@@ -10,8 +10,8 @@ from typing import Any
 import libcst as cst
 
 from ._index import ModuleInfo, dotted_name
-from ._lock import LockedFunction, LockedState
 from ._local_functions import LocalRow
+from ._lock import LockedFunction, LockedState
 from ._naming import words_of
 from ._visit import look
 from .emit import Compiled
