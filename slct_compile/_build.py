@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,23 @@ from .diagnostics import diagnostic_data
 
 def build(files: SourceFiles, cache: Cache, options: argparse.Namespace) -> int:
     """What the command asks for; returns the exit code."""
+    with without_collector():
+        return _build(files, cache, options)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Trees hold no cycles and live until the end: looking for garbage among them took four fifths of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _build(files: SourceFiles, cache: Cache, options: argparse.Namespace) -> int:
     tree = understood(files)
     lock = Lock() if options.no_lock else _lock_file.load(files.root)
     known = cache.modules()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ._definitions import DurableFunction, ParsedModule
-from ._index import RUNTIME, ClassInfo, Index, ModuleInfo, dotted_name, durable_functions
+from ._index import RUNTIME, ClassInfo, Index, ModuleInfo, all_statements, dotted_name, durable_functions
 from ._normalize import Unsupported
 from ._scopes import bound_names, function_names
 from ._unsupported import place_of
@@ -109,7 +109,7 @@ def _conditional(node: ast.ClassDef) -> Iterator[Finding]:
 def _misplaced(index: Index, info: ModuleInfo) -> Iterator[Finding]:
     """Definitions where no saved frame could find them again."""
     known = {id(c.node) for c in info.classes.values()}
-    for node in ast.walk(info.tree):
+    for node, is_inside in all_statements(info.tree.body):
         if isinstance(node, ast.ClassDef) and id(node) not in known:
             if any(_is_process_base(index, info, base) for base in node.bases):
                 yield (
@@ -125,26 +125,18 @@ def _misplaced(index: Index, info: ModuleInfo) -> Iterator[Finding]:
                 f"{node.name!r} is durable but no async function, so it could not await anything",
                 "write async def, or leave the decorator off",
             )
-    yield from _inner_durable(index, info)
+        elif is_inside and isinstance(node, ast.AsyncFunctionDef) and index.durable_decorator(info.name, node):
+            yield (
+                "SLC007",
+                node,
+                f"the durable function {node.name!r} is defined inside a function",
+                "move it to module level",
+            )
 
 
 def _is_process_base(index: Index, info: ModuleInfo, base: ast.expr) -> bool:
     found = index.resolve(info.name, dotted_name(base))
     return found == f"{RUNTIME}.Process" or (isinstance(found, ClassInfo) and index.is_process(found))
-
-
-def _inner_durable(index: Index, info: ModuleInfo) -> Iterator[Finding]:
-    for outer in ast.walk(info.tree):
-        if not isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for node in ast.walk(ast.Module(outer.body, [])):
-            if isinstance(node, ast.AsyncFunctionDef) and index.durable_decorator(info.name, node):
-                yield (
-                    "SLC007",
-                    node,
-                    f"the durable function {node.name!r} is defined inside a function",
-                    "move it to module level",
-                )
 
 
 # --- what durable code does --------------------------------------------------------------------------------------------

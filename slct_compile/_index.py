@@ -71,6 +71,18 @@ def _module_level(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from _module_level(child.body if isinstance(child, ast.ExceptHandler) else [child])
 
 
+def all_statements(body: Sequence[ast.stmt], is_inside: bool = False) -> Iterator[tuple[ast.stmt, bool]]:
+    """Every statement at any depth, and whether it stands inside a function. Expressions are not looked at: they are many."""
+    for node in body:
+        yield node, is_inside
+        inside = is_inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for part in ("body", "orelse", "finalbody"):
+            yield from all_statements(getattr(node, part, ()), inside)
+        for part in ("handlers", "cases"):
+            for child in getattr(node, part, ()):
+                yield from all_statements(child.body, inside)
+
+
 def _read_statement(info: ModuleInfo, node: ast.stmt) -> None:
     match node:
         case ast.Import(names):
