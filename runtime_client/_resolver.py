@@ -46,7 +46,12 @@ from ._local_functions import Found, local_functions, row_of
 CURSORS_MODULE = "runtime_client._cursors"
 """Iterators of compiled `for` loops: always an own module."""
 
-LIBRARY_MODULES = ("runtime_client._structured", "runtime_client._saga", "runtime_client._schedule")
+LIBRARY_MODULES = (
+    "runtime_client._star",
+    "runtime_client._structured",
+    "runtime_client._saga",
+    "runtime_client._schedule",
+)
 """`timeout`, `TaskGroup`, `Saga`, and the frames of what awaits for others: what these define, and no more, is known always."""
 
 _BUILTIN_FUNCTIONS = (

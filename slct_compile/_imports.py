@@ -11,8 +11,10 @@ from ._format import Replacement
 from ._normalize import Helpers
 from .emit import RuntimeNames
 
-_HELPERS = ("iterate", "iterate_async", "next_async", "enter", "leave", "enter_async", "leave_async")
-_HELPER_MODULE = "runtime_client._cursors"
+_HELPERS = ("iterate", "iterate_async", "next_async", "enter", "leave", "enter_async", "leave_async", "StarHandling")
+_HELPER_MODULES = {**dict.fromkeys(_HELPERS, "runtime_client._cursors"), "StarHandling": "runtime_client._star"}
+_FIELDS = {"StarHandling": "handle_star"}
+"""Fields of `Helpers` that are not called like what they name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,11 @@ class Imports:
             pairs.insert(2, ("LocalFunction", words.local))
         text = f"from runtime_client import {_names(pairs)}\n"
         if self.needs_helpers:
-            used = [(h, getattr(self.helpers, h)) for h in _needed(module)]
-            text += f"from {_HELPER_MODULE} import {_names(used)}\n" if used else ""
+            used: dict[str, list[tuple[str, str]]] = {}
+            for helper in _needed(module):
+                alias: str = getattr(self.helpers, _FIELDS.get(helper, helper))
+                used.setdefault(_HELPER_MODULES[helper], []).append((helper, alias))
+            text += "".join(f"from {home} import {_names(tuple(names))}\n" for home, names in used.items())
         return Replacement(line, line - 1, text.replace("\n", newline))
 
 
@@ -51,7 +56,7 @@ def choose_imports(module: ParsedModule) -> Imports:
         return name
 
     words = RuntimeNames(choose("Frame"), choose("State"), choose("Instruction"), choose("LocalFunction"))
-    helpers = Helpers(**{name: choose(name) for name in _HELPERS})
+    helpers = Helpers(**{_FIELDS.get(name, name): choose(name) for name in _HELPERS})
     return Imports(words, helpers, bool(_needed(module)))
 
 
@@ -67,6 +72,12 @@ def _needed(module: ParsedModule) -> list[str]:
                     found.update(dict.fromkeys(("enter_async", "leave_async")))
                 case ast.For() if _suspends(node):
                     found["iterate"] = None
+                case ast.ListComp() | ast.SetComp() | ast.DictComp() if _suspends(node):
+                    found["iterate"] = None
+                    if any(each.is_async for each in node.generators):
+                        found.update(dict.fromkeys(("iterate_async", "next_async")))
+                case ast.TryStar() if _suspends(node):
+                    found["StarHandling"] = None
                 case ast.With() if _suspends(node):
                     found.update(dict.fromkeys(("enter", "leave")))
                 case _:
@@ -80,7 +91,11 @@ def _makes_functions(function: DurableFunction) -> bool:
 
 
 def _suspends(node: ast.AST) -> bool:
-    return any(isinstance(n, ast.Await | ast.AsyncFor | ast.AsyncWith) for n in ast.walk(node))
+    return any(
+        isinstance(n, ast.Await | ast.AsyncFor | ast.AsyncWith)
+        or (isinstance(n, ast.comprehension) and bool(n.is_async))
+        for n in ast.walk(node)
+    )
 
 
 def _mentioned(tree: ast.Module) -> set[str]:

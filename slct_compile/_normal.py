@@ -123,6 +123,25 @@ class TryExcept:
 
 
 @dataclass(frozen=True, slots=True)
+class StarHandler:
+    """A clause of `except*`. `prelude` is what its type suspends on; it runs when the clause's turn has come."""
+
+    prelude: Body
+    type: cst.BaseExpression
+    name: str | None
+    body: Body
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class TryStar:
+    body: Body
+    handlers: tuple[StarHandler, ...]
+    orelse: Body
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class TryFinally:
     body: Body
     final: Body
@@ -130,7 +149,20 @@ class TryFinally:
 
 
 Normal: TypeAlias = (
-    Keep | Comment | Await | Return | Break | Continue | Raise | If | While | For | Match | TryExcept | TryFinally
+    Keep
+    | Comment
+    | Await
+    | Return
+    | Break
+    | Continue
+    | Raise
+    | If
+    | While
+    | For
+    | Match
+    | TryExcept
+    | TryStar
+    | TryFinally
 )
 Body: TypeAlias = tuple[Normal, ...]
 
@@ -183,10 +215,21 @@ def _show(statement: Normal, indent: str) -> str:
             shown = "".join(f"{indent}{_clause(h)}:\n{show(h.body, deeper)}" for h in handlers)
             tail = f"{indent}else:\n{show(orelse, deeper)}" if orelse else ""
             return f"{indent}try:\n{show(body, deeper)}{shown}{tail}"
+        case TryStar(body, star_handlers, orelse):
+            shown = "".join(_show_star(h, indent) for h in star_handlers)
+            tail = f"{indent}else:\n{show(orelse, deeper)}" if orelse else ""
+            return f"{indent}try:\n{show(body, deeper)}{shown}{tail}"
         case TryFinally(body, final):
             return f"{indent}try:\n{show(body, deeper)}{indent}finally:\n{show(final, deeper)}"
         case _:
             assert_never(statement)
+
+
+def _show_star(handler: StarHandler, indent: str) -> str:
+    deeper = indent + "    "
+    prelude = f"{indent}before the next type:\n{show(handler.prelude, deeper)}" if handler.prelude else ""
+    name = " as " + handler.name if handler.name else ""
+    return f"{prelude}{indent}except* {code(handler.type)}{name}:\n{show(handler.body, deeper)}"
 
 
 def _head(case: cst.MatchCase) -> str:

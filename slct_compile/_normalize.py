@@ -13,11 +13,22 @@ What is not known here is refused, never passed through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
+from ._comprehensions import (
+    CannotRename,
+    Comprehension,
+    capturing,
+    clauses_of,
+    renamed,
+    shown_words,
+    targets_of,
+    without_words,
+)
 from ._names import Names
 from ._naming import label_in_comment, operation_hint
 from ._normal import (
@@ -35,8 +46,10 @@ from ._normal import (
     Normal,
     Raise,
     Return,
+    StarHandler,
     TryExcept,
     TryFinally,
+    TryStar,
     While,
     code,
 )
@@ -67,6 +80,7 @@ class Helpers:
     leave: str = "leave"
     enter_async: str = "enter_async"
     leave_async: str = "leave_async"
+    handle_star: str = "StarHandling"
 
 
 class Normalizer:
@@ -177,9 +191,8 @@ class Normalizer:
                     self.keep_statement(cst.Expr(residual))
             case cst.Assign():
                 self._assign(small)
-            case cst.AnnAssign(value=value) if value is not None and not self.suspensions.contains(small.target):
-                self._refuse_if_suspends(small.annotation, "an annotation")
-                self.keep_statement(small.with_changes(value=self.flatten(value)))
+            case cst.AnnAssign(value=value) if value is not None:
+                self._annotated(small, value)
             case cst.AugAssign():
                 self._augmented(small)
             case cst.Return(value=value):
@@ -202,15 +215,36 @@ class Normalizer:
             return
         kept = self.keep(value)
         for target in small.targets:
-            self.keep_statement(cst.Assign([cst.AssignTarget(self._target(target.target))], kept))
+            self._store(target.target, kept)
 
-    def _target(self, target: cst.BaseAssignTargetExpression) -> cst.BaseAssignTargetExpression:
-        """A target whose own parts are evaluated: object, then key."""
-        if self.suspensions.contains(target) and not isinstance(target, cst.Attribute | cst.Subscript):
-            raise self.unsupported(target, help="await first, assign to the parts afterwards")
+    def _annotated(self, small: cst.AnnAssign, value: Expression) -> None:
+        """The annotation of a local is never evaluated."""
+        self._refuse_if_suspends(small.annotation, "an annotation")
+        if self.suspensions.contains(small.target):
+            self._store(small.target, self.keep(self.flatten(value)))
+        else:
+            self.keep_statement(small.with_changes(value=self.flatten(value)))
+
+    def _store(self, target: cst.BaseExpression, value: Expression) -> None:
+        """`target = value`. A target's own parts are evaluated before it is stored to: object, then key."""
+        if isinstance(target, cst.Tuple | cst.List) and self.suspensions.contains(target):
+            self._unpack(target, value)
+            return
         residual = self.flatten(target)
         assert isinstance(residual, cst.BaseAssignTargetExpression)
-        return residual
+        self.keep_statement(cst.Assign([cst.AssignTarget(residual)], value))
+
+    def _unpack(self, target: cst.Tuple | cst.List, value: Expression) -> None:
+        """All of it first, then the stores from left to right; what is nested is unpacked at its turn."""
+        names = [cst.Name(self.names.fresh("item")) for _ in target.elements]
+        stars = [isinstance(element, cst.StarredElement) for element in target.elements]
+        pattern = [
+            cst.StarredElement(name, comma=cst.Comma()) if star else cst.Element(name, comma=cst.Comma())
+            for name, star in zip(names, stars, strict=True)
+        ]
+        self.keep_statement(cst.Assign([cst.AssignTarget(cst.Tuple(pattern))], value))
+        for element, name in zip(target.elements, names, strict=True):
+            self._store(element.value, name)
 
     def _augmented(self, small: cst.AugAssign) -> None:
         """Object, key, old value, right side, in-place operator, store."""
@@ -274,7 +308,9 @@ class Normalizer:
             case cst.With():
                 self._with(node)
             case cst.TryStar():
-                raise self.unsupported(node, help="catch the ExceptionGroup with `except`, and look into it there")
+                self._try_star(node)
+            case cst.FunctionDef() | cst.ClassDef():
+                self._head(node)
             case _:
                 raise self.unsupported(node)
 
@@ -301,22 +337,62 @@ class Normalizer:
 
     def _for(self, node: cst.For) -> None:
         place = self.place
-        self._refuse_if_suspends(node.target, "a loop target")
         iterable = self.flatten(node.iter)
         asynchronous = node.asynchronous is not None
-        body, orelse = self.suite(node.body), self._orelse(node.orelse)
-        self.out.append(For(node.target, iterable, body, orelse, asynchronous, place))
+        target, stored = self._loop_target(node.target)
+        body, orelse = stored + self.suite(node.body), self._orelse(node.orelse)
+        self.out.append(For(target, iterable, body, orelse, asynchronous, place))
+
+    def _loop_target(self, target: cst.BaseAssignTargetExpression) -> tuple[cst.BaseAssignTargetExpression, Body]:
+        """What the loop assigns to, and what each turn begins with: where the target suspends, it is stored to there."""
+        if not self.suspensions.contains(target):
+            return target, ()
+        item = cst.Name(self.names.fresh("item"))
+        return item, self._aside(lambda: self._store(target, item))
+
+    def _aside(self, append: Callable[[], None]) -> Body:
+        """What `append` appends, as a body of its own."""
+        outer, self.out = self.out, []
+        append()
+        self.out, inner = outer, self.out
+        return tuple(inner)
 
     def _match(self, node: cst.Match) -> None:
         place = self.place
         subject = self.flatten(node.subject)
-        cases = []
-        for case in node.cases:
-            self._refuse_if_suspends(case.guard, "a guard", "await before the match, or test it inside the case")
-            self._refuse_if_suspends(case.pattern, "a pattern")
-            head = case.with_changes(body=cst.IndentedBlock([]), leading_lines=())
-            cases.append(Case(head, self.suite(case.body), self.place_of(case)))
+        if any(case.guard is not None and self.suspensions.contains(case.guard) for case in node.cases):
+            subject = self.keep(subject)
+        self._cases(subject, node.cases, place)
+
+    def _cases(self, subject: Expression, nodes: Sequence[cst.MatchCase], place: Place) -> None:
+        """A match; one with a guard that suspends ends there, and the cases after it are a match of their own."""
+        plain = list(itertools.takewhile(lambda c: c.guard is None or not self.suspensions.contains(c.guard), nodes))
+        cases = [Case(_case_head(c), self.suite(c.body), self.place_of(c)) for c in plain]
+        if len(plain) == len(nodes):
+            self.out.append(Match(subject, tuple(cases), place))
+            return
+        guarded, *rest = nodes[len(plain) :]
+        missed = self.names.fresh("missed")
+        self.assign(missed, cst.Name("False"))
+        cases += self._guarded_case(guarded, missed)
         self.out.append(Match(subject, tuple(cases), place))
+        if rest:
+            self.out.append(If(cst.Name(missed), self._aside(lambda: self._cases(subject, rest, place)), (), place))
+
+    def _guarded_case(self, node: cst.MatchCase, missed: str) -> list[Case]:
+        """A case whose guard suspends: what it captures is bound, then the guard is asked. `missed` says if it was not taken."""
+        assert node.guard is not None
+        guard, place = node.guard, self.place_of(node)
+        is_missed = self._aside(lambda: self.assign(missed, cst.Name("True")))
+
+        def body() -> None:
+            test = self.test(guard)
+            self.out.append(If(test, self.suite(node.body), is_missed, place))
+
+        taken = Case(_case_head(node.with_changes(guard=None)), self._aside(body), place)
+        if _is_irrefutable(node.pattern):
+            return [taken]
+        return [taken, Case(cst.MatchCase(cst.MatchAs(), cst.IndentedBlock([])), is_missed, place)]
 
     def _try(self, node: cst.Try) -> None:
         place = self.place
@@ -324,16 +400,57 @@ class Normalizer:
             inner = self.body([node.with_changes(finalbody=None)]) if node.handlers else self.suite(node.body)
             self.out.append(TryFinally(inner, self.suite(node.finalbody.body), place))
             return
-        handlers = tuple(self._handler(h) for h in node.handlers)
-        self.out.append(TryExcept(self.suite(node.body), handlers, self._orelse(node.orelse), place))
+        body = self.suite(node.body)
+        handlers = self._handlers(node.handlers)
+        self.out.append(TryExcept(body, handlers, self._orelse(node.orelse), place))
 
-    def _handler(self, node: cst.ExceptHandler) -> Handler:
-        self._refuse_if_suspends(node.type, "an exception type", "await it before the `try`")
-        name = None
-        if node.name is not None:
-            assert isinstance(node.name.name, cst.Name)
-            name = node.name.name.value
-        return Handler(node.type, name, self.suite(node.body), self.place_of(node))
+    def _handlers(self, nodes: Sequence[cst.ExceptHandler]) -> tuple[Handler, ...]:
+        """Types are evaluated in turn, while the exception is handled. From the first that suspends on, inside a handler of all."""
+        plain = list(itertools.takewhile(lambda h: h.type is None or not self.suspensions.contains(h.type), nodes))
+        handlers = [Handler(h.type, _name_of(h), self.suite(h.body), self.place_of(h)) for h in plain]
+        if len(plain) < len(nodes):
+            first, *rest = nodes[len(plain) :]
+            handlers.append(
+                Handler(None, None, self._aside(lambda: self._late_handler(first, rest)), self.place_of(first))
+            )
+        return tuple(handlers)
+
+    def _late_handler(self, first: cst.ExceptHandler, rest: Sequence[cst.ExceptHandler]) -> None:
+        """`except (await kind()) as name`: the kind, and then the exception once more."""
+        assert first.type is not None
+        place = self.place_of(first)
+        kind = self.keep(self.flatten(first.type))
+        handler = Handler(kind, _name_of(first), self.suite(first.body), place)
+        again = Raise(cst.Raise(), place)
+        self.out.append(TryExcept((again,), (handler, *self._handlers(rest)), (), place))
+
+    def _try_star(self, node: cst.TryStar) -> None:
+        place = self.place
+        if node.finalbody is not None:
+            inner = self.body([node.with_changes(finalbody=None)])
+            self.out.append(TryFinally(inner, self.suite(node.finalbody.body), place))
+            return
+        body = self.suite(node.body)
+        handlers = tuple(self._star_handler(h) for h in node.handlers)
+        self.out.append(TryStar(body, handlers, self._orelse(node.orelse), place))
+
+    def _star_handler(self, node: cst.ExceptStarHandler) -> StarHandler:
+        outer, self.out = self.out, []
+        kind = self.flatten(node.type)
+        self.out, prelude = outer, tuple(self.out)
+        return StarHandler(prelude, kind, _name_of(node), self.suite(node.body), self.place_of(node))
+
+    def _head(self, node: cst.FunctionDef | cst.ClassDef) -> None:
+        """What of a local function or class is evaluated where it stands: decorators, then defaults or bases."""
+        parts = [decorator.decorator for decorator in node.decorators]
+        if isinstance(node, cst.FunctionDef):
+            parts += _defaults(node.params)
+        else:
+            parts += [argument.value for argument in (*node.bases, *node.keywords)]
+        head = swap(node, self.operands(parts))
+        if self.suspensions.contains(head):
+            raise self.unsupported(node)
+        self.out.append(Keep(head, self.place))
 
     def _with(self, node: cst.With) -> None:
         """Rule 11, item by item: context, enter, bind; exits in reverse; a truthy exit suppresses."""
@@ -449,6 +566,8 @@ class Normalizer:
                 return swap(node, self.operands([expression]))
             case cst.NamedExpr(value=value):
                 return swap(node, self.operands([value]))
+            case cst.Lambda(params=parameters):
+                return swap(node, self.operands(_defaults(parameters)))
             case _:
                 raise self.unsupported(node)
 
@@ -505,34 +624,119 @@ class Normalizer:
 
     def _formatted(self, node: cst.FormattedString) -> Expression:
         """Each field is formatted before the next is evaluated."""
-        parts = [p for p in node.parts if isinstance(p, cst.FormattedStringExpression)]
+        return node.with_changes(parts=self._fields(node.parts, node))
+
+    def _fields(
+        self, parts: Sequence[cst.BaseFormattedStringContent], whole: cst.FormattedString
+    ) -> list[cst.BaseFormattedStringContent]:
         last = max(i for i, p in enumerate(parts) if self.suspensions.contains(p))
-        residual: dict[cst.CSTNode, cst.CSTNode] = {}
-        for position, part in enumerate(parts[: last + 1]):
-            self._refuse_field(part, node)
-            flat = part.with_changes(expression=self.flatten(part.expression))
+        flat: list[cst.BaseFormattedStringContent] = []
+        for position, part in enumerate(parts):
+            if position > last or not isinstance(part, cst.FormattedStringExpression):
+                flat.append(part)
+                continue
+            *words, field = self._field(part, whole)
             if position < last:
-                text = cst.FormattedString([flat], start=node.start, end=node.end)
-                kept = self.keep(text)
-                flat = cst.FormattedStringExpression(kept)
-            residual[part] = flat
-        return swap(node, residual)
+                text = cst.FormattedString([field], start=whole.start, end=whole.end)
+                field = cst.FormattedStringExpression(self.keep(text))
+            flat += [*words, field]
+        return flat
 
-    def _refuse_field(self, part: cst.FormattedStringExpression, whole: cst.FormattedString) -> None:
-        if any(self.suspensions.contains(s) for s in part.format_spec or ()):
-            raise self.unsupported(whole, "an await in a format specification")
+    def _field(
+        self, part: cst.FormattedStringExpression, whole: cst.FormattedString
+    ) -> list[cst.FormattedStringExpression]:
+        """One field: value, conversion, then what its format specification nests. `{…=}` has words before it."""
+        words: list[cst.FormattedStringExpression] = []
         if part.equal is not None and self.suspensions.contains(part):
-            raise self.unsupported(whole, "an await in a self-documenting field (`{…=}`)")
+            words, part = self._spelt_out(part)
+        value = self.flatten(part.expression)
+        if not any(self.suspensions.contains(each) for each in part.format_spec or ()):
+            return [*words, part.with_changes(expression=value)]
+        assert part.format_spec is not None
+        if part.conversion is not None:
+            plain = part.with_changes(expression=value, format_spec=None)
+            value = cst.FormattedString([plain], start=whole.start, end=whole.end)
+        value = self.keep(value)
+        specification = whole.with_changes(parts=self._fields(part.format_spec, whole), lpar=(), rpar=())
+        nested = [cst.FormattedStringExpression(self.keep(specification))]
+        return [*words, part.with_changes(expression=value, conversion=None, format_spec=nested)]
 
-    def _comprehension(self, node: cst.BaseComp) -> Expression:
-        """Only the first iterable is evaluated out here."""
-        assert isinstance(node, cst.ListComp | cst.SetComp | cst.DictComp | cst.GeneratorExp)
+    def _spelt_out(
+        self, part: cst.FormattedStringExpression
+    ) -> tuple[list[cst.FormattedStringExpression], cst.FormattedStringExpression]:
+        """`{await x()=}` as its words, which are the author's, and the field itself: its repr, unless it says more."""
+        name = self.names.fresh("words")
+        self.assign(name, cst.SimpleString(repr(shown_words(part))))
+        return [cst.FormattedStringExpression(cst.Name(name))], without_words(part)
+
+    def _comprehension(self, node: Comprehension) -> Expression:
+        """A loop that fills a list, set or dict, if anything but its first iterable suspends: that one is evaluated out here."""
         first = node.for_in
         others = [c for c in node.children if c is not first]
         others += [c for c in first.children if c is not first.iter]
-        if first.asynchronous is not None or any(self.suspensions.contains(c) for c in others):
-            raise self.unsupported(node, help="write it as a loop")
-        return swap(node, {first.iter: self.flatten(first.iter)})
+        if first.asynchronous is None and not any(self.suspensions.contains(c) for c in others):
+            return swap(node, {first.iter: self.flatten(first.iter)})
+        if isinstance(node, cst.GeneratorExp):
+            raise self.unsupported(node, help="make a list of it, with [...]; or send the values on a channel")
+        own = frozenset(targets_of(node))
+        captor = capturing(node, own)
+        if captor is not None:
+            raise self.unsupported(
+                captor, "a lambda or generator that sees a variable of a comprehension with an await"
+            )
+        try:
+            return self._filled(node, {name: self.names.fresh(name) for name in targets_of(node)})
+        except CannotRename as found:
+            raise self.unsupported(found.node, "a field {…=} of a comprehension with an await") from None
+
+    def _filled(self, node: cst.ListComp | cst.SetComp | cst.DictComp, names: Mapping[str, str]) -> Expression:
+        result = self.names.fresh(_RESULT_NAMES[type(node)])
+        iterable = self.flatten(node.for_in.iter)
+        self.assign(result, _empty(node))
+        self._clause(list(clauses_of(node)), iterable, names, lambda: self._fill(node, result, names))
+        return cst.Name(result)
+
+    def _clause(
+        self,
+        clauses: Sequence[cst.CompFor],
+        iterable: Expression,
+        names: Mapping[str, str],
+        innermost: Callable[[], None],
+    ) -> None:
+        """`for target in iterable if … if …`, and what is inside of it."""
+        clause, *rest = clauses
+        place = self.place
+
+        def inside() -> None:
+            if not rest:
+                innermost()
+                return
+            inner = self.flatten(_expression(renamed(rest[0].iter, names)))
+            self._clause(rest, inner, names, innermost)
+
+        target, stored = self._loop_target(_target(renamed(clause.target, names)))
+        body = stored + self._aside(lambda: self._conditions(clause.ifs, names, inside))
+        self.out.append(For(target, iterable, body, (), clause.asynchronous is not None, place))
+
+    def _conditions(self, ifs: Sequence[cst.CompIf], names: Mapping[str, str], inside: Callable[[], None]) -> None:
+        if not ifs:
+            inside()
+            return
+        test = self.test(_expression(renamed(ifs[0].test, names)))
+        self.out.append(If(test, self._aside(lambda: self._conditions(ifs[1:], names, inside)), (), self.place))
+
+    def _fill(self, node: cst.ListComp | cst.SetComp | cst.DictComp, result: str, names: Mapping[str, str]) -> None:
+        if isinstance(node, cst.DictComp):
+            key = self.names.fresh("key")
+            self.assign(key, self.flatten(_expression(renamed(node.key, names))))
+            value = self.flatten(_expression(renamed(node.value, names)))
+            item = cst.Subscript(cst.Name(result), [cst.SubscriptElement(cst.Index(cst.Name(key)))])
+            self.keep_statement(cst.Assign([cst.AssignTarget(item)], _plain(value)))
+            return
+        element = self.flatten(_expression(renamed(node.elt, names)))
+        method = cst.Name("append" if isinstance(node, cst.ListComp) else "add")
+        filling = cst.Call(cst.Attribute(cst.Name(result), method), [cst.Arg(as_argument(element))])
+        self.keep_statement(cst.Expr(filling))
 
     def _ternary(self, node: cst.IfExp) -> Expression:
         if not self.suspensions.contains(node.body) and not self.suspensions.contains(node.orelse):
@@ -581,17 +785,25 @@ class Normalizer:
         return cst.Name(name)
 
     def _branches(self, node: Expression) -> bool:
-        """Whether a suspension is reached only on some way through an `and` or `or`."""
-        if not isinstance(node, cst.BooleanOperation):
-            return False
-        return self.suspensions.contains(node.right) or self._branches(node.left)
+        """Whether a suspension is reached only on some way through an `and`, an `or` or a ternary."""
+        match node:
+            case cst.BooleanOperation(left=left, right=right):
+                return self.suspensions.contains(right) or self._branches(left)
+            case cst.IfExp(body=body, orelse=orelse):
+                return self.suspensions.contains(body) or self.suspensions.contains(orelse)
+            case _:
+                return False
 
     def _boolean_into(self, node: Expression, value: str | None, truth: str | None) -> None:
         """Leave the value of an expression in `value` and its truth, tested once, in `truth`; either may be unwanted."""
+        if isinstance(node, cst.IfExp) and self._branches(node):
+            self._ternary_into(node, value, truth)
+            return
         if not isinstance(node, cst.BooleanOperation):
             self._leaf_into(node, value, truth)
             return
-        first = truth or (self.names.fresh() if isinstance(node.left, cst.BooleanOperation) else None)
+        is_tested_inside = isinstance(node.left, cst.BooleanOperation) or self._branches(node.left)
+        first = truth or (self.names.fresh() if is_tested_inside else None)
         self._boolean_into(node.left, value, first)
         test: Expression = cst.Name(first or value or "")
         if isinstance(node.operator, cst.Or):
@@ -630,17 +842,21 @@ class Normalizer:
 
     def _ternary_test(self, node: cst.IfExp) -> Expression:
         """A ternary of which only the truth is wanted: it is taken in each branch, not once more after it."""
-        test = self.test(node.test)
         truth = self.names.fresh()
+        self._ternary_into(node, None, truth)
+        return cst.Name(truth)
+
+    def _ternary_into(self, node: cst.IfExp, value: str | None, truth: str | None) -> None:
+        """As `_boolean_into`, for a ternary that suspends in one of its branches."""
+        test = self.test(node.test)
         place = self.place
         bodies = []
         for branch in (node.body, node.orelse):
             outer, self.out = self.out, []
-            self._boolean_into(branch, None, truth)
+            self._boolean_into(branch, value, truth)
             self.out, inner = outer, self.out
             bodies.append(tuple(inner))
         self.out.append(If(test, bodies[0], bodies[1], place))
-        return cst.Name(truth)
 
 
 _JUMPS = (cst.Return, cst.Break, cst.Continue, cst.Raise)
@@ -652,6 +868,57 @@ def _line(small: cst.BaseSmallStatement) -> cst.SimpleStatementLine:
 
 def _call(function: str, *arguments: Expression) -> cst.Call:
     return cst.Call(cst.Name(function), [cst.Arg(as_argument(a)) for a in arguments])
+
+
+_RESULT_NAMES: dict[type[cst.CSTNode], str] = {cst.ListComp: "listed", cst.SetComp: "members", cst.DictComp: "mapped"}
+
+
+def _empty(node: cst.ListComp | cst.SetComp | cst.DictComp) -> Expression:
+    match node:
+        case cst.ListComp():
+            return cst.List([])
+        case cst.SetComp():
+            return cst.Set([cst.StarredElement(cst.Tuple([]))])  # `set` may be a name of the author's
+        case cst.DictComp():
+            return cst.Dict([])
+
+
+def _expression(node: cst.CSTNode) -> Expression:
+    assert isinstance(node, cst.BaseExpression)
+    return node
+
+
+def _target(node: cst.CSTNode) -> cst.BaseAssignTargetExpression:
+    assert isinstance(node, cst.BaseAssignTargetExpression)
+    return node
+
+
+def _defaults(parameters: cst.Parameters) -> list[Expression]:
+    """Default values in the order in which they are evaluated."""
+    every = (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
+    return [each.default for each in every if each.default is not None]
+
+
+def _name_of(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> str | None:
+    if handler.name is None:
+        return None
+    assert isinstance(handler.name.name, cst.Name)
+    return handler.name.name.value
+
+
+def _case_head(case: cst.MatchCase) -> cst.MatchCase:
+    return case.with_changes(body=cst.IndentedBlock([]), leading_lines=())
+
+
+def _is_irrefutable(pattern: cst.MatchPattern) -> bool:
+    """Whether it matches everything: Python allows no case after such a one."""
+    match pattern:
+        case cst.MatchAs(pattern=inner):
+            return inner is None or _is_irrefutable(inner)
+        case cst.MatchOr(patterns=patterns):
+            return _is_irrefutable(patterns[-1].pattern)
+        case _:
+            return False
 
 
 def _item(part: cst.CSTNode) -> tuple[Expression, str]:
@@ -737,10 +1004,8 @@ _KINDS: dict[type[cst.CSTNode], str] = {
     cst.SetComp: "a set comprehension",
     cst.DictComp: "a dict comprehension",
     cst.GeneratorExp: "a generator expression",
-    cst.Lambda: "the head of a lambda",
     cst.FunctionDef: "the head of a local function",
     cst.ClassDef: "the head of a local class",
-    cst.TryStar: "a try statement with except*",
     cst.Tuple: "the target of an assignment to several names",
     cst.List: "the target of an assignment to several names",
 }

@@ -47,6 +47,9 @@ def _bodies(statement: Normal) -> list[Body]:
             return [case.body for case in statement.cases]
         case _normal.TryExcept():
             return [statement.body, *(h.body for h in statement.handlers), statement.orelse]
+        case _normal.TryStar():
+            parts = [part for h in statement.handlers for part in (h.prelude, h.body)]
+            return [statement.body, *parts, statement.orelse]
         case _normal.TryFinally():
             return [statement.body, statement.final]
         case _normal.Keep() | _normal.Comment() | _normal.Await() | _normal.Return() | _normal.Break():
@@ -74,6 +77,8 @@ def _nodes(statement: Normal) -> list[cst.CSTNode]:
             return [subject, *(case.head for case in cases)]
         case _normal.TryExcept(_, handlers):
             return [h.type for h in handlers if h.type is not None]
+        case _normal.TryStar(_, star_handlers):
+            return [h.type for h in star_handlers]
         case _normal.TryFinally() | _normal.Comment() | _normal.Break() | _normal.Continue():
             return []
         case _:

@@ -28,8 +28,10 @@ from .._normal import (
     Normal,
     Raise,
     Return,
+    StarHandler,
     TryExcept,
     TryFinally,
+    TryStar,
     While,
 )
 from .._normalize import Helpers
@@ -134,6 +136,8 @@ class _Lowering:
                 self._match(statement, context)
             case TryExcept():
                 self._try_except(statement, context)
+            case TryStar():
+                self._try_star(statement, context)
             case TryFinally():
                 self._try_finally(statement, context)
             case _:
@@ -276,6 +280,55 @@ class _Lowering:
             else:
                 self._part(body, handler.body, after, context)
 
+    def _try_star(self, statement: TryStar, context: Context) -> None:
+        """PEP 654. Each clause handles its part of the group; what they raise is kept, and joined at the end."""
+        line = statement.place.line
+        caught, handling = self.names.fresh("caught"), self.names.fresh("handling")
+        region = Region(context.region.on_error, context.region.caught, caught)
+        dispatch = self.block("Except", line, Context(region))
+        after = self.block("AfterTry", line, context)
+        protected = Context(Region(dispatch.id, caught, context.region.handling), context.exits)
+        self.go_on(self.block("Try", line, protected))
+        self.body(statement.body, protected)
+        if statement.orelse:
+            self.go_on(self.block("TryElse", line, context))
+            self.body(statement.orelse, context)
+        self.end(Goto(after.id))
+        self.current = dispatch
+        self.add(assign(handling, _call(self.helpers.handle_star, cst.Name(caught))))
+        for handler in statement.handlers:
+            self._star_clause(handler, handling, Context(region))
+        error = self.names.fresh("error")
+        self.add(assign(error, _method(handling, "end")))
+        raising = self.block("Reraise", line, Context(Region(context.region.on_error, context.region.caught, error)))
+        raising.terminator = ops.Raise(cst.Raise())
+        self.end(Branch(Test(_is_not_none(cst.Name(error))), (raising.id, after.id)))
+        self.current = after
+
+    def _star_clause(self, handler: StarHandler, handling: str, context: Context) -> None:
+        """One clause: what it handles is what is being handled while it runs; what it raises goes no further."""
+        line = handler.place.line
+        self.body(handler.prelude, context)
+        matched, failure = self.names.fresh("matched"), self.names.fresh("failure")
+        self.add(assign(matched, _method(handling, "match", handler.type)))
+        rest = self.block("NextClause", line, context)
+        failed = self.block("ClauseFailed", line, context)
+        inside = Context(Region(failed.id, failure, matched))
+        body = self.block(_naming.handler_hint(handler.type), line, inside)
+        self.end(Branch(Test(_is_not_none(cst.Name(matched))), (body.id, rest.id)))
+        unbinding = unbind(handler.name) if handler.name is not None else []
+        self.current = body
+        if handler.name is not None:
+            self.add(assign(handler.name, cst.Name(matched)))
+        self.body(handler.body, inside)
+        if self.current.terminator is None:
+            self.add(*unbinding)
+        self.end(Goto(rest.id))
+        self.current = failed
+        self.add(*unbinding, cst.Expr(_method(handling, "failed", cst.Name(failure))))
+        self.end(Goto(rest.id))
+        self.current = rest
+
     def _bound_by(self, handler: Handler) -> str | None:
         """The name in the clause: the author's, unless its end is ours to write."""
         return self.names.fresh("error") if handler.name in self.rebound else handler.name
@@ -362,6 +415,11 @@ class _Lowering:
 
 def _call(function: str, *arguments: cst.BaseExpression) -> cst.Call:
     return cst.Call(cst.Name(function), [cst.Arg(ops.as_argument(a)) for a in arguments])
+
+
+def _method(owner: str, name: str, *arguments: cst.BaseExpression) -> cst.Call:
+    method = cst.Attribute(cst.Name(owner), cst.Name(name))
+    return cst.Call(method, [cst.Arg(ops.as_argument(a)) for a in arguments])
 
 
 def _is_always_true(test: cst.BaseExpression) -> bool:

@@ -435,3 +435,13 @@ async def requests_are_answered(world: World) -> None:
         "<request 'milk', answered>",
         "this request has been answered already: <request 'milk', answered>",
     ]
+
+
+@scenario
+async def suspensions_inside_of_expressions_and_groups(world: World) -> None:
+    ref = await world.start("shapes")
+    assert await ref.result() == [
+        [2, 4, 6],
+        {"a": 2, "b": 4},
+        ["second=4 await call(double, 4)=   8", "ExceptionGroup('several', [ValueError(1)])", "keys", "a", "b"],
+    ]

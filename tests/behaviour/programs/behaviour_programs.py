@@ -31,6 +31,7 @@ from runtime_client import (
     call,
     close,
     default,
+    durable,
     emit,
     gather,
     go,
@@ -990,3 +991,57 @@ class Quotes(Process):
         except RuntimeError as error:
             return str(error)
         return "answered twice"
+
+
+class Shapes(Process):
+    """Comprehensions, guards, `except*` and what else holds something across a suspension inside an expression."""
+
+    kinds: list[str] = []
+
+    async def main(self) -> list[object]:
+        doubled = [await call(double, n) for n in (1, 2, 3)]
+        keyed = {key: await call(double, n) async for key, n in self.pairs() if await call(double, n)}
+        match doubled:
+            case [2, *rest] if await call(double, len(rest)) == 5:
+                self.kinds.append("no")
+            case [_, second, _] if await call(double, second) == 8:
+                self.kinds.append(f"{second=} {await call(double, 4)=:>4}")
+        try:
+            raise ExceptionGroup("several", [ValueError(1), KeyError("k"), OutOfStock("tea", 1)])
+        except* ValueError as group:
+            await sleep(0)
+            self.kinds.append(repr(group))
+        except* await self.kind():
+            await sleep(0)
+            self.kinds.append("keys")
+        except* OutOfStock:
+            await gather(self.note("a"), self.note("b"))
+        return [doubled, keyed, self.kinds]
+
+    def pairs(self) -> Pairs:
+        return Pairs([("a", 1), ("b", 2)])
+
+    async def kind(self) -> type[Exception]:
+        await sleep(0)
+        return KeyError
+
+    async def note(self, what: str) -> None:
+        await sleep(0)
+        self.kinds.append(what)
+
+
+class Pairs:
+    """An asynchronous iterator of the author's own."""
+
+    def __init__(self, pairs: list[tuple[str, int]]) -> None:
+        self.pairs = pairs
+
+    def __aiter__(self) -> Pairs:
+        return self
+
+    @durable
+    async def __anext__(self) -> tuple[str, int]:
+        if not self.pairs:
+            raise StopAsyncIteration
+        await sleep(0)
+        return self.pairs.pop(0)
