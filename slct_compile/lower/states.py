@@ -278,6 +278,9 @@ class _NameCounter(cst.CSTVisitor):
     def __init__(self) -> None:
         self.found: Counter[str] = Counter()
 
+    def visit_Lambda(self, node: cst.Lambda) -> bool:
+        return False  # what it has as defaults is written with the function, and may not be a marker
+
     def visit_Name(self, node: cst.Name) -> None:
         self.found[node.value] += 1
 

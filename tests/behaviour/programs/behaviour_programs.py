@@ -1011,7 +1011,7 @@ class Shapes(Process):
         except* ValueError as group:
             await sleep(0)
             self.kinds.append(repr(group))
-        except* await self.kind():
+        except* await self.kind():  # noqa: B030
             await sleep(0)
             self.kinds.append("keys")
         except* OutOfStock:
