@@ -7,16 +7,23 @@ was deleted?), so their neighbours must tell, by rules under which no single edi
 - as many as before: in the order of the text, if every neighbourhood agrees with its own and with no other one better;
 - else, or if not so: a pair whose two neighbours are the same, each of them found at no other of its kind, before or after.
 
-What is left of several is ambiguous; only of as many as before, the one left on each side is one. The levels, each over
-what the one before left: statement and blocks; statement alone (it was moved, or wrapped); operation (its target was
-edited); callee in the same gap between the same neighbours (an argument was edited). Only the first two can be ambiguous:
-the weaker ones match one to one or not at all, and then the old state is retired and the new one gets a new name, which is safe.
+What is left of several is ambiguous; only of as many as before, the one left on each side is one if a neighbour says so too.
+The levels, each over what the one before left: statement and blocks; statement alone (it was moved, or wrapped); operation
+(its target was edited); operation but for its options, in the same blocks (a retry policy was edited). Only the first two can be
+ambiguous: the weaker ones match one to one or not at all, and then the old state is retired and the new one gets a new
+name, which is safe.
+
+Nothing else that was edited is followed. One await that goes and another that comes in its place, between two compilations,
+give the same text as an edited argument does, and the name would mean another suspension.
 """
 
 from __future__ import annotations
 
+import ast
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ._fingerprints import Fingerprint
 
@@ -50,12 +57,14 @@ class _Aligner:
         self.new = new
         self.anchors = anchors
         self.result = Alignment(dict(anchors))
+        self.old_texts = Counter(f.own for f in old)
+        self.new_texts = Counter(f.own for f in new)
 
     def run(self) -> Alignment:
         self._level(lambda f: (f.own, f.within))
         self._level(lambda f: f.own, last=True)
         self._level(lambda f: (f.awaited, f.nth), weak=True)
-        self._edited_in_place()
+        self._other_options()
         return self.result
 
     def _left(self) -> tuple[list[int], list[int]]:
@@ -77,12 +86,23 @@ class _Aligner:
         for olds, news in groups.values():
             if not olds or not news:
                 continue
-            pairs = {news[0]: olds[0]} if len(olds) == len(news) == 1 else {} if weak else self._told_apart(olds, news)
+            pairs = (
+                self._alone(olds[0], news[0])
+                if len(olds) == len(news) == 1
+                else {}
+                if weak
+                else self._told_apart(olds, news)
+            )
             self.result.pairs.update(pairs)
             rest_old = [i for i in olds if i not in pairs.values()]
             rest_new = [j for j in news if j not in pairs]
             if last and rest_old and rest_new:
                 self.result.ambiguities.append(Ambiguity(tuple(rest_old), tuple(rest_new)))
+
+    def _alone(self, i: int, j: int) -> dict[int, int]:
+        """One old and one new of a kind: the same, unless others have its text, and nothing around it tells them apart."""
+        is_single = self.old_texts[self.old[i].own] <= 1 and self.new_texts[self.new[j].own] <= 1
+        return {j: i} if is_single or self._agreement(i, j) else {}
 
     # --- several that are alike ------------------------------------------------------------------------------------
 
@@ -92,7 +112,7 @@ class _Aligner:
         pairs = self._by_neighbours(olds, news)
         rest_old = [i for i in olds if i not in pairs.values()]
         rest_new = [j for j in news if j not in pairs]
-        if len(olds) == len(news) and len(rest_old) == len(rest_new) == 1:
+        if len(olds) == len(news) and len(rest_old) == len(rest_new) == 1 and self._agreement(rest_old[0], rest_new[0]):
             pairs[rest_new[0]] = rest_old[0]
         return pairs
 
@@ -128,13 +148,33 @@ class _Aligner:
 
     # --- edited in place -------------------------------------------------------------------------------------------
 
-    def _edited_in_place(self) -> None:
+    def _other_options(self) -> None:
         left_old, left_new = self._left()
         for i in left_old:
-            alike = [j for j in left_new if self._is_edited(i, j)]
-            if len(alike) == 1 and sum(self._is_edited(o, alike[0]) for o in left_old) == 1:
+            alike = [j for j in left_new if self._differs_in_options(i, j)]
+            if len(alike) == 1 and sum(self._differs_in_options(o, alike[0]) for o in left_old) == 1:
                 self.result.pairs[alike[0]] = i
 
-    def _is_edited(self, i: int, j: int) -> bool:
+    def _differs_in_options(self, i: int, j: int) -> bool:
         one, other = self.old[i], self.new[j]
-        return one.callee == other.callee and one.within == other.within and self._agreement(i, j) == 2
+        if one.callee != other.callee or one.within != other.within:
+            return False
+        core = without_options(one.awaited)
+        return core is not None and core == without_options(other.awaited)
+
+
+OPTIONS = frozenset({"retry", "timeout", "queue", "at_most_once", "transaction", "label"})
+"""Arguments of `call` and `select` that say how, and not what."""
+
+
+@lru_cache(maxsize=1024)
+def without_options(operation: str) -> str | None:
+    """What an operation is about, to be compared within one run; None if its text was cut, and so tells no more."""
+    try:
+        tree = ast.parse(operation, mode="eval")
+    except SyntaxError:
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("call", "select"):
+            node.keywords = [k for k in node.keywords if k.arg not in OPTIONS]
+    return ast.dump(tree)

@@ -1,7 +1,8 @@
 """`slct.lock`: which names the states of durable functions have, so that a name never comes to mean another suspension.
 
-It stands beside the sources and is committed with them. Text for people and for diffs: one state a line, functions by
-name, states in the order of the text (the alignment needs that order). It holds no line numbers, so that an edit changes
+It stands beside the sources and is committed with them. Text for people, for diffs and for merges: one state a line, functions
+by name, states in the order of the text (the alignment needs that order), and nothing stands last in a list but null, so that
+what two branches add meets only where their sources do. It holds no line numbers, so that an edit changes
 the lines of what it touches and of its neighbours. A function that has gone keeps its names as retired: frames saved under
 its qualified name may still hold them.
 """
@@ -9,7 +10,7 @@ its qualified name may still hold them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,10 @@ class LockedFunction:
         """All that were ever given out."""
         return self.retired | {s.name for s in self.states}
 
+    def fits(self, texts: Collection[Fingerprint]) -> int:
+        """How many of the states look just so, neighbours included."""
+        return sum(s.fingerprint in texts for s in self.states)
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:
@@ -57,6 +62,23 @@ class Lock:
         """What concerns one module."""
         start = f"{module}:"
         return Lock({k: f for k, f in self.functions.items() if k.startswith(start)})
+
+    def recorded(self, module: str, qualname: str, now: Collection[Fingerprint]) -> LockedFunction | None:
+        """What was recorded of a function that looks so now; only names to avoid if another's body has come under its name.
+
+        Where `b` was renamed to `a` and there was an `a` before, frames of the old `a` must not go on in what was `b`.
+        """
+        own = self.function(module, qualname)
+        if own is None or not own.states:
+            return own
+        texts = frozenset(now)
+        fits = own.fits(texts)
+        if fits == len(texts):
+            return own
+        others = self.part(module).functions.values()
+        best = max((f.fits(texts) for f in others if f is not own), default=0)
+        is_another = best > fits and 2 * best > len(texts)
+        return LockedFunction(own.prefix, own.variables, (), own.names) if is_another else own
 
     def prefixes(self, module: str) -> dict[str, str]:
         """What the names of each function of a module begin with, by its qualified name."""
@@ -93,7 +115,7 @@ def changes(before: Lock, after: Lock) -> list[str]:
         found += [f"- {name} {n}: {s.fingerprint.statement}" for n, s in old.items() if n not in new]
         found += [f"+ {name} {n}: {s.fingerprint.statement}" for n, s in new.items() if n not in old]
         found += [f"~ {name} {n}: {s.fingerprint.statement}" for n, s in new.items() if n in old and old[n] != s]
-    return found
+    return found or ["~ variables"]
 
 
 # --- as text -----------------------------------------------------------------------------------------------------------
@@ -101,8 +123,8 @@ def changes(before: Lock, after: Lock) -> list[str]:
 
 def lock_text(lock: Lock) -> str:
     """The file. Valid JSON, laid out by hand so that a line is a state."""
-    entries = [_function_text(name, function) for name, function in sorted(lock.functions.items())]
-    functions = "{\n" + ",\n".join(entries) + "\n }" if entries else "{}"
+    entries = "".join(f"{_function_text(name, function)},\n" for name, function in sorted(lock.functions.items()))
+    functions = f'{{\n{entries}  "": null\n }}' if entries else "{}"
     return f'{{\n "slct.lock": {_json(HEAD)},\n "format": {FORMAT},\n "functions": {functions}\n}}\n'
 
 
@@ -117,20 +139,20 @@ def function_data(function: LockedFunction) -> dict[str, object]:
 
 
 def _function_text(name: str, function: LockedFunction) -> str:
-    states = ",\n".join(f"    {_json(s.name)}: {_json(_state(s))}" for s in function.states)
-    retired = ",\n".join(f"    {_json(n)}" for n in sorted(function.retired))
+    """A line for all that may come or go alone; each ends in a comma, so that an addition changes no other line."""
+    states = "".join(f"    {_json(s.name)}: {_json(_state(s))},\n" for s in function.states)
     return (
         f"  {_json(name)}: {{\n"
         f'   "prefix": {_json(function.prefix)},\n'
-        f'   "variables": {_json(list(function.variables))},\n'
-        f'   "states": {_wrapped("{", states, "}")},\n'
-        f'   "retired": {_wrapped("[", retired, "]")}\n'
+        f'   "variables": {_lines(function.variables)},\n'
+        f'   "states": {{\n{states}    "": null\n   }},\n'
+        f'   "retired": {_lines(sorted(function.retired))}\n'
         "  }"
     )
 
 
-def _wrapped(left: str, inner: str, right: str) -> str:
-    return f"{left}\n{inner}\n   {right}" if inner else left + right
+def _lines(names: Iterable[str]) -> str:
+    return "[\n" + "".join(f"    {_json(name)},\n" for name in names) + "    null\n   ]"
 
 
 def _state(state: LockedState) -> dict[str, object]:
@@ -157,13 +179,15 @@ def read_lock(content: bytes, where: str) -> Lock:
       CompileError: it cannot be understood; guessing would risk the meaning of names.
     """
     try:
-        data = json.loads(content, object_pairs_hook=_without_twins)
+        text = content.decode()
+        _refuse_conflict(text, where)
+        data = json.loads(text, object_pairs_hook=_without_twins)
         if data["format"] != FORMAT:
             raise CompileError(
                 f"{where} has format {data['format']!r}, this slct-compile reads {FORMAT}",
                 "use the version of slct-compile that wrote it, or a newer one",
             )
-        return Lock({name: read_function(entry) for name, entry in data["functions"].items()})
+        return Lock({name: _checked(name, read_function(e)) for name, e in data["functions"].items() if name})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CompileError(
             f"{where} cannot be read: {error or type(error).__name__}",
@@ -171,22 +195,56 @@ def read_lock(content: bytes, where: str) -> Lock:
         ) from error
 
 
+def _refuse_conflict(text: str, where: str) -> None:
+    """Say where version control has left a conflict."""
+    lines = [number for number, line in enumerate(text.split("\n"), 1) if line.startswith("<<<<<<<")]
+    if lines:
+        raise CompileError(
+            f"{where} has conflicts from a merge, in line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}",
+            "keep the lines of both sides, and where both have a line for one name, that of the branch that was deployed; "
+            "then compile",
+        )
+
+
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A merge may leave a line twice; the later one would silently win."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"{key!r} is there twice")
+            raise ValueError(
+                f"{key!r} is there twice{_statements(found[key], value)}; of two branches that gave one name to two awaits, "
+                "keep the line of the one that was deployed, and the other await gets a new name"
+            )
         found[key] = value
     return found
 
 
+def _statements(*entries: Any) -> str:
+    texts = [e["statement"] for e in entries if isinstance(e, dict) and isinstance(e.get("statement"), str)]
+    return f", for `{'` and for `'.join(texts)}`" if texts else ""
+
+
+def _checked(name: str, function: LockedFunction) -> LockedFunction:
+    both = sorted(function.retired & {s.name for s in function.states})
+    if both:
+        raise ValueError(
+            f"{both[0]!r} of {name} is retired and in use; if one branch removed its await, delete the line under states"
+        )
+    return function
+
+
 def read_function(entry: Mapping[str, Any]) -> LockedFunction:
-    """The reverse of `function_data`."""
-    states = tuple(LockedState(name, _fingerprint(s), _texts(s["live"])) for name, s in entry["states"].items())
+    """The reverse of `function_data`, and of what is written for it."""
+    found = {name: s for name, s in entry["states"].items() if name}
+    states = tuple(LockedState(name, _fingerprint(s), _texts(s["live"])) for name, s in found.items())
     return LockedFunction(
-        _text(entry["prefix"]), _texts(entry["variables"]), states, frozenset(_texts(entry["retired"]))
+        _text(entry["prefix"]), _names(entry["variables"]), states, frozenset(_names(entry["retired"]))
     )
+
+
+def _names(values: Iterable[object]) -> tuple[str, ...]:
+    """The texts of a list that may end in null."""
+    return _texts([v for v in values if v is not None] if isinstance(values, list) else values)
 
 
 def _fingerprint(entry: Mapping[str, Any]) -> Fingerprint:

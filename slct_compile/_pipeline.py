@@ -77,8 +77,7 @@ def compile_module(index: Index, info: ModuleInfo, show: str | None = None, lock
             continue
         try:
             names = make_names(module, function, stable)
-            locked = lock.function(info.name, function.qualname)
-            compiled.append(compile_function(module, function, names, imports, trace, locked))
+            compiled.append(compile_function(module, function, names, imports, trace, lock))
         except Unsupported as error:
             findings.append(error.diagnostic)
     diagnostics = tuple(sorted_diagnostics(findings))
@@ -127,7 +126,7 @@ def compile_function(
     names: Names,
     imports: Imports,
     trace: Trace,
-    locked: LockedFunction | None = None,
+    lock: Lock,
 ) -> Compiled:
     """The passes over one function, up to what is emitted.
 
@@ -157,6 +156,7 @@ def compile_function(
     if checked:
         check_states(states, layout, function.own.mentioned, names.temporaries)
     known = fingerprints(graph, states, function.parsed, module.info.source, names.temporaries, function.own.locals)
+    locked = lock.recorded(module.info.name, function.qualname, known.values())
     state_names = name_states(function, module.info.path, [s.block for s in states], known, locked)
     if checked:
         check_names(state_names, function.class_members)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ._align import Ambiguity, align
+from ._align import Ambiguity, align, without_options
 from ._definitions import DurableFunction
 from ._fingerprints import Fingerprint, with_names
 from ._lock import LockedFunction
@@ -139,10 +139,10 @@ def renamings(before: Sequence[str], now: Sequence[str]) -> dict[str, str]:
 
 
 def _as_called_now(old: list[Fingerprint], new: list[Fingerprint], names: Mapping[str, str]) -> list[Fingerprint]:
-    """Old fingerprints with renamed variables, where just that makes them equal to one of the new text."""
-    known = {(f.statement, f.awaited) for f in new}
+    """Old fingerprints with renamed variables, where just that makes them, or what they await, equal to one of the new text."""
+    known = {f.statement for f in new} | {without_options(f.awaited) for f in new}
     found = []
     for one in old:
         changed = with_names(one, names) if names else one
-        found.append(changed if (changed.statement, changed.awaited) in known else one)
+        found.append(changed if known & {changed.statement, without_options(changed.awaited)} - {None} else one)
     return found

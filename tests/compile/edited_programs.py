@@ -14,10 +14,11 @@ import random
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-HEAD = "from runtime_client import Process\nfrom scripted import op, trace\n\n\nclass Program(Process):\n    async def main(self, a, b):\n"
+HEAD = "from runtime_client import Process, call\nfrom scripted import op, trace\n\n\nclass Program(Process):\n    async def main(self, a, b):\n"
 PLAIN = ("a = b + 1", "b = a", "trace(a)", "b = [a, b]")
+OPTIONS = ("", ", timeout=5", ", retry=None")
 EQUAL = ("await op(a)", "b = await op(a)", "await op('paid')")
 BLOCKS = ("if a:", "while b:", "try:", "for b in range(3):")
 
@@ -110,9 +111,11 @@ class Edit:
 
 def touched(program: Program, edit: Edit) -> set[int]:
     """Identities that the edit itself is about; the others are elsewhere."""
-    if edit.kind in ("insert", "rename"):
+    if edit.kind in ("insert", "rename", "copy"):
         return set()
     node = program.around(edit.slot)[edit.slot[-1]]
+    if edit.kind == "swap":
+        return {*_idents([node]), *_idents([program.around(edit.to)[edit.to[-1]]])}
     return set(_idents([node])) if edit.kind != "edit" or node.body is None else set()
 
 
@@ -140,6 +143,16 @@ def apply(program: Program, edit: Edit) -> Program | None:
         case "wrap":
             around, index = made.around(edit.slot), edit.slot[-1]
             around[index] = Node(edit.text, None, [around[index]])
+        case "copy":
+            original = made.around(edit.slot)[edit.slot[-1]]
+            copied = Node(original.text, edit.ident, None)
+            made.around(edit.to).insert(edit.to[-1], copied)
+            made.awaits += 1
+        case "swap":
+            if _overlap(edit.slot, edit.to):
+                return None
+            one, other = made.around(edit.slot), made.around(edit.to)
+            one[edit.slot[-1]], other[edit.to[-1]] = other[edit.to[-1]], one[edit.slot[-1]]
         case "unwrap":
             around, index = made.around(edit.slot), edit.slot[-1]
             around[index : index + 1] = around[index].body or []
@@ -156,13 +169,19 @@ def apply(program: Program, edit: Edit) -> Program | None:
     return made
 
 
+def _overlap(one: Slot, other: Slot) -> bool:
+    return one[: len(other)] == other or other[: len(one)] == one
+
+
 def all_edits(program: Program, edit: Edit) -> Iterator[Edit]:
     """Every edit of the same kind and text, wherever it could be made."""
     match edit.kind:
-        case "move":
+        case "move" | "copy":
             for slot in program.slots():
                 for to in program.slots(gaps=True):
-                    yield Edit("move", slot, to)
+                    yield Edit(edit.kind, slot, to, ident=edit.ident)
+        case "swap":
+            yield from (Edit("swap", one, other) for one in program.slots() for other in program.slots())
         case "insert":
             yield from (Edit("insert", s, (), edit.text, edit.ident) for s in program.slots(gaps=True))
         case _:
@@ -173,13 +192,18 @@ def same_text(program: Program, edit: Edit, text: str) -> Iterator[Program]:
     """What edits of this kind make of the program, where the text is this one."""
     if edit.kind in ("rename", "edit"):
         return
-    for other in all_edits(program, edit):
+    if program.source() == text:
+        yield program  # nothing was edited
+    alike = [edit, replace(edit, kind="move")] if edit.kind == "swap" else [edit]
+    for other in (other for one in alike for other in all_edits(program, one)):
         made = apply(program, other) if _fits(program, other) else None
         if made is not None and made.source() == text:
             yield made
 
 
 def _fits(program: Program, edit: Edit) -> bool:
+    if edit.kind == "copy":
+        return program.around(edit.slot)[edit.slot[-1]].ident is not None
     if edit.kind != "unwrap":
         return True
     return program.around(edit.slot)[edit.slot[-1]].body is not None
@@ -199,7 +223,20 @@ class Author:
 
     def edit(self) -> Edit:
         """One that can be made."""
-        kinds = ["insert", "insert", "delete", "move", "edit", "edit", "wrap", "unwrap", "rename"]
+        kinds = [
+            "insert",
+            "insert",
+            "delete",
+            "move",
+            "edit",
+            "edit",
+            "option",
+            "wrap",
+            "unwrap",
+            "rename",
+            "copy",
+            "swap",
+        ]
         while True:
             kind = self.random.choice(kinds)
             edit = self.insert(self.program) if kind == "insert" else self._other(kind)
@@ -214,7 +251,10 @@ class Author:
         return Edit("insert", slot, (), self.random.choice(PLAIN if chance < 0.8 else BLOCKS))
 
     def _await(self, ident: int) -> str:
-        return self.random.choice(EQUAL) if self.twins else self.random.choice(("", "b = ")) + f"await op({ident}, a)"
+        if self.twins:
+            return self.random.choice(EQUAL)
+        operation = self.random.choice((f"op({ident}, a)", f"call(op, {ident}, a)"))
+        return self.random.choice(("", "b = ")) + f"await {operation}"
 
     def _other(self, kind: str) -> Edit | None:
         program, choose = self.program, self.random.choice
@@ -233,6 +273,15 @@ class Author:
                 return Edit("unwrap", slot) if node.body is not None else None
             case "edit":
                 return Edit("edit", slot, (), self._edited(node))
+            case "option":
+                return (
+                    Edit("edit", slot, (), _with_option(node.text, choose(OPTIONS))) if "call(" in node.text else None
+                )
+            case "copy":
+                gap = choose(program.slots(gaps=True))
+                return Edit("copy", slot, gap, ident=program.awaits) if node.ident is not None else None
+            case "swap":
+                return Edit("swap", slot, choose(program.slots()))
             case _:
                 return Edit(kind, slot)
 
@@ -244,3 +293,16 @@ class Author:
             # What hangs on a `try` makes it another statement.
             return node.text if node.text == "try:" else self.random.choice([b for b in BLOCKS if b != "try:"])
         return self.random.choice(PLAIN)
+
+
+def _with_option(text: str, option: str) -> str:
+    """The same call of an effect, tried otherwise."""
+    return text.split(", timeout")[0].split(", retry")[0].rstrip(")") + option + ")"
+
+
+def operation(text: str) -> str:
+    """What an await is about: its text without target, options and names of variables."""
+    return _with_option(_VARIABLE_NAMED.sub(lambda m: m.group()[0], text).removeprefix("b = "), "")
+
+
+_VARIABLE_NAMED = re.compile(r"\b[ab]\d*\b")
