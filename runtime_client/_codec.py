@@ -36,7 +36,7 @@ it, else pairs. Fields in brackets are left out when they say nothing.
     exceptiongroup    the same, and message, exceptions
     selected          v: [case, value] [ok: false]           outcome   value, or error
     channel           v: name [capacity]                     goroutine, child  v: id
-    frame             function, state, at, slots: mapping [receiver] [new | ended: true]
+    frame             function, state, at, slots: mapping [receiver] [outer] [new | ended: true]
     lost              v: repr of a part of an exception that could not be saved, type; read as that text
 
 Identity. A mutable object, or an exception, that is met again is `{"$ref": n}`; where it was met first it is tagged and

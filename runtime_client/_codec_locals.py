@@ -18,9 +18,8 @@ from collections.abc import Callable
 from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from ._codec_objects import write_function
+from ._codec_objects import write_function, write_shared_frame
 from ._errors import CodecError
-from ._frame import Frame, FrameStatus
 from ._local_functions import Found
 
 if TYPE_CHECKING:
@@ -49,19 +48,12 @@ def _write(encoder: Encoder, value: FunctionType) -> Json:
 def _write_cells(encoder: Encoder, value: FunctionType, found: Found, node: dict[str, Json]) -> None:
     cells = dict(zip(value.__code__.co_freevars, value.__closure__ or (), strict=True))
     if found.refers_to_frame:
-        node["frame"] = _write_frame(encoder, cells[found.frame].cell_contents, found)
+        node["frame"] = write_shared_frame(encoder, cells[found.frame].cell_contents, found.row)
     if found.refers_to_receiver:
         node["self"] = encoder.field(found.receiver, cells[found.receiver].cell_contents)
     own = {name: cells[name] for name in found.row.cells}
     if own:
         node["cells"] = {name: _write_cell(encoder, name, cell) for name, cell in own.items()}
-
-
-def _write_frame(encoder: Encoder, frame: Frame, found: Found) -> Json:
-    encoder.hold(frame, found.row.slots)
-    if frame.frame_status is FrameStatus.STARTED and id(frame) not in encoder.active:
-        encoder.lending.add(id(frame))
-    return encoder.encode(frame)
 
 
 def _write_cell(encoder: Encoder, name: str, cell: CellType) -> Json:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._channels import Channel
 from ._errors import CodecError, RemoteError
-from ._frame import RESERVED, Frame, FrameStatus, Outcome, State
+from ._frame import RESERVED, Frame, FrameStatus, LocalFunction, Outcome, State
 from ._handles import ChildRef, Handle
 from ._local_functions import shared_slots
 from ._operations import Selected
@@ -898,9 +898,20 @@ def _frame_writer(cls: type[Frame], name: str) -> Writer:
             node["receiver"] = encoder.field("self", value.frame_receiver)
         if value.frame_status is FrameStatus.NEW:
             node["new"] = True
+        if value.outer is not None:
+            row = type(value.outer).LOCALS[cls.FUNCTION.rpartition(".")[2]]
+            node["outer"] = write_shared_frame(encoder, value.outer, row)
         return node
 
     return write
+
+
+def write_shared_frame(encoder: Encoder, frame: Frame, row: LocalFunction) -> Json:
+    """The frame that a local function was made in, at least with what the function refers to."""
+    encoder.hold(frame, row.slots)
+    if frame.frame_status is FrameStatus.STARTED and id(frame) not in encoder.active:
+        encoder.lending.add(id(frame))
+    return encoder.encode(frame)
 
 
 def _slots_to_write(encoder: Encoder, value: Frame, state: State | None) -> dict[str, Any]:
@@ -944,6 +955,16 @@ def _fill_frame(decoder: Decoder, value: Frame, node: dict[str, Json]) -> None:
         value.__dict__[name] = item
     if "receiver" in node:
         value.frame_receiver = decoder.value(node["receiver"])
+    if type(value).OUTER:
+        value.outer = read_shared_frame(decoder, node["outer"], type(value).__module__, type(value).OUTER)
+
+
+def read_shared_frame(decoder: Decoder, node: Json, module: str, function: str) -> Frame:
+    """The frame that a local function was made in. Raises CodecError if it is another."""
+    frame = decoder.value(node)
+    if not isinstance(frame, Frame) or type(frame) is not decoder.resolver.frame_type(f"{module}:{function}"):
+        raise CodecError(f"what was made in {function} belongs to a frame of it, got {type(frame).__name__}")
+    return frame
 
 
 def _write_outcome(encoder: Encoder, value: Outcome) -> Json:

@@ -132,6 +132,64 @@ def _frame_class(function: FunctionType, has_receiver: bool) -> type[CoroutineFr
     )
 
 
+class LocalCoroutineFrame(CoroutineFrame):
+    """An activation of a local `async def` of an uncompiled durable function: its coroutine is there already."""
+
+    __slots__ = ("frame_made",)
+
+    def _begin(self) -> Coroutine[Any, Any, Any]:
+        made: Coroutine[Any, Any, Any] = self.frame_made
+        return made
+
+
+def as_frame(value: Any) -> Any:
+    """A coroutine of a local `async def` of durable code as a frame, as compiled code has it; anything else as it is.
+
+    Raises:
+      RuntimeError: it has been started already.
+    """
+    if not isinstance(value, CoroutineType) or not _is_local_to_durable(value):
+        return value
+    if inspect.getcoroutinestate(value) != inspect.CORO_CREATED:
+        raise RuntimeError(f"{value!r} has been started already, and runs once\n  help: call the function again")
+    _keep_alive(value)
+    code = value.cr_code
+    module = _globals_of(value)["__name__"]
+    kind = type(
+        "LocalCoroutineFrame",
+        (LocalCoroutineFrame,),
+        {
+            "__slots__": (),
+            "__module__": module,
+            "FUNCTION": code.co_qualname.replace(".<locals>", ""),
+            "SOURCE": source_of(module),
+            "STATES": {"Start": State(code.co_firstlineno)},
+        },
+    )
+    frame = kind()
+    frame.frame_made = value
+    return frame
+
+
+def _is_local_to_durable(coroutine: CoroutineType[Any, Any, Any]) -> bool:
+    """Whether its function is defined in a durable function, as the code of that says."""
+    first, inside, _ = coroutine.cr_code.co_qualname.partition(".<locals>.")
+    found: Any = _globals_of(coroutine) if inside else {}
+    for part in first.split("."):
+        found = (vars(found) if isinstance(found, type) else found if isinstance(found, dict) else {}).get(part)
+    kind = getattr(found.__func__ if isinstance(found, staticmethod) else found, FRAME_ATTRIBUTE, None)
+    return kind is not None and _holds(kind.AUTHORED.__code__, coroutine.cr_code)
+
+
+def _globals_of(coroutine: CoroutineType[Any, Any, Any]) -> dict[str, Any]:
+    """The names of its module; none of one that has ended."""
+    return coroutine.cr_frame.f_globals if coroutine.cr_frame is not None else {}
+
+
+def _holds(code: CodeType, inner: CodeType) -> bool:
+    return any(c is inner or _holds(c, inner) for c in code.co_consts if isinstance(c, CodeType))
+
+
 def _show(kind: type[CoroutineFrame]) -> None:
     """Put a frame class where the codec looks for it: in the class of the function, as compiled code has it.
 

@@ -89,6 +89,8 @@ class Frame:
     """All states; the first is the entry."""
     LOCALS: ClassVar[dict[str, LocalFunction]] = {}
     """The functions made in the states, by the names under which they are saved."""
+    OUTER: ClassVar[str] = ""
+    """The durable function that defines this one, and shares its variables with it; empty for none."""
 
     __slots__ = (
         "__dict__",
@@ -98,10 +100,12 @@ class Frame:
         "frame_receiver",
         "frame_state",
         "frame_status",
+        "outer",
     )
 
-    def __init__(self, receiver: Any = None, /, **slots: Any) -> None:
+    def __init__(self, receiver: Any = None, outer: Frame | None = None, /, **slots: Any) -> None:
         self.frame_receiver = receiver  # the `self` of a method; None for a module-level function
+        self.outer = outer  # the activation of OUTER that made this one
         self.frame_state = next(iter(type(self).STATES), "")
         self.frame_status = FrameStatus.NEW
         self.frame_awaited: Any = None  # what `suspend` waits for, or what `finish` returns

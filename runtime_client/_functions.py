@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from ._channels import Channel
 from ._context import current
+from ._direct import as_frame
 from ._errors import Cancelled
 from ._frame import Frame
 from ._handles import ChildRef, Handle
@@ -112,6 +113,7 @@ def go(frame: Any, /) -> Handle:
     Raises:
       TypeError: not a frame. RuntimeError: the frame has been started already, or this is not durable code.
     """
+    frame = as_frame(frame)
     if not isinstance(frame, Frame):
         if inspect.iscoroutine(frame):
             frame.close()

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 from ._context import current
+from ._direct import as_frame
 from ._errors import Cancelled, CompensationFailed
 from ._frame import Frame, FrameStatus, Instruction, State
 from ._functions import shown
@@ -81,6 +82,7 @@ class Saga:
 
 
 def _checked(compensation: Any) -> Operation | Frame:
+    compensation = as_frame(compensation)
     match compensation:
         case Call(key=None):
             return replace(compensation, key=f"saga-{uuid.uuid4().hex}")

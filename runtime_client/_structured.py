@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 from ._context import TransitionContext, current
+from ._direct import as_frame
 from ._errors import Cancelled
 from ._frame import Frame, FrameStatus, Instruction, State
 from ._functions import check_deadline, go, shown
@@ -191,6 +192,7 @@ def gather(*awaited: Any) -> Frame:
 
 
 def _gathered(index: int, awaited: Any) -> Frame | Operation | Handle:
+    awaited = as_frame(awaited)
     match awaited:
         case Join():
             return Handle(awaited.goroutine_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import libcst as cst
@@ -19,7 +19,7 @@ from ._names import Names
 from ._naming import camel, unique
 from ._places import mark_leaves
 from ._positions import Positions
-from ._scopes import FunctionNames, function_names
+from ._scopes import FunctionNames, function_names, own_nodes
 from .diagnostics import Place
 
 
@@ -31,7 +31,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DurableFunction:
-    """One durable function as found."""
+    """One durable function as found. `outer`: the durable function that defines it, whose variables it shares."""
 
     kind: Kind
     qualname: str
@@ -43,6 +43,7 @@ class DurableFunction:
     class_members: frozenset[str]
     methods: frozenset[str]
     is_classmethod: bool
+    outer: DurableFunction | None = None
 
     @property
     def name(self) -> str:
@@ -50,11 +51,18 @@ class DurableFunction:
 
     @property
     def class_name(self) -> str:
-        return self.qualname.rpartition(".")[0]
+        return self.qualname.rpartition(".")[0] if self.outer is None else self.outer.class_name
+
+    @property
+    def enclosing(self) -> tuple[DurableFunction, ...]:
+        """The durable functions around this one, innermost first."""
+        return () if self.outer is None else (self.outer, *self.outer.enclosing)
 
     @property
     def receiver(self) -> str | None:
-        """The name of `self`."""
+        """The name of `self`; in a local function, of that of the method around it."""
+        if self.outer is not None:
+            return self.outer.receiver
         if self.kind is not Kind.METHOD or not self.own.parameters:
             return None
         positional = [*self.parsed.args.posonlyargs, *self.parsed.args.args]
@@ -98,8 +106,10 @@ def find_definitions(index: Index, info: ModuleInfo, prefixes: Mapping[str, str]
     functions: list[DurableFunction] = []
     names = _NamesInUse(info)
     known = {f.qualname: (prefixes or {}).get(f.qualname) for f in durable.values()}
+    known |= prefixes or {}
     for _, found in sorted(durable.items()):
-        functions.append(_describe(names, reader.read(found.node), found, known))
+        function = _describe(names, reader.read(found.node), found, known)
+        functions += [function, *_local_functions(names, function, known)]
     mark_leaves(reader.positions, info.source)
     return ParsedModule(info, reader.indent, reader.positions, tuple(functions))
 
@@ -151,7 +161,7 @@ def _describe(
     used = names.taken(class_name)
     own = function_names(found.node)
     others = {f"{p}Frame" for q, p in known.items() if p and q != found.qualname and q.rpartition(".")[0] == class_name}
-    prefix = _prefix(found, known.get(found.qualname), used, others | own.mentioned)
+    prefix = _prefix(known.get(found.qualname), camel(found.node.name) or "Function", used, others | own.mentioned)
     used.add(f"{prefix}Frame")
     return DurableFunction(
         kind=_kind(found.kind),
@@ -165,6 +175,60 @@ def _describe(
         methods=names.methods(class_name),
         is_classmethod=found.kind == "class",
     )
+
+
+def _local_functions(
+    names: _NamesInUse, outer: DurableFunction, known: Mapping[str, str | None]
+) -> Iterator[DurableFunction]:
+    """The `async def`s in the body of a durable function, each before those inside it."""
+    nodes = {(node.lineno, node.col_offset): node for node in own_async_functions(outer.parsed)}
+    every = [
+        n for n in ast.walk(ast.Module(outer.parsed.body, [])) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    every.sort(key=lambda n: (n.lineno, n.col_offset))
+    for parsed, node in zip(every, _function_nodes(outer.node.body), strict=True):
+        if (parsed.lineno, parsed.col_offset) in nodes and isinstance(parsed, ast.AsyncFunctionDef):
+            function = _describe_local(names, outer, node, parsed, known)
+            yield function
+            yield from _local_functions(names, function, known)
+
+
+def _describe_local(
+    names: _NamesInUse,
+    outer: DurableFunction,
+    node: cst.FunctionDef,
+    parsed: ast.AsyncFunctionDef,
+    known: Mapping[str, str | None],
+) -> DurableFunction:
+    used = names.taken(outer.class_name)
+    own = function_names(parsed)
+    qualname = f"{outer.qualname}.{parsed.name}"
+    prefix = _prefix(known.get(qualname), f"{outer.prefix}_{camel(parsed.name) or 'Function'}", used, own.mentioned)
+    used.add(f"{prefix}Frame")
+    return replace(
+        outer,
+        qualname=qualname,
+        node=node,
+        parsed=parsed,
+        own=own,
+        frame_class=f"{prefix}Frame",
+        prefix=prefix,
+        is_classmethod=False,
+        outer=outer,
+    )
+
+
+def own_async_functions(function: ast.AsyncFunctionDef) -> list[ast.AsyncFunctionDef]:
+    """The `async def`s of a function's own scope; not those in ordinary functions or classes in it."""
+    return [n for n in own_nodes(function.body) if isinstance(n, ast.AsyncFunctionDef)]
+
+
+def _function_nodes(node: cst.CSTNode) -> Iterator[cst.FunctionDef]:
+    """All functions below a node, in the order of the text."""
+    for child in node.children:
+        if isinstance(child, cst.FunctionDef):
+            yield child
+        yield from _function_nodes(child)
 
 
 class _NamesInUse:
@@ -196,11 +260,10 @@ class _NamesInUse:
         return frozenset(plain - self._assigned)
 
 
-def _prefix(found: DurableName, known: str | None, used: set[str], others: set[str] | frozenset[str]) -> str:
+def _prefix(known: str | None, wanted: str, used: set[str], others: set[str] | frozenset[str]) -> str:
     """What the names of the states and of the frame begin with: as ever, or the first that meets no other name."""
     if known is not None and f"{known}Frame" not in used | others:
         return known
-    wanted = camel(found.node.name) or "Function"
     prefix, number = wanted, 1
     while f"{prefix}Frame" in used | others or any(m.startswith(f"{prefix}_") for m in used):
         number += 1
@@ -267,7 +330,7 @@ def make_names(module: ParsedModule, function: DurableFunction, stable: frozense
     return Names(
         function.own,
         receiver=function.receiver,
-        stable=stable,
+        stable=stable.difference(*(o.own.locals for o in function.enclosing)),
         methods=function.methods,
         unsteady=_rebound_parameters(function),
         taken=(*module.info.names, *dir(builtins)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from textwrap import indent
 
 import libcst as cst
@@ -21,6 +22,7 @@ from ._definitions import (
     find_definitions,
     first_line,
     make_names,
+    own_async_functions,
     stable_globals,
 )
 from ._described import describe, record
@@ -69,18 +71,21 @@ def compile_module(index: Index, info: ModuleInfo, show: str | None = None, lock
     imports = choose_imports(module)
     stable = stable_globals(info)
     compiled: list[Compiled] = []
+    known: dict[str, Compiled] = {}
     for function in module.functions:
         trace.add("find", lambda f=function: f"{f.kind.value} {f.qualname}({', '.join(f.own.parameters)})\n")  # type: ignore[misc]
         refused = refuse(index, info, function)
         findings += refused
-        if refused:
+        if refused or any(outer.qualname not in known for outer in function.enclosing):
             continue
         try:
             names = make_names(module, function, stable)
-            compiled.append(compile_function(module, function, names, imports, trace, lock))
+            around = tuple(known[outer.qualname] for outer in function.enclosing)
+            known[function.qualname] = compile_function(module, function, names, imports, trace, lock, around)
+            compiled.append(known[function.qualname])
         except Unsupported as error:
             findings.append(error.diagnostic)
-    diagnostics = tuple(sorted_diagnostics(findings))
+    diagnostics = tuple(dict.fromkeys(sorted_diagnostics(findings)))
     if any(CATALOGUE[d.code][1] is Severity.ERROR for d in diagnostics):
         return ModuleOutput(info, info.source, (), diagnostics, trace.text, is_settled=False)
     text, places = assemble(module, compiled, imports, trace)
@@ -127,12 +132,16 @@ def compile_function(
     imports: Imports,
     trace: Trace,
     lock: Lock,
+    around: tuple[Compiled, ...] = (),
 ) -> Compiled:
-    """The passes over one function, up to what is emitted.
+    """The passes over one function, up to what is emitted. `around`: the durable functions that define it, innermost first.
 
     Raises:
       Unsupported: a construct that is refused.
     """
+    if around:  # states of one class stand beside each other
+        taken = {name for one in around for name in one.names.values()}
+        function = replace(function, class_members=function.class_members | taken)
     body = normalise(module, function, names, imports)
     if checked:
         check_normal(body)
@@ -150,6 +159,7 @@ def compile_function(
         [v for v in variables if v != function.receiver],
         [p for p in function.own.parameters if p != function.receiver],
         captured,
+        has_local_functions=bool(own_async_functions(function.parsed)),
     )
     _checks.refuse_local_definitions(module, function, states, layout)
     trace.function("states", function, lambda: show_states(states, layout.live))
@@ -165,7 +175,7 @@ def compile_function(
     frame = "f" if "f" not in names.taken else names.reserve("frame")
     types = _annotations(function)
     made = local_rows(states, function, module.info.source, slots)
-    return Compiled(function, tuple(states), state_names, layout, slots, types, rebound, frame, known, made)
+    return Compiled(function, tuple(states), state_names, layout, slots, types, rebound, frame, known, made, around)
 
 
 def normalise(module: ParsedModule, function: DurableFunction, names: Names, imports: Imports) -> Body:
@@ -221,10 +231,12 @@ def assemble(
     pages: dict[int, Printed] = {}
     lines = module.info.source.split("\n")
     for one in compiled:
+        if one.around:
+            continue
         parsed = one.function.parsed
         first = first_line(parsed)
         page = Page(_indentation(lines[first - 1]), module.indent, newline)
-        emit(one, module.info, imports.words, page)
+        emit(one, [o for o in compiled if one in o.around], module.info, imports.words, page)
         pages[first] = page.printed()
         trace.function("emitted", one.function, lambda page=pages[first]: page.text)  # type: ignore[misc]
         replacements.append(Replacement(first, parsed.end_lineno or first, pages[first].text))

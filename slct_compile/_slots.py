@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,22 @@ class _Scope:
 
 
 class SlotRenamer(cst.CSTTransformer):
-    """Rewrites one piece of a function's code. `slots` maps a local name to the attribute of the frame."""
+    """Rewrites one piece of a function's code.
 
-    def __init__(self, frame: str, slots: Mapping[str, str], rebound: frozenset[str]) -> None:
+    Args:
+      slots: A name to the attribute of the frame, or of a frame around it (`outer.total`).
+      stubs: What becomes of local async functions, by name.
+    """
+
+    def __init__(
+        self,
+        frame: str,
+        slots: Mapping[str, str],
+        rebound: frozenset[str],
+        stubs: Mapping[str, Callable[[cst.FunctionDef], cst.FunctionDef]] | None = None,
+    ) -> None:
         super().__init__()
+        self.stubs = stubs or {}
         self.frame = frame
         self.slots = slots
         self.rebound = rebound  # names of handlers whose unbinding can be seen
@@ -51,7 +63,27 @@ class SlotRenamer(cst.CSTTransformer):
         return self.slots[name]
 
     def attribute(self, slot: str) -> cst.Attribute:
-        return cst.Attribute(cst.Name(self.frame), cst.Name(slot))
+        *outer, own = slot.split(".")
+        frame = self.frame_at(outer)
+        return cst.Attribute(frame, cst.Name(carried(slot, own)))
+
+    def frame_at(self, outer: Sequence[str]) -> cst.BaseExpression:
+        frame: cst.BaseExpression = cst.Name(self.frame)
+        for name in outer:
+            frame = cst.Attribute(frame, cst.Name(name))
+        return frame
+
+    def let(self, values: Sequence[tuple[str, cst.BaseExpression]]) -> list[cst.Call]:
+        """`f.let(x=x)` for slots of one frame after another."""
+        equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+        grouped: dict[str, list[cst.Arg]] = {}
+        for slot, value in values:
+            outer, _, own = slot.rpartition(".")
+            grouped.setdefault(outer, []).append(cst.Arg(value, keyword=cst.Name(own), equal=equal))
+        return [
+            cst.Call(cst.Attribute(self.frame_at(outer.split(".") if outer else ()), cst.Name("let")), bound)
+            for outer, bound in grouped.items()
+        ]
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
         slot = self.slot(updated_node.value)
@@ -127,8 +159,11 @@ class SlotRenamer(cst.CSTTransformer):
             params=self._parameters(original_node.params),
             returns=self._visit(original_node.returns),
             decorators=[self._visit(d) for d in original_node.decorators],
-            body=self._inside(shadows, original_node.body),
         )
+        if original_node.asynchronous is not None:
+            changed = self.stubs[original_node.name.value](changed)
+        else:
+            changed = changed.with_changes(body=self._inside(shadows, original_node.body))
         return self._then_set(changed, original_node.name.value)
 
     def visit_ClassDef(self, node: cst.ClassDef) -> bool:
@@ -224,9 +259,7 @@ class SlotRenamer(cst.CSTTransformer):
         if slot is None:
             return updated_node.with_changes(value=value)
         assert isinstance(value, cst.BaseExpression)
-        equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-        bound = cst.Arg(value, keyword=cst.Name(slot), equal=equal)
-        return cst.Call(cst.Attribute(cst.Name(self.frame), cst.Name("let")), [bound])
+        return self.let([(slot, value)])[0]
 
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
@@ -304,11 +337,9 @@ class SlotRenamer(cst.CSTTransformer):
 
     def _bind_then(self, captures: Sequence[tuple[str, str]], guard: cst.BaseExpression) -> cst.BaseExpression:
         """`(f.let(x=x), guard)[1]`: captures are bound before the guard, and stay bound."""
-        equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-        bound = [cst.Arg(cst.Name(n), keyword=cst.Name(s), equal=equal) for n, s in captures]
-        let = cst.Call(cst.Attribute(cst.Name(self.frame), cst.Name("let")), bound)
-        pair = cst.Tuple([cst.Element(let), cst.Element(guard)])
-        return cst.Subscript(pair, [cst.SubscriptElement(cst.Index(cst.Integer("1")))])
+        lets = self.let([(s, cst.Name(n)) for n, s in captures])
+        pair = cst.Tuple([*(cst.Element(let) for let in lets), cst.Element(guard)])
+        return cst.Subscript(pair, [cst.SubscriptElement(cst.Index(cst.Integer(str(len(lets)))))])
 
     # A field `{total=}` shows the author's text.
 

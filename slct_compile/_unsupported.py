@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from ._definitions import DurableFunction, Kind, decorator_names
+from ._definitions import DurableFunction, Kind, decorator_names, own_async_functions
 from ._index import Index, ModuleInfo, dotted_name
 from ._scopes import own_nodes
 from .diagnostics import Diagnostic, Place
@@ -200,20 +200,38 @@ def _unknown(index: Index, info: ModuleInfo, function: DurableFunction) -> Itera
 
 
 def _inner_async(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+    """Local async functions are durable functions themselves, except inside ordinary functions and classes."""
+    own = own_async_functions(function.parsed)
+    inside = {id(n) for f in own for n in ast.walk(f)}
     for node in ast.walk(ast.Module(function.parsed.body, [])):
-        if isinstance(node, ast.AsyncFunctionDef):
+        if isinstance(node, ast.AsyncFunctionDef) and id(node) not in inside:
             yield (
                 "SLC101",
                 node,
-                "an async function inside a durable function cannot be resumed from a stored frame",
-                "make it a method of the process or a module-level function with @durable",
+                "an async function inside an ordinary function or class cannot be resumed from a stored frame",
+                "define it in the body of the durable function itself, or at module level with @durable",
             )
+    for node in own:
+        if [n.name for n in own].count(node.name) > 1:
+            yield "SLC101", node, f"two local async functions are called {node.name!r}", "give them different names"
 
 
-def _outer_names(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+def _local_function(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+    """What a local async function cannot do, because its states have the `self` of the method around it."""
+    if function.outer is None:
+        return
+    if function.receiver in function.own.parameters:
+        yield "SLC101", function.parsed, f"{function.receiver} is bound to something else", "use another name for it"
+    for node in ast.walk(ast.Module(function.parsed.body, [])):
+        match node:
+            case ast.Call(ast.Name("super"), []):
+                yield "SLC101", node, "super() without arguments in a local function", "name the class, and self"
+            case _:
+                pass
+
+
+def _compiler_names(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
     for node in own_nodes(function.parsed.body):
-        if isinstance(node, ast.Nonlocal):
-            yield "SLC101", node, "a name of an enclosing function is not saved", "make it a field or a parameter"
         if isinstance(node, ast.Name) and node.id in MARKERS:
             yield "SLC101", node, f"{node.id} is a name of the compiler", "choose another name"
 
@@ -288,6 +306,7 @@ _CHECKS: tuple[Callable[[Index, ModuleInfo, DurableFunction], Iterator[Finding]]
     _frame_introspection,
     _unknown,
     _inner_async,
-    _outer_names,
+    _local_function,
+    _compiler_names,
     _moved_code,
 )

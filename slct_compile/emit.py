@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -27,7 +27,9 @@ from .ir import ops
 from .ir.ops import BlockId
 from .lower.states import StateCode
 
-RESERVED = frozenset({"FUNCTION", "LOCALS", "SOURCE", "STATES", "finish", "goto", "let", "resume", "suspend"})
+RESERVED = frozenset(
+    {"FUNCTION", "LOCALS", "OUTER", "SOURCE", "STATES", "finish", "goto", "let", "outer", "resume", "suspend"}
+)
 """Names of `runtime_client.Frame` itself, which no slot may have; so are all that begin with `frame_`. Compared by a test."""
 
 
@@ -43,7 +45,10 @@ class RuntimeNames:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """One function, all passes done but the text: what is emitted, and what the manifest says."""
+    """One function, all passes done but the text: what is emitted, and what the manifest says.
+
+    around: the durable functions that define it, innermost first.
+    """
 
     function: DurableFunction
     states: tuple[StateCode, ...]
@@ -55,6 +60,19 @@ class Compiled:
     frame: str
     fingerprints: Mapping[BlockId, Fingerprint]
     local_functions: tuple[LocalRow, ...] = ()
+    around: tuple[Compiled, ...] = ()
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where a name is, seen from the frame: `total`, or `outer.total` for one of the function around."""
+        found: dict[str, str] = {}
+        hidden = {*self.function.own.locals, *self.function.own.globals}
+        for depth, one in enumerate(self.around, start=1):
+            for name, slot in one.slots.items():
+                if name not in hidden:
+                    found[name] = "outer." * depth + slot
+            hidden |= {*one.function.own.locals, *one.function.own.globals}
+        return found | dict(self.slots)
 
     def live(self, state: StateCode) -> tuple[str, ...]:
         """The slots that live into a state, in the order of the frame."""
@@ -91,21 +109,27 @@ def is_private(name: str) -> bool:
     return name.startswith("__") and not name.endswith("__")
 
 
-def emit(compiled: Compiled, info: ModuleInfo, words: RuntimeNames, page: Page) -> None:
-    """Print what replaces the function in its class or module."""
-    emitter = _Emitter(compiled, info, words, page)
-    emitter.frame_class()
-    page.blank()
-    if compiled.function.kind is Kind.FUNCTION:
+def emit(compiled: Compiled, inner: Sequence[Compiled], info: ModuleInfo, words: RuntimeNames, page: Page) -> None:
+    """Print what replaces the function in its class or module. `inner`: the durable functions that it defines."""
+    emitters = [_Emitter(one, inner, info, words, page) for one in (compiled, *inner)]
+    is_function = compiled.function.kind is Kind.FUNCTION
+    for emitter in emitters:
+        emitter.frame_class()
         page.blank()
-    emitter.stub()
+        if is_function:
+            page.blank()
+    emitters[0].stub()
     if compiled.function.kind is Kind.METHOD:
-        emitter.state_methods(0)
+        for emitter in emitters:
+            emitter.state_methods(0)
 
 
 class _Emitter:
-    def __init__(self, compiled: Compiled, info: ModuleInfo, words: RuntimeNames, page: Page) -> None:
+    def __init__(
+        self, compiled: Compiled, inner: Sequence[Compiled], info: ModuleInfo, words: RuntimeNames, page: Page
+    ) -> None:
         self.compiled = compiled
+        self.inner = {one.function.name: one for one in inner if one.around[0].function is compiled.function}
         self.function = compiled.function
         self.info = info
         self.words = words
@@ -119,6 +143,8 @@ class _Emitter:
         line(0, f"class {self.function.frame_class}({self.words.frame}):")
         line(1, f'FUNCTION = "{self.function.qualname}"')
         line(1, f'SOURCE = "{self.info.path}"')
+        if self.compiled.around:
+            line(1, f'OUTER = "{self.compiled.around[0].function.qualname}"')
         for name, slot in self.compiled.slots.items():
             line(1, f"{slot}: {self._type(name)}")
         line(1, "STATES = {")
@@ -193,9 +219,7 @@ class _Emitter:
     def stub(self) -> None:
         """Signature, decorators and docstring as they were; the body makes the frame."""
         function = self.function
-        arguments = [function.receiver or "None"]
-        arguments += [f"{self.compiled.slots[p]}={p}" for p in function.parameters]
-        made = self.page.verbatim(1, f"return {self._frame_reference()}", arguments)
+        made = self.page.verbatim(1, f"return {self._frame_reference()}", self._frame_arguments())
         stub = function.node.with_changes(
             asynchronous=None,
             returns=cst.Annotation(cst.Name(function.frame_class)),
@@ -204,13 +228,35 @@ class _Emitter:
         )
         self.page.nodes(0, [stub])
 
+    def _frame_arguments(self) -> list[str]:
+        function = self.function
+        around = [one.frame for one in self.compiled.around[:1]]
+        return [
+            function.receiver or "None",
+            *around,
+            *(f"{self.compiled.slots[p]}={p}" for p in function.parameters),
+        ]
+
+    def local_stub(self, name: str, node: cst.FunctionDef, depth: int) -> cst.FunctionDef:
+        """A local async function as a function that makes its frame, where it was defined."""
+        emitter = _Emitter(self.inner[name], (), self.info, self.words, self.page)
+        reference = emitter._frame_reference()
+        made = self.page.verbatim(depth + 1, f"return {reference}", emitter._frame_arguments())
+        docstring = _docstring_lines(node)
+        return node.with_changes(
+            asynchronous=None,
+            returns=None,
+            body=cst.IndentedBlock([*docstring, made]),
+        )
+
     def _frame_reference(self) -> str:
         """How the stub names its frame class, whatever its parameters are called and whoever inherits it."""
         function = self.function
         if function.kind is Kind.FUNCTION:
             return function.frame_class
         owner = function.class_name
-        plain = "." not in owner and owner not in function.own.parameters and not self._is_rebound(owner)
+        hidden = {*function.own.parameters, *(n for o in function.enclosing for n in o.own.locals)}
+        plain = "." not in owner and owner not in hidden and not self._is_rebound(owner)
         return f"{owner if plain else '__class__'}.{function.frame_class}"
 
     def _is_rebound(self, name: str) -> bool:
@@ -247,11 +293,15 @@ class _Emitter:
 
     def _body(self, state: StateCode, depth: int) -> list[cst.BaseStatement]:
         module = ops.as_module(_with_comments(state.code))
-        renamed = transform(module, SlotRenamer(self.frame, self.compiled.slots, self.compiled.rebound))
+        renamer = SlotRenamer(self.frame, self.compiled.places, self.compiled.rebound, self._stubs(depth))
+        renamed = transform(module, renamer)
         assert isinstance(renamed, cst.Module)
         finished = transform(renamed, _Instructions(self, depth))
         assert isinstance(finished, cst.Module)
         return _without_blank_head(finished.body)
+
+    def _stubs(self, depth: int) -> dict[str, Callable[[cst.FunctionDef], cst.FunctionDef]]:
+        return {name: lambda node, name=name: self.local_stub(name, node, depth) for name in self.inner}  # type: ignore[misc]
 
     def state_reference(self, target: BlockId) -> cst.BaseExpression:
         owner = self.function.receiver or self.frame

@@ -36,9 +36,19 @@ class Layout:
 
 
 def lay_out(
-    states: Sequence[StateCode], variables: Iterable[str], parameters: Iterable[str], captured: Iterable[str]
+    states: Sequence[StateCode],
+    variables: Iterable[str],
+    parameters: Iterable[str],
+    captured: Iterable[str],
+    *,
+    has_local_functions: bool = False,
 ) -> Layout:
-    """The frame layout. `variables`: every local and temporary; `captured`: those that inner functions refer to."""
+    """The frame layout.
+
+    Args:
+      variables: Every local and temporary. captured: Those that inner functions refer to.
+      has_local_functions: Durable ones, which reach captured variables through the frame even if nothing else is saved.
+    """
     names = frozenset(variables)
     parsed = {s.block.id: _parse(s.code) for s in states}
     functions = _local_functions([n for body in parsed.values() for n in body], names)
@@ -46,7 +56,9 @@ def lay_out(
     # The engine sets and reads these between states.
     given = {n for s in states for n in (s.region.caught, s.region.handling) if n}
     crossing = {n for found in live.values() for n in found}
-    slots = frozenset(crossing | set(parameters) | (set(captured) if len(states) > 1 else set()) | given)
+    slots = frozenset(
+        crossing | set(parameters) | (set(captured) if len(states) > 1 or has_local_functions else set()) | given
+    )
     classes = {n.name for body in parsed.values() for s in body for n in ast.walk(s) if isinstance(n, ast.ClassDef)}
     return Layout(live, slots, frozenset(functions), frozenset(classes & names))
 

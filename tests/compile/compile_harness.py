@@ -262,7 +262,7 @@ def run_saved(text: str, script: Script, *arguments: Any) -> Run:
 def _restored(frame: Frame) -> Frame:
     """The frame as storage would give it back: its state and its live slots."""
     made = type(frame).__new__(type(frame))
-    Frame.__init__(made, frame.frame_receiver)
+    Frame.__init__(made, frame.frame_receiver, frame.outer)
     made.frame_state = frame.frame_state
     made.frame_status = FrameStatus.STARTED
     made.__dict__.update(frame.__dict__)
