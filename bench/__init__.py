@@ -8,4 +8,6 @@ run.py          the workloads
 figures.py      what a workload came to
 machine.py      what it was measured on
 report.py       figures as JSON and as a table
+compile.py      the compiler against black: `python -m bench compile`
+corpus.py       the files that it is measured on
 """

@@ -28,6 +28,10 @@ PROBE_S = 0.4
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["compile"]:
+        from .compile import main as compare  # needs black, which nothing else does
+
+        return compare(sys.argv[2:])
     options = _parser().parse_args()
     with tempfile.TemporaryDirectory(dir=options.directory, prefix="slct-bench-") as name:
         report = asyncio.run(measure(Path(name), options))
@@ -41,7 +45,11 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure this slct on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measure this slct on this machine.",
+        epilog="`python -m bench compile` measures the compiler.",
+    )
     parser.add_argument("--seconds", type=float, default=3.0, help="how long one round of one workload takes")
     parser.add_argument("--rounds", type=int, default=3, help="the median of so many rounds is reported")
     parser.add_argument("--mode", choices=MODES, action="append", help="only this one; may be repeated")

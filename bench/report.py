@@ -94,15 +94,15 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def write_into(page: Path, table: str) -> None:
+def write_into(page: Path, table: str, first: str = TABLE_START, last: str = TABLE_END) -> None:
     """Replace the table of a page.
 
     Raises:
       ValueError: the page has no place for it.
     """
     text = page.read_text("utf-8")
-    before, start, rest = text.partition(TABLE_START)
-    _, end, after = rest.partition(TABLE_END)
+    before, start, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not (start and end):
-        raise ValueError(f"{page} has no place for the figures: {TABLE_START} and {TABLE_END}")
+        raise ValueError(f"{page} has no place for the figures: {first} and {last}")
     page.write_text(f"{before}{start}\n\n{table}\n{end}{after}", "utf-8")

@@ -13,6 +13,7 @@ from ._index import ModuleInfo, dotted_name
 from ._local_functions import LocalRow
 from ._lock import LockedFunction, LockedState
 from ._naming import words_of
+from ._print import text_of_node
 from ._visit import look
 from .emit import Compiled
 from .ir import ops
@@ -121,4 +122,4 @@ def _lenient(operation: cst.BaseExpression) -> ast.Expression:
 
 
 def _text(node: cst.CSTNode) -> str:
-    return cst.Module([]).code_for_node(node)
+    return text_of_node(node)

@@ -17,6 +17,7 @@ from functools import lru_cache
 
 import libcst as cst
 
+from ._print import text_of_node
 from .ir.ops import BlockId, Graph, Suspend
 from .lower.states import StateCode
 
@@ -184,7 +185,7 @@ class _Reader:
 
 
 def _code(node: cst.CSTNode) -> str:
-    return normalised(cst.Module([]).code_for_node(node))
+    return normalised(text_of_node(node))
 
 
 _TOKEN = re.compile(

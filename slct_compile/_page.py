@@ -14,6 +14,7 @@ import libcst as cst
 from libcst._nodes.internal import CodegenState
 
 from ._places import Leaf, Marked
+from ._print import Printer
 
 LINE_LENGTH = 120
 """Generated lines are broken beyond this. The author's own are not."""
@@ -48,7 +49,7 @@ class Page:
         self.indent = indent
         self.unit = unit
         self.newline = newline
-        self._state = CodegenState(default_indent=unit, default_newline=newline)
+        self._state = Printer(default_indent=unit, default_newline=newline)
 
     def line(self, depth: int, text: str) -> None:
         self._state.tokens.append(f"{self.indent}{self.unit * depth}{text}{self.newline}")

@@ -16,6 +16,7 @@ from typing import Any
 import libcst as cst
 
 from ._places import carried
+from ._print import text_of_node
 from ._scopes import bound_names, comprehension_targets, function_shadows
 from ._visit import transform
 
@@ -408,7 +409,7 @@ class _PatternRenamer(cst.CSTTransformer):
 
 
 def _text(node: cst.CSTNode) -> str:
-    return cst.Module([]).code_for_node(node)
+    return text_of_node(node)
 
 
 def _expression(node: cst.CSTNode) -> ast.expr:

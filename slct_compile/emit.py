@@ -19,6 +19,7 @@ from ._index import ModuleInfo
 from ._local_functions import LocalRow
 from ._names import Names
 from ._page import Page
+from ._print import text_of_node
 from ._scopes import bound_names
 from ._slots import SlotRenamer
 from ._visit import transform
@@ -448,10 +449,10 @@ def _without_blank_head(statements: Sequence[cst.BaseStatement]) -> list[cst.Bas
 
 def _broken(call: cst.Call, width: int, unit: str) -> cst.Call:
     """What a state returns within a width, if that is possible: as it is, its arguments on one line, or on one each."""
-    text = cst.Module([]).code_for_node(call)
+    text = text_of_node(call)
     if len("return ") + len(text) <= width or "\n" in text:
         return call  # what the author has broken stays so
-    texts = [cst.Module([]).code_for_node(a).rstrip(", ") for a in call.args]
+    texts = [text_of_node(a).rstrip(", ") for a in call.args]
     inside = cst.ParenthesizedWhitespace(indent=True, last_line=cst.SimpleWhitespace(unit))
     end = cst.ParenthesizedWhitespace(indent=True)
     if len(unit) + len(", ".join(texts)) <= width:

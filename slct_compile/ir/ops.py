@@ -16,6 +16,7 @@ from typing import TypeAlias, assert_never, cast
 
 import libcst as cst
 
+from .._print import text_of_node
 from .._visit import look
 
 BlockId: TypeAlias = int
@@ -169,7 +170,7 @@ def as_module(statements: Iterable[cst.BaseStatement]) -> cst.Module:
 
 def text_of(statements: Iterable[cst.BaseStatement]) -> str:
     """Statements as text."""
-    return as_module(statements).code
+    return "".join(map(text_of_node, statements))
 
 
 def marker(name: str, *arguments: cst.BaseExpression) -> cst.Expr:
