@@ -11,6 +11,7 @@ from ._index import RUNTIME, ClassInfo, Index, ModuleInfo, all_statements, dotte
 from ._normalize import Unsupported
 from ._scopes import bound_names, function_names
 from ._unsupported import place_of
+from ._walk import walk
 from .analysis.liveness import Layout
 from .diagnostics import Diagnostic
 from .lower.states import StateCode
@@ -93,7 +94,7 @@ def _conditional(node: ast.ClassDef) -> Iterator[Finding]:
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
-        for child in ast.walk(statement):
+        for child in walk(statement):
             if isinstance(child, ast.AsyncFunctionDef):
                 yield (
                     "SLC007",
@@ -202,7 +203,7 @@ class _Calls:
         self.receiver = positional[0].arg if owner is not None and positional else None
 
     def findings(self) -> Iterator[Finding]:
-        for node in ast.walk(ast.Module(self.function.body, [])):
+        for node in walk(ast.Module(self.function.body, [])):
             match node:
                 case ast.Expr(ast.Call() as call):
                     yield from self._dropped(call)
@@ -317,7 +318,7 @@ def refuse_local_definitions(
 
 
 def _definitions(parsed: ast.AsyncFunctionDef) -> Iterator[ast.stmt]:
-    for node in ast.walk(parsed):
+    for node in walk(parsed):
         match node:
             case ast.ClassDef():
                 yield node

@@ -20,6 +20,7 @@ from ._naming import camel, unique
 from ._places import mark_leaves
 from ._positions import Positions
 from ._scopes import FunctionNames, function_names, own_nodes
+from ._walk import walk
 from .diagnostics import Place
 
 
@@ -183,7 +184,7 @@ def _local_functions(
     """The `async def`s in the body of a durable function, each before those inside it."""
     nodes = {(node.lineno, node.col_offset): node for node in own_async_functions(outer.parsed)}
     every = [
-        n for n in ast.walk(ast.Module(outer.parsed.body, [])) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+        n for n in walk(ast.Module(outer.parsed.body, [])) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     every.sort(key=lambda n: (n.lineno, n.col_offset))
     for parsed, node in zip(every, _function_nodes(outer.node.body), strict=True):
@@ -284,9 +285,9 @@ def _kind(kind: str) -> Kind:
 def _members(info: ModuleInfo, class_name: str) -> set[str]:
     """What a class or, for functions, the module binds: what new names beside them must not meet."""
     if not class_name:
-        return {*info.names, *(n.id for n in ast.walk(info.tree) if isinstance(n, ast.Name))}
+        return {*info.names, *(n.id for n in walk(info.tree) if isinstance(n, ast.Name))}
     found: set[str] = set()
-    for child in ast.walk(info.classes[class_name].node):
+    for child in walk(info.classes[class_name].node):
         for field in ("name", "id", "attr"):
             value = getattr(child, field, None)
             if isinstance(value, str):
@@ -295,7 +296,7 @@ def _members(info: ModuleInfo, class_name: str) -> set[str]:
 
 
 def _assigned_attributes(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
             yield node.attr
 
@@ -305,7 +306,7 @@ def stable_globals(info: ModuleInfo) -> frozenset[str]:
     bindings: dict[str, int] = {}
     steady: set[str] = set()
     rebound: set[str] = set()
-    for node in ast.walk(info.tree):
+    for node in walk(info.tree):
         if isinstance(node, ast.Global):
             rebound.update(node.names)
     for statement in info.tree.body:
@@ -342,7 +343,7 @@ def _rebound_parameters(function: DurableFunction) -> frozenset[str]:
     from ._scopes import bound_names
 
     bound = set(bound_names(function.parsed.body))
-    inner = {n for c in ast.walk(function.parsed) if isinstance(c, ast.Nonlocal) for n in c.names}
+    inner = {n for c in walk(function.parsed) if isinstance(c, ast.Nonlocal) for n in c.names}
     return frozenset(bound | inner)
 
 

@@ -15,6 +15,7 @@ from ._lock import LockedFunction, LockedState
 from ._naming import words_of
 from ._print import text_of_node
 from ._visit import look
+from ._walk import walk
 from .emit import Compiled
 from .ir import ops
 from .lower.states import StateCode
@@ -113,7 +114,7 @@ def _cases(operation: cst.BaseExpression) -> list[str]:
 def _effects(operation: cst.BaseExpression) -> list[str]:
     """The functions that are called by `call(...)` in an operation, as written."""
     tree = ast.parse(_text(operation).strip(), mode="eval") if "\n" not in _text(operation) else _lenient(operation)
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and dotted_name(n.func).rpartition(".")[2] == "call"]
+    calls = [n for n in walk(tree) if isinstance(n, ast.Call) and dotted_name(n.func).rpartition(".")[2] == "call"]
     return [ast.unparse(c.args[0]) for c in calls if c.args]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ._definitions import DurableFunction, ParsedModule
 from ._format import Replacement
 from ._normalize import Helpers
+from ._walk import walk
 from .emit import RuntimeNames
 
 _HELPERS = ("iterate", "iterate_async", "next_async", "enter", "leave", "enter_async", "leave_async", "StarHandling")
@@ -64,7 +65,7 @@ def _needed(module: ParsedModule) -> list[str]:
     """The helpers that the module's suspending loops and `with` blocks call."""
     found: dict[str, None] = {}
     for function in module.functions:
-        for node in ast.walk(function.parsed):
+        for node in walk(function.parsed):
             match node:
                 case ast.AsyncFor():
                     found.update(dict.fromkeys(("iterate_async", "next_async")))
@@ -87,20 +88,20 @@ def _needed(module: ParsedModule) -> list[str]:
 
 def _makes_functions(function: DurableFunction) -> bool:
     kinds = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
-    return any(isinstance(node, kinds) for node in ast.walk(ast.Module(function.parsed.body, [])))
+    return any(isinstance(node, kinds) for node in walk(ast.Module(function.parsed.body, [])))
 
 
 def _suspends(node: ast.AST) -> bool:
     return any(
         isinstance(n, ast.Await | ast.AsyncFor | ast.AsyncWith)
         or (isinstance(n, ast.comprehension) and bool(n.is_async))
-        for n in ast.walk(node)
+        for n in walk(node)
     )
 
 
 def _mentioned(tree: ast.Module) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         for name in ("id", "attr", "arg", "name", "asname"):
             value = getattr(node, name, None)
             if isinstance(value, str):

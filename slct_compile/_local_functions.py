@@ -20,6 +20,7 @@ from typing import TypeAlias
 from ._definitions import DurableFunction
 from ._fingerprints import normalised
 from ._scopes import COMPREHENSIONS, Function, comprehension_targets, free_names, function_shadows, scope_children
+from ._walk import child_nodes, walk
 from .ir import ops
 from .ir.ops import BlockId
 from .lower.states import StateCode
@@ -70,7 +71,7 @@ def local_rows(
       source: The text of the module. slots: The variables that the frame has.
     """
     parsed = function.parsed
-    if not any(isinstance(n, _FUNCTIONS) for n in ast.walk(ast.Module(parsed.body, []))):
+    if not any(isinstance(n, _FUNCTIONS) for n in walk(ast.Module(parsed.body, []))):
         return ()
     shared, others = frozenset(slots), frozenset(function.own.locals) - {*slots, function.receiver}
     met: list[_Met] = []
@@ -126,7 +127,7 @@ class _Reader:
                 first = node.generators[0].iter
                 self.nodes((n for n in _parts(node) if n is not first), inside)
             case _:
-                self.nodes(ast.iter_child_nodes(node), scope)
+                self.nodes(child_nodes(node), scope)
 
     def _function(self, node: AnyFunction, scope: _Scope) -> None:
         body = node.body if isinstance(node.body, list) else [node.body]
@@ -193,7 +194,7 @@ def _lines(parsed: ast.AsyncFunctionDef, source: str) -> Mapping[str, int]:
     """The author's line of each function, by its text."""
     lines = source.encode().split(b"\n")
     found: dict[str, int] = {}
-    for node in ast.walk(ast.Module(parsed.body, [])):
+    for node in walk(ast.Module(parsed.body, [])):
         if isinstance(node, _FUNCTIONS):
             found.setdefault(_segment(lines, node), node.lineno)
     return found

@@ -43,6 +43,7 @@ from ._scopes import rebound_handler_names
 from ._stable_names import name_states
 from ._suspension import Suspensions
 from ._unsupported import refuse
+from ._walk import walk
 from .analysis.liveness import lay_out
 from .diagnostics import CATALOGUE, Severity, sorted_diagnostics
 from .emit import Compiled, assign_slots, emit
@@ -216,7 +217,7 @@ def _annotations(function: DurableFunction) -> dict[str, str]:
         found[arguments.vararg.arg] = "tuple"
     if arguments.kwarg is not None:
         found[arguments.kwarg.arg] = "dict"
-    for node in ast.walk(function.parsed):
+    for node in walk(function.parsed):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.setdefault(node.target.id, ast.unparse(node.annotation))
     return found

@@ -8,7 +8,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
+
+from ._walk import child_nodes, walk
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -39,6 +42,7 @@ def parameter_names(arguments: ast.arguments) -> tuple[str, ...]:
     return tuple(found)
 
 
+@lru_cache(64)
 def function_names(node: Function) -> FunctionNames:
     """What a function binds, and how."""
     parameters = parameter_names(node.args)
@@ -69,7 +73,7 @@ def _declared(body: Iterable[ast.stmt]) -> tuple[set[str], set[str]]:
 
 def _mentioned(node: ast.AST) -> Iterator[str]:
     """Every identifier anywhere below, attributes included: what a new name must not meet."""
-    for child in ast.walk(node):
+    for child in walk(node):
         for name in ("id", "attr", "arg", "name", "asname", "rest"):
             value = getattr(child, name, None)
             if isinstance(value, str):
@@ -93,7 +97,7 @@ def scope_children(node: ast.AST) -> list[ast.AST]:
         return list(_defaults(node.args))
     if isinstance(node, ast.ClassDef):
         return [*node.decorator_list, *node.bases, *node.keywords]
-    return list(ast.iter_child_nodes(node))
+    return list(child_nodes(node))
 
 
 def _defaults(arguments: ast.arguments) -> list[ast.expr]:
@@ -115,6 +119,12 @@ def bound_names(body: Iterable[ast.AST]) -> Iterator[str]:
             yield from _walruses(node)
         else:
             yield from bound_names(scope_children(node))
+
+
+@lru_cache(4096)
+def names_bound_by(statement: ast.stmt) -> frozenset[str]:
+    """Names bound by one statement in its own scope; asked again and again of those at module level."""
+    return frozenset(bound_names([statement]))
 
 
 def _binds(node: ast.AST) -> Iterator[str]:
@@ -183,7 +193,7 @@ def _loads(node: ast.AST, local: frozenset[str], beyond: frozenset[str], found: 
             for child in node.body:
                 _loads(child, inside, beyond, found)
         case _:
-            for child in ast.iter_child_nodes(node):
+            for child in child_nodes(node):
                 _loads(child, local, beyond, found)
 
 
@@ -224,15 +234,15 @@ def captured_names(body: Iterable[ast.AST], local: frozenset[str]) -> set[str]:
             found |= loads(node, local)
         elif isinstance(node, COMPREHENSIONS):
             # A comprehension runs at once; but a lambda made inside it may see the function's names.
-            found |= captured_names(ast.iter_child_nodes(node), local - comprehension_targets(node))
+            found |= captured_names(child_nodes(node), local - comprehension_targets(node))
         else:
-            found |= captured_names(ast.iter_child_nodes(node), local)
+            found |= captured_names(child_nodes(node), local)
     return found
 
 
 def rebound_handler_names(node: Function, captured: Collection[str] = ()) -> frozenset[str]:
     """Names of `except … as name` whose end can be seen: read outside every handler of that name, nested in one, or captured."""
-    names = {h.name for h in ast.walk(node) if isinstance(h, ast.ExceptHandler) and h.name is not None}
+    names = {h.name for h in walk(node) if isinstance(h, ast.ExceptHandler) and h.name is not None}
     found = names & set(captured)
     _rebound(node.body, frozenset(), names, found)
     return frozenset(found)
@@ -250,4 +260,4 @@ def _rebound(nodes: Iterable[ast.AST], inside: frozenset[str], names: set[str], 
                 continue
             case _:
                 pass
-        _rebound(ast.iter_child_nodes(node), inside, names, found)
+        _rebound(child_nodes(node), inside, names, found)

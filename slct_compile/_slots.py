@@ -19,6 +19,7 @@ from ._places import carried
 from ._print import text_of_node
 from ._scopes import bound_names, comprehension_targets, function_shadows
 from ._visit import transform
+from ._walk import child_nodes
 
 Statement = cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]
 
@@ -422,7 +423,7 @@ def _statement(node: cst.CSTNode) -> ast.stmt:
 
 def _own(node: ast.AST) -> Iterable[ast.AST]:
     yield node
-    for child in ast.iter_child_nodes(node):
+    for child in child_nodes(node):
         if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
             yield from _own(child)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from ._definitions import DurableFunction, Kind, decorator_names, own_async_functions
 from ._index import Index, ModuleInfo, dotted_name
 from ._scopes import own_nodes
+from ._walk import walk
 from .diagnostics import Diagnostic, Place
 from .emit import is_private
 from .ir.ops import MARKERS
@@ -63,7 +64,7 @@ _INTROSPECTION = {"locals", "eval", "exec"}
 
 
 def _frame_introspection(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
-    for node in ast.walk(ast.Module(function.parsed.body, [])):
+    for node in walk(ast.Module(function.parsed.body, [])):
         if not isinstance(node, ast.Call):
             continue
         name = dotted_name(node.func)
@@ -188,7 +189,7 @@ _KNOWN_NODES = frozenset(
 
 
 def _unknown(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
-    for node in ast.walk(ast.Module(function.parsed.body, [])):
+    for node in walk(ast.Module(function.parsed.body, [])):
         name = type(node).__name__
         if name not in _KNOWN_NODES and hasattr(node, "lineno"):
             yield (
@@ -202,8 +203,8 @@ def _unknown(index: Index, info: ModuleInfo, function: DurableFunction) -> Itera
 def _inner_async(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
     """Local async functions are durable functions themselves, except inside ordinary functions and classes."""
     own = own_async_functions(function.parsed)
-    inside = {id(n) for f in own for n in ast.walk(f)}
-    for node in ast.walk(ast.Module(function.parsed.body, [])):
+    inside = {id(n) for f in own for n in walk(f)}
+    for node in walk(ast.Module(function.parsed.body, [])):
         if isinstance(node, ast.AsyncFunctionDef) and id(node) not in inside:
             yield (
                 "SLC101",
@@ -222,7 +223,7 @@ def _local_function(index: Index, info: ModuleInfo, function: DurableFunction) -
         return
     if function.receiver in function.own.parameters:
         yield "SLC101", function.parsed, f"{function.receiver} is bound to something else", "use another name for it"
-    for node in ast.walk(ast.Module(function.parsed.body, [])):
+    for node in walk(ast.Module(function.parsed.body, [])):
         match node:
             case ast.Call(ast.Name("super"), []):
                 yield "SLC101", node, "super() without arguments in a local function", "name the class, and self"
@@ -256,7 +257,7 @@ def _moved_code(index: Index, info: ModuleInfo, function: DurableFunction) -> It
     """States of functions move into the frame class, where private names and `super()` mean something else."""
     if function.kind is Kind.METHOD:
         return
-    for node in ast.walk(ast.Module(function.parsed.body, [])):
+    for node in walk(ast.Module(function.parsed.body, [])):
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
         if name == "__class__" and isinstance(node, ast.Name):
             yield "SLC101", node, "__class__ outside a method", "name the class"

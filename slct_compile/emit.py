@@ -20,9 +20,10 @@ from ._local_functions import LocalRow
 from ._names import Names
 from ._page import Page
 from ._print import text_of_node
-from ._scopes import bound_names
+from ._scopes import names_bound_by
 from ._slots import SlotRenamer
 from ._visit import transform
+from ._walk import walk
 from .analysis.liveness import Layout
 from .ir import ops
 from .ir.ops import BlockId
@@ -168,13 +169,14 @@ class _Emitter:
             parsed = ast.parse(annotation, mode="eval")
         except SyntaxError:
             return False
-        names = {n.id for n in ast.walk(parsed) if isinstance(n, ast.Name)}
+        names = {n.id for n in walk(parsed) if isinstance(n, ast.Name)}
         known = (self._bound_earlier() | _BUILTINS) - self._bound_in_class()
         return names <= known
 
     def _bound_in_class(self) -> set[str]:
         owner = self.function.class_name
-        return set(bound_names(self.info.classes[owner].node.body)) if owner else set()
+        body = self.info.classes[owner].node.body if owner else []
+        return {name for statement in body for name in names_bound_by(statement)}
 
     def _bound_earlier(self) -> set[str]:
         found: set[str] = set()
@@ -184,7 +186,7 @@ class _Emitter:
             ):
                 break
             if not isinstance(statement, ast.If | ast.Try):
-                found.update(bound_names([statement]))
+                found.update(names_bound_by(statement))
         return found
 
     def _row(self, state: StateCode) -> None:
@@ -287,7 +289,7 @@ class _Emitter:
         if not self.function.own.globals:
             return
         text = ops.text_of(state.code)
-        mentioned = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+        mentioned = {n.id for n in walk(ast.parse(text)) if isinstance(n, ast.Name)}
         names = sorted(self.function.own.globals & mentioned)
         if names:
             self.page.line(depth, f"global {', '.join(names)}")

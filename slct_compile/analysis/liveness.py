@@ -17,6 +17,7 @@ from typing import TypeAlias
 import libcst as cst
 
 from .._scopes import bound_names, loads
+from .._walk import walk
 from ..ir import ops
 from ..ir.ops import BlockId
 from ..lower.states import StateCode
@@ -59,7 +60,7 @@ def lay_out(
     slots = frozenset(
         crossing | set(parameters) | (set(captured) if len(states) > 1 or has_local_functions else set()) | given
     )
-    classes = {n.name for body in parsed.values() for s in body for n in ast.walk(s) if isinstance(n, ast.ClassDef)}
+    classes = {n.name for body in parsed.values() for s in body for n in walk(s) if isinstance(n, ast.ClassDef)}
     return Layout(live, slots, frozenset(functions), frozenset(classes & names))
 
 
@@ -71,7 +72,7 @@ def _local_functions(body: Iterable[ast.stmt], names: Live) -> dict[str, Live]:
     """Local functions and named lambdas, with what they capture."""
     found: dict[str, Live] = {}
     for statement in body:
-        for node in ast.walk(statement):
+        for node in walk(statement):
             match node:
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                     found[name] = found.get(name, _NOTHING) | loads(node, names)
@@ -232,4 +233,4 @@ def _always_binds(node: ast.stmt) -> bool:
     """Whether every name that the statement binds is bound when it is done; a walrus may not have been reached."""
     if not isinstance(node, _BINDING):
         return False
-    return not any(isinstance(child, ast.NamedExpr) for child in ast.walk(node))
+    return not any(isinstance(child, ast.NamedExpr) for child in walk(node))

@@ -14,6 +14,7 @@ import libcst as cst
 from .. import _normal
 from .._normal import Body, Normal
 from .._suspension import Suspensions
+from .._walk import walk
 from . import ops
 from .ops import Block, BlockId, Graph, Suspend
 
@@ -138,7 +139,7 @@ def _check_state(state: StateCode, known: set[BlockId]) -> None:
     assert on_error is None or on_error in known, f"state {state.block.id}: errors go to {on_error}, no state"
     body = ast.parse(ops.text_of(state.code)).body
     resumptions = 0
-    for node in ast.walk(ast.Module(body, [])):
+    for node in walk(ast.Module(body, [])):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             continue
         if node.func.id in (ops.GOTO_MARKER, ops.SUSPEND_MARKER):
@@ -171,7 +172,7 @@ def _leaves_by(node: ast.stmt) -> bool:
             closed = last.guard is None and isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
             return closed and all(_leaves(c.body) for c in cases)
         case ast.While(ast.Constant(True)):
-            return not any(isinstance(n, ast.Break) for n in ast.walk(node))
+            return not any(isinstance(n, ast.Break) for n in walk(node))
         case ast.With(_, body):
             return _leaves(body)
         case _:
