@@ -76,11 +76,7 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 def local_functions(kind: type[Frame]) -> dict[str, Found]:
-    """The functions that states of this class make, by the names under which they are saved.
-
-    Raises:
-      CodecError: the code is not what the table says.
-    """
+    """The functions that states of this class make, by the names under which they are saved; not those that cannot be told apart."""
     found: dict[str, Found] | None = kind.__dict__.get("frame_locals")
     if found is None:
         found = _find(kind) if kind.LOCALS else {}
@@ -106,6 +102,8 @@ def _find(kind: type[Frame]) -> dict[str, Found]:
     for name, row in kind.LOCALS.items():
         tree = trees[row.state]
         codes = tree.codes(kind, name)
+        if not codes:
+            continue
         arguments = tree.state.__code__.co_varnames[: tree.state.__code__.co_argcount]
         found[name] = Found(name, row, codes, tree.state, arguments[-1], arguments[0] if len(arguments) > 1 else "")
     return found
@@ -128,7 +126,7 @@ class _Tree:
     """The code inside one state, in step with the same code at the positions of the generated text."""
 
     state: FunctionType
-    plain: dict[int, CodeType]
+    plain: dict[int, CodeType] | None
 
     @staticmethod
     def of(kind: type[Frame], holder: type, state: str) -> _Tree:
@@ -136,17 +134,23 @@ class _Tree:
         if isinstance(function, staticmethod | classmethod):
             function = function.__func__
         if not isinstance(function, FunctionType):
-            raise _unlike(kind, state)
+            raise CodecError(f"{kind.FUNCTION} has no state {state!r}", help="was its class changed after it was made?")
         plain: dict[int, CodeType] = {}
         module = _plain_module(kind)
         if module is not None:
             other = _inner_code(module, [*holder.__qualname__.split("."), state])
             if other is None or not _in_step(function.__code__, other, plain):
-                raise _unlike(kind, state)
+                return _Tree(function, None)
         return _Tree(function, plain)
 
     def codes(self, kind: type[Frame], name: str) -> tuple[CodeType, ...]:
-        """The code of a row, from the state inwards; Python compiles what stands in a `finally` more than once."""
+        """The code of a row, from the state inwards; Python may compile what stands in a `finally` more than once.
+
+        Nothing if it cannot be told: the module is not what it was loaded from, or two lambdas are on one line and Python runs
+        without columns.
+        """
+        if self.plain is None:
+            return ()
         parts = name.split(".")
         codes: tuple[CodeType, ...] = (self.state.__code__,)
         for depth, part in enumerate(parts, start=1):
@@ -158,12 +162,12 @@ class _Tree:
             # A class has no row, and there is one of its name.
             rows = [path] if row is None else [n for n in kind.LOCALS if _is_beside(kind, n, path)]
             if len(found) != len(rows):
-                raise _unlike(kind, name)
+                return ()
             codes = tuple(found[sorted(found)[0 if row is None else row.index]])
         return codes
 
     def _position(self, code: CodeType) -> tuple[int, int]:
-        return _begin(self.plain.get(id(code), code))
+        return _begin((self.plain or {}).get(id(code), code))
 
 
 def _code_name(part: str) -> str:
@@ -228,10 +232,3 @@ def _inner_code(code: CodeType, names: list[str]) -> CodeType | None:
             return None
         code = found[0]
     return code
-
-
-def _unlike(kind: type[Frame], name: str) -> CodecError:
-    return CodecError(
-        f"the code of {name!r} in {kind.FUNCTION} cannot be told from others beside it",
-        help="write each lambda on a line of its own; without positions (python -X no_debug_ranges) Python keeps lines only",
-    )

@@ -231,7 +231,17 @@ class Resolver:
                     for found in local_functions(kind).values():
                         self._locals.update({id(c): (kind, found) for c in found.codes})
             known = self._locals.get(id(code))
+        if known is None and self._untold(function.__module__):
+            raise CodecError(
+                f"the code of {code.co_qualname} in {code.co_filename}:{code.co_firstlineno} cannot be told from that of others",
+                help="without columns (python -X no_debug_ranges) only one lambda on a line can be saved",
+            )
         return known
+
+    def _untold(self, module: str) -> bool:
+        """Whether there are local functions of durable code in this module that cannot be told apart."""
+        kinds = (kind for kind in self._scanned().frames.values() if kind.__module__ == module)
+        return any(len(local_functions(kind)) < len(kind.LOCALS) for kind in kinds)
 
     def local_function_of(self, function_name: str, name: str) -> tuple[type[Frame], Found]:
         """The local function of that name in a durable function: `orders:Order.main` and `add`. Raises CodecError."""
@@ -242,7 +252,13 @@ class Resolver:
                 f"{function_name!r} has no local function {name!r} in these definitions",
                 help="it was written by a version that has it as it was then; deploy that version, or recompile",
             )
-        return kind, local_functions(kind)[row]
+        found = local_functions(kind).get(row)
+        if found is None:
+            raise CodecError(
+                f"the code of {name!r} in {function_name} cannot be told from that of others",
+                help="without columns (python -X no_debug_ranges) only one lambda on a line can be saved",
+            )
+        return kind, found
 
     def module_of(self, name: str) -> ModuleType:
         """An own module, or one that an own module has imported. Raises CodecError."""

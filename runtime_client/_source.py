@@ -134,10 +134,13 @@ def _check_place(node: Any) -> None:
         raise ValueError("a node ends before it begins")
 
 
-def _renamed(code: CodeType, names: dict[str, str]) -> CodeType:
-    """States under the names of their functions."""
-    constants = tuple(_renamed(c, names) if isinstance(c, CodeType) else c for c in code.co_consts)
+def _renamed(code: CodeType, names: dict[str, str], state: tuple[str, str] | None = None) -> CodeType:
+    """States under the names of their functions, and so what is made in them. `state`: that it is in, and the name of that."""
     name = names.get(code.co_qualname)
+    state = state if name is None else (code.co_qualname, name)
+    constants = tuple(_renamed(c, names, state) if isinstance(c, CodeType) else c for c in code.co_consts)
+    if name is None and state is not None:
+        return code.replace(co_consts=constants, co_qualname=state[1] + code.co_qualname.removeprefix(state[0]))
     if name is None:
         return code.replace(co_consts=constants)
     return code.replace(co_consts=constants, co_name=name.rpartition(".")[2], co_qualname=name)

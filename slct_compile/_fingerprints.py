@@ -77,13 +77,13 @@ def fingerprints(
     if not blocks:
         return {}
     statements = tuple(_Reader(_lines(source), function).statements(function.body, ()))
-    tokens = [EDGE, *(_short(_blanked(s.text, variables)) for s in statements), EDGE]
+    tokens = [EDGE, *(_short(blanked(s.text, variables)) for s in statements), EDGE]
     found: dict[BlockId, Fingerprint] = {}
     seen: Counter[tuple[int, str]] = Counter()
     for block in blocks:
         position = _statement_at(statements, block.line, block.column)
         statement = statements[position]
-        awaited = bounded(_blanked(_code(operations[block.id].operation), blank))
+        awaited = bounded(blanked(_code(operations[block.id].operation), blank))
         nth = seen[position, awaited]
         seen[position, awaited] += 1
         found[block.id] = Fingerprint(
@@ -242,7 +242,8 @@ def _short(text: str) -> str:
 _WORD = re.compile(r"(?<![\w.])[^\W\d]\w*")
 
 
-def _blanked(text: str, names: Collection[str]) -> str:
+def blanked(text: str, names: Collection[str]) -> str:
+    """A text in which it does not matter what these names are."""
     return _WORD.sub(lambda m: "_" if m.group() in names else m.group(), text)
 
 

@@ -13,16 +13,16 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from ._definitions import DurableFunction
-from ._fingerprints import normalised
+from ._fingerprints import blanked, normalised
 from ._scopes import COMPREHENSIONS, Function, comprehension_targets, free_names, function_shadows, scope_children
 from ._walk import child_nodes, walk
 from .ir import ops
-from .ir.ops import BlockId
+from .ir.ops import Block, BlockId
 from .lower.states import StateCode
 
 AnyFunction: TypeAlias = Function | ast.Lambda
@@ -49,7 +49,7 @@ class _Met:
 
     own_name: str
     parent: _Met | None
-    state: BlockId
+    state: Block
     place: tuple[int, int]
     text: str
     variables: tuple[str, ...]
@@ -59,16 +59,21 @@ class _Met:
     @property
     def family(self) -> tuple[BlockId, int, str]:
         """What it could be taken for: those of one parent and one name."""
-        return self.state, id(self.parent), self.own_name
+        return self.state.id, id(self.parent), self.own_name
 
 
 def local_rows(
-    states: Sequence[StateCode], function: DurableFunction, source: str, slots: Iterable[str]
+    states: Sequence[StateCode],
+    function: DurableFunction,
+    source: str,
+    slots: Iterable[str],
+    temporaries: Collection[str],
 ) -> tuple[LocalRow, ...]:
     """A row per function made in these states, in the order of the text.
 
     Args:
       source: The text of the module. slots: The variables that the frame has.
+      temporaries: Names of the compiler's, in the place of awaits in default arguments: what they are called does not matter.
     """
     parsed = function.parsed
     if not any(isinstance(n, _FUNCTIONS) for n in walk(ast.Module(parsed.body, []))):
@@ -77,12 +82,12 @@ def local_rows(
     met: list[_Met] = []
     for state in states:
         text = ops.text_of(state.code)
-        reader = _Reader(state.block.id, text.encode().split(b"\n"), met)
+        reader = _Reader(state.block, text.encode().split(b"\n"), met, temporaries)
         reader.nodes(ast.parse(text).body, _Scope(shared, others))
     _name(met)
     lines = _lines(parsed, source)
     return tuple(
-        LocalRow(m.name, lines.get(m.text, parsed.lineno), m.state, _index(m, met), m.variables, m.cells) for m in met
+        LocalRow(m.name, lines.get(m.text, m.state.line), m.state.id, _index(m, met), m.variables, m.cells) for m in met
     )
 
 
@@ -105,9 +110,10 @@ class _Scope:
 
 @dataclass(slots=True)
 class _Reader:
-    state: BlockId
+    state: Block
     lines: Sequence[bytes]
     met: list[_Met]
+    temporaries: Collection[str]
 
     def nodes(self, nodes: Iterable[ast.AST], scope: _Scope) -> None:
         for node in nodes:
@@ -147,7 +153,7 @@ class _Reader:
             self.nodes(body, scope.inside(node, met))
 
     def _text(self, node: ast.expr | ast.stmt) -> str:
-        return _segment(self.lines, node)
+        return blanked(_segment(self.lines, node), self.temporaries)
 
 
 def _parts(node: ast.AST) -> list[ast.AST]:

@@ -175,7 +175,7 @@ def compile_function(
     slots = assign_slots(function, names, layout)
     frame = "f" if "f" not in names.taken else names.reserve("frame")
     types = _annotations(function)
-    made = local_rows(states, function, module.info.source, slots)
+    made = local_rows(states, function, module.info.source, slots, names.temporaries)
     return Compiled(function, tuple(states), state_names, layout, slots, types, rebound, frame, known, made, around)
 
 

@@ -445,3 +445,16 @@ async def suspensions_inside_of_expressions_and_groups(world: World) -> None:
         {"a": 2, "b": 4},
         ["second=4 await call(double, 4)=   8", "ExceptionGroup('several', [ValueError(1)])", "keys", "a", "b"],
     ]
+
+
+@scenario
+async def local_functions_share_variables_with_the_function_that_defines_them(world: World) -> None:
+    ref = await world.start("pool", 2)
+    assert await ref.result() == [
+        ["0 did 2", "1 did 4"],
+        2,
+        0,
+        [(0, "of 2", 2), (1, "of 2", 4), (7, "of 2", 0), (8, "late", 0)],
+        [8, 6, 4, 2, 0],
+        ["7 did 0", "8 did 0"],
+    ]

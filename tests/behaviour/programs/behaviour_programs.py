@@ -1045,3 +1045,43 @@ class Pairs:
             raise StopAsyncIteration
         await sleep(0)
         return self.pairs.pop(0)
+
+
+class Pool(Process):
+    """Goroutines defined in the function that starts them, sharing its variables."""
+
+    async def main(self, size: int) -> list[object]:
+        jobs = make_channel(0)
+        working = most = 0
+        log = []
+
+        async def worker(number: int, greeting: str = f"of {size}") -> str:
+            nonlocal working, most
+            done = 0
+            log.append(lambda: (number, greeting, done))
+            async for job in jobs:
+                working += 1
+                most = max(most, working)
+                await sleep(0)
+                working -= 1
+                done += job
+            return f"{number} did {done}"
+
+        handles = [go(worker(number)) for number in range(size)]
+        for job in range(4):
+            await send(jobs, job)
+        close(jobs)
+        joined = [await handle for handle in handles]
+        async with TaskGroup() as group:
+            counted = group.go((await self.counter(10))(2))
+        gathered = await gather(worker(7), worker(8, greeting="late"))
+        return [joined, most, working, [f() for f in log], await counted, gathered]
+
+    async def counter(self, start: int):  # type: ignore[no-untyped-def]
+        async def down(by: int) -> list[int]:
+            nonlocal start
+            await sleep(0)
+            start -= by
+            return [start, *await down(by)] if start > 0 else [start]
+
+        return down
