@@ -59,7 +59,7 @@ from collections.abc import Callable, Iterable
 from types import CellType
 from typing import Any, TypeAlias
 
-from . import _codec_iterators, _codec_locals, _codec_objects, _codec_values
+from . import _codec_iterators, _codec_locals, _codec_objects, _codec_sets, _codec_values
 from ._errors import CodecError
 from ._frame import Frame
 from ._resolver import Resolver
@@ -293,6 +293,7 @@ class Encoder:
         return out
 
     def pairs(self, items: Any) -> list[Json]:
+        _codec_sets.check_hashes(items)
         out: list[Json] = []
         key: Any = None
         try:

@@ -27,6 +27,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from . import _codec_sets
 from ._channels import Channel
 from ._errors import CodecError, RemoteError
 from ._frame import RESERVED, Frame, FrameStatus, LocalFunction, Outcome, State
@@ -617,7 +618,8 @@ def _write_base(encoder: Encoder, base: type, value: Any, node: dict[str, Json])
         return
     match _MUTABLE_BASES[base]:
         case "array":
-            node["base"] = encoder.array(base.__iter__(value))  # type: ignore[attr-defined]
+            members = base.__iter__(value)  # type: ignore[attr-defined]
+            node["base"] = encoder.array(_codec_sets.in_order(members) if base is set else members)
         case "bytes":
             node["base"] = encoder.encode(bytes(value))
         case "random":
@@ -663,7 +665,7 @@ def _fill_base(decoder: Decoder, base: Any, value: Any, node: dict[str, Json]) -
     if base is list or base is collections.deque:
         base.extend(value, decoder.array(content))
     elif base is set:
-        decoder.when_read(content, decoder.array, lambda items: set.update(value, items))
+        decoder.when_read(content, decoder.array, lambda items: _codec_sets.fill(value, items))
     elif base is bytearray:
         bytearray.extend(value, decoder.value(content))
     elif base is random.Random:
@@ -672,7 +674,13 @@ def _fill_base(decoder: Decoder, base: Any, value: Any, node: dict[str, Json]) -
         put = base.__setitem__ if base is collections.OrderedDict else dict.__setitem__
         if base is collections.defaultdict:
             value.default_factory = decoder.value(node["factory"])
-        decoder.when_read(content, decoder.mapping, lambda items: [put(value, key, item) for key, item in items])
+
+        def use(items: list[tuple[Any, Any]]) -> None:
+            _codec_sets.check_hashes(key for key, _ in items)
+            for key, item in items:
+                put(value, key, item)
+
+        decoder.when_read(content, decoder.mapping, use)
 
 
 def _set_state(layout: Layout, value: Any, state: Any) -> None:

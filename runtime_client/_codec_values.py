@@ -25,13 +25,20 @@ import zoneinfo
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from . import _codec_sets
 from ._errors import CodecError
 
 if TYPE_CHECKING:
     from ._codec import Decoder, Encoder, Json
 
 PATTERN_CHARS_MAX = 20_000
-"""Longest regular expression that is compiled when read, in characters."""
+"""Longest regular expression that is saved, and compiled when read, in characters."""
+
+PATTERN_SETS_MAX = 300
+"""Sets of characters in a regular expression that may reach beyond ASCII; compiling takes milliseconds for each."""
+
+FRACTION_BITS_MAX = 200_000
+"""Longest numerator or denominator of a Fraction."""
 
 
 # --- containers -------------------------------------------------------------------------------------------------
@@ -83,12 +90,19 @@ def _write_tuple(encoder: Encoder, value: tuple[Any, ...]) -> Json:
     return node
 
 
+def _write_set(encoder: Encoder, value: set[Any]) -> Json:
+    node: Json = {"$": "set"}
+    encoder.memo[id(value)] = node
+    node["v"] = encoder.array(_codec_sets.in_order(value))
+    return node
+
+
 def _write_frozenset(encoder: Encoder, value: frozenset[Any]) -> Json:
     known = encoder.local.get(id(value))
     if known is not None:
         return encoder.refer(known)
     before = encoder.reference_count, len(encoder.deep)
-    array = encoder.array(value)
+    array = encoder.array(_codec_sets.in_order(value))
     if (encoder.reference_count, len(encoder.deep)) != before:
         encoder.is_doubtful = True
     node = {"$": "frozenset", "v": array}
@@ -156,6 +170,7 @@ def fill_mapping(decoder: Decoder, value: Any, node: dict[str, Json]) -> None:
     """Fill a dict from the mapping in "v"."""
 
     def use(items: list[tuple[Any, Any]]) -> None:
+        _codec_sets.check_hashes(key for key, _ in items)
         for key, item in items:
             dict.__setitem__(value, key, item) if not isinstance(value, collections.OrderedDict) else (
                 collections.OrderedDict.__setitem__(value, key, item)
@@ -165,7 +180,7 @@ def fill_mapping(decoder: Decoder, value: Any, node: dict[str, Json]) -> None:
 
 
 def fill_set(decoder: Decoder, value: set[Any], node: dict[str, Json]) -> None:
-    decoder.when_read(node["v"], decoder.array, lambda items: set.update(value, items))
+    decoder.when_read(node["v"], decoder.array, lambda items: _codec_sets.fill(value, items))
 
 
 def _make_defaultdict(decoder: Decoder, node: dict[str, Json]) -> Any:
@@ -194,7 +209,7 @@ def _read_frozenset(decoder: Decoder, node: dict[str, Json]) -> frozenset[Any]:
             "a frozenset holds an object that leads back to the frozenset, and is hashed by its contents",
             help="keep the members in a set or a list",
         )
-    return frozenset(items)
+    return _codec_sets.arranged(items)
 
 
 def _array(node: Json) -> list[Any]:
@@ -256,23 +271,47 @@ def _write_decimal(encoder: Encoder, value: decimal.Decimal) -> Json:
     return {"$": "decimal", "v": str(value)}
 
 
+def _check_fraction(numerator: int, denominator: int) -> None:
+    """Reducing a fraction takes the square of its length."""
+    bits = max(abs(numerator).bit_length(), abs(denominator).bit_length())
+    if bits > FRACTION_BITS_MAX:
+        raise CodecError(
+            f"a Fraction of {bits} bits, the limit FRACTION_BITS_MAX is {FRACTION_BITS_MAX}",
+            help="limit_denominator() shortens it",
+        )
+
+
 def _write_fraction(encoder: Encoder, value: fractions.Fraction) -> Json:
+    _check_fraction(value.numerator, value.denominator)
     return {"$": "fraction", "v": [encoder.encode(value.numerator), encoder.encode(value.denominator)]}
 
 
 def _read_fraction(decoder: Decoder, node: dict[str, Json]) -> fractions.Fraction:
     numerator, denominator = decoder.array(node["v"])
+    _check_fraction(numerator, denominator)
     return fractions.Fraction(numerator, denominator)
 
 
+def _check_pattern(pattern: str | bytes) -> None:
+    """Compiling takes time for each character, and much more for each set that reaches beyond ASCII."""
+    text = pattern if isinstance(pattern, str) else pattern.decode("latin-1")
+    if len(text) > PATTERN_CHARS_MAX:
+        raise CodecError(f"expected a pattern of at most PATTERN_CHARS_MAX, {PATTERN_CHARS_MAX} characters")
+    sets = text.count("[")
+    if sets > PATTERN_SETS_MAX and (not text.isascii() or "\\" in text):
+        raise CodecError(f"expected a pattern of at most PATTERN_SETS_MAX, {PATTERN_SETS_MAX} sets of characters")
+
+
 def _write_pattern(encoder: Encoder, value: re.Pattern[Any]) -> Json:
+    _check_pattern(value.pattern)
     return {"$": "pattern", "v": encoder.encode(value.pattern), "flags": value.flags}
 
 
 def _read_pattern(decoder: Decoder, node: dict[str, Json]) -> re.Pattern[Any]:
     pattern = decoder.value(node["v"])
-    if not isinstance(pattern, str | bytes) or len(pattern) > PATTERN_CHARS_MAX:
-        raise CodecError(f"expected a pattern of at most PATTERN_CHARS_MAX, {PATTERN_CHARS_MAX} characters")
+    if not isinstance(pattern, str | bytes):
+        raise CodecError("expected a pattern")
+    _check_pattern(pattern)
     return re.compile(pattern, int(node["flags"]) & ~int(re.DEBUG))
 
 
@@ -479,7 +518,7 @@ WRITERS: _Table = {
     list: _write_list,
     dict: _write_dict,
     tuple: _write_tuple,
-    set: _array_writer("set"),
+    set: _write_set,
     frozenset: _write_frozenset,
     collections.deque: _array_writer("deque", maxlen=lambda value: value.maxlen),
     collections.OrderedDict: _mapping_writer("ordereddict"),

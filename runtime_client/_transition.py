@@ -5,6 +5,7 @@ answer. Knows the codec and the trampoline, no network, store or clock.
 
 The document is one text, and so one alias domain (rule 1):
 
+    format      DOCUMENT_FORMAT of whoever wrote it
     process     shared fields, by name
     goroutines  [[id, [frame, ...]], ...], innermost frame last
     waits       [[id, names, [[kind, subject], ...]], ...]: what each parked goroutine waits for; `names` are those of a select's cases,
@@ -159,9 +160,36 @@ def _new_process(definition: Definition, codec: Codec, order: RunTransition) -> 
     return LiveProcess(definition, instance, {MAIN_GOROUTINE_ID: Goroutine(Stack([frame]))})
 
 
+DOCUMENT_FORMAT = 1
+"""Format of the documents that are written. Documents of this and of every earlier format are read."""
+
+
+_FORMAT_OF = re.compile(r'(?:\{"\$":"deep","v":)?\{"format":(\d+)')
+
+
+def _decode_document(codec: Codec, text: str, instance: Process) -> dict[str, Any]:
+    """Raises CodecError: it is none, or of a format that this version does not know; that is seen before it is read."""
+    begin = _FORMAT_OF.match(text)
+    if begin is not None:
+        _check_format(int(begin[1]))
+    document = codec.decode(text, process=instance)
+    if not isinstance(document, dict):
+        raise CodecError(f"a document is an object, not a {type(document).__name__}")
+    _check_format(document.get("format", 1))
+    return document
+
+
+def _check_format(found: Any) -> None:
+    if type(found) is not int or not 1 <= found <= DOCUMENT_FORMAT:
+        raise CodecError(
+            f"the document has format {found!r}, this slct reads formats up to {DOCUMENT_FORMAT}",
+            help="it was written by a newer slct: upgrade the worker, or let one of that version go on with the process",
+        )
+
+
 def _read_document(definition: Definition, codec: Codec, order: RunTransition) -> LiveProcess:
     instance = bare_instance(definition.cls, order.process_id)
-    document = codec.decode(order.document or "", process=instance)
+    document = _decode_document(codec, order.document or "", instance)
     instance.__dict__.update(document["process"])
     waits = {
         goroutine_id: Wait(None if names is None else tuple(names), tuple((kind, subject) for kind, subject in cases))
@@ -211,6 +239,7 @@ def _write_document(live: LiveProcess, codec: Codec) -> str:
 def _encode_document(live: LiveProcess, codec: Codec) -> str:
     counters = live.counters
     document = {
+        "format": DOCUMENT_FORMAT,
         "process": live.instance.__dict__,
         "goroutines": [[number, goroutine.stack.frames] for number, goroutine in live.goroutines.items()],
         "waits": [

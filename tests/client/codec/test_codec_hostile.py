@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import time
+import tracemalloc
 from typing import Any
 
 import codec_shop as shop
@@ -188,3 +191,126 @@ def test_nothing_is_imported_by_a_document(codec: Codec) -> None:
 def test_definitions_that_do_not_import_are_a_codec_error() -> None:
     with pytest.raises(CodecError, match="module 'no_such_module_at_all' of these definitions cannot be imported"):
         Codec(Resolver(["no_such_module_at_all"])).decode('{"$":"class","v":"a:b"}')
+
+
+# --- what reading may cost ---------------------------------------------------------------------------------------------
+
+COLLIDING = [{"$": "int", "v": hex(number * (2**61 - 1))} for number in range(1, 20_000)]
+
+COSTLY: dict[str, tuple[str, str]] = {
+    "numbers of one hash in a set": (json.dumps({"$": "set", "v": COLLIDING}), "EQUAL_HASHES_MAX"),
+    "numbers of one hash in a frozenset": (json.dumps({"$": "frozenset", "v": COLLIDING}), "EQUAL_HASHES_MAX"),
+    "numbers of one hash as keys": (json.dumps({"$": "dict", "v": [[n, 1] for n in COLLIDING]}), "EQUAL_HASHES_MAX"),
+    "tuples of one hash": (
+        json.dumps({"$": "set", "v": [{"$": "tuple", "v": [n]} for n in COLLIDING]}),
+        "EQUAL_HASHES_MAX",
+    ),
+    "keys of one hash in a subclass": (
+        json.dumps({"$": "object", "type": "codec_shop:MyDict", "base": [[n, 1] for n in COLLIDING]}),
+        "EQUAL_HASHES_MAX",
+    ),
+    "a long fraction": (
+        json.dumps(
+            {"$": "fraction", "v": [{"$": "int", "v": "0x1" + "0" * 10**6 + "1"}, {"$": "int", "v": "0x3" * 1}]}
+        ),
+        "FRACTION_BITS_MAX",
+    ),
+    "a long pattern": (json.dumps({"$": "pattern", "v": "a" * 20_001, "flags": 0}), "PATTERN_CHARS_MAX"),
+    "sets of all characters": (
+        json.dumps({"$": "pattern", "v": "[^\x00-\U0010ffff]" * 3000, "flags": 2}),
+        "PATTERN_SETS_MAX",
+    ),
+    "sets of all characters by name": (
+        json.dumps({"$": "pattern", "v": "[\\0-\\U0010ffff]" * 1000, "flags": 2}),
+        "PATTERN_SETS_MAX",
+    ),
+    "a long decimal number": ("[" + "9" * 1_000_000 + "]", "not a document"),
+    "a place beyond the end": (
+        json.dumps(
+            {
+                "$": "object",
+                "type": "runtime_client._cursors:Cursor",
+                "state": {"kind": "keys", "source": {"a": 1}, "at": 10**18},
+            }
+        ),
+        "",
+    ),
+    "a place in what never ends": (
+        json.dumps(
+            {
+                "$": "object",
+                "type": "runtime_client._cursors:Cursor",
+                "state": {"kind": "deque", "source": {"$": "range", "v": [0, 10**18, 1]}, "at": 10**17},
+            }
+        ),
+        "AssertionError",
+    ),
+    "a huge range": (json.dumps({"$": "range", "v": [0, {"$": "int", "v": "0x" + "f" * 100_000}, 1]}), ""),
+    "a huge exponent": (json.dumps({"$": "set", "v": [{"$": "decimal", "v": "1e999999999"}]}), ""),
+    "a huge deque": (json.dumps({"$": "deque", "v": [], "maxlen": 2**62}), ""),
+    "many references": (json.dumps([{"$": "list", "v": [], "$id": 1}, *([{"$ref": 1}] * 200_000)]), ""),
+    "references that double": (
+        json.dumps(
+            [
+                {"$": "list", "v": [], "$id": 0},
+                *({"$": "list", "v": [{"$ref": n}] * 9, "$id": n + 1} for n in range(9_000)),
+            ]
+        ),
+        "",
+    ),
+    "a table of deep parts": (
+        json.dumps({"$": "deep", "v": {"$deep": 0}, "deep": [*([{"$deep": n + 1}] for n in range(100_000)), []]}),
+        "",
+    ),
+    "a zone out of place": ('{"$":"zoneinfo","v":"/etc/passwd"}', "not a document"),
+    "a zone above": ('{"$":"zoneinfo","v":"Europe/../../../../etc/passwd"}', "not a document"),
+    "a zone that is a directory": ('{"$":"zoneinfo","v":"Europe"}', "not a document"),
+    "a zone of no name": ('{"$":"datetime","v":"2026-01-01T00:00:00","zone":"a\\u0000b"}', "not a document"),
+    "a time too long": ('{"$":"timedelta","v":[1e300,0,0]}', "not a document"),
+    "not a number as a key": ('{"$":"set","v":[{"$":"decimal","v":"sNaN"}]}', "Cannot hash a signaling NaN"),
+    "an enum of anything": ('{"$":"enum","type":"codec_shop:Rights","value":{"a":1}}', "not a document"),
+    "an array of no type": ('{"$":"array","code":"Z","v":[]}', "not a document"),
+    "an array of others": ('{"$":"array","code":"b","v":[1000]}', "not a document"),
+    "a getter of nothing": ('{"$":"getter","kind":"itemgetter","v":[]}', "not a document"),
+    "a call in place of a getter": ('{"$":"getter","kind":"__import__","v":["os"]}', "not a document"),
+    "a proxy of no dict": ('{"$":"mappingproxy","v":[]}', "a mapping proxy is of a dict"),
+    "no constant": ('{"$":"constant","v":"codec_shop:charge"}', "is not a constant"),
+    "a module as a constant": ('{"$":"constant","v":"codec_shop:os"}', "is not"),
+    "type arguments of a class that takes none": (
+        '{"$":"object","type":"codec_shop:Box","of":[{"$":"class","v":"builtins:int"}],"v":{}}',
+        "is not made by subscription",
+    ),
+    "an exception of the library that is none": ('{"$":"class","v":"zlib:compress"}', "is not known"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), COSTLY.values(), ids=COSTLY)
+def test_reading_is_quick_or_refused(text: str, message: str) -> None:
+    """Processor time, so that a busy machine does not matter; one at a time, all are far below the limit."""
+    before = time.process_time()
+    if message:
+        with pytest.raises(CodecError) as caught:
+            CODEC.decode(text)
+        assert message in str(caught.value)
+    else:
+        CODEC.decode(text)
+    assert time.process_time() - before < 5
+
+
+def test_what_could_not_be_read_is_refused_when_it_is_saved(codec: Codec) -> None:
+    colliding = [number * (2**61 - 1) for number in range(1, 3_000)]
+    for value in (set(colliding), dict.fromkeys(colliding), shop.Fraction(1, 3**200_000), re.compile("a" * 20_001)):
+        with pytest.raises(CodecError, match="_MAX"):
+            codec.encode(value)
+    assert codec.decode(codec.encode({shop.Key("a", number) for number in range(3_000)}))
+
+
+def test_memory_is_bounded_by_the_text() -> None:
+    text = json.dumps([{"$": "list", "v": ["x"] * 1000, "$id": 1}, *([{"$ref": 1}] * 20_000)])
+    tracemalloc.start()
+    try:
+        CODEC.decode(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 60 * len(text)
