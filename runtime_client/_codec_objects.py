@@ -786,6 +786,8 @@ def _write_group(encoder: Encoder, value: BaseExceptionGroup[Any], node: dict[st
     node["exceptions"] = encoder.array(value.exceptions)
     if encoder.reference_count != before:
         encoder.is_doubtful = True  # a member that leads back to its group
+    if len(value.args) == 2 and type(value.args[1]) is tuple:
+        node["tuple"] = True  # `repr` shows how it was given; `except*` makes groups of tuples
 
 
 def _write_chain(encoder: Encoder, value: BaseException, node: dict[str, Json]) -> None:
@@ -835,7 +837,8 @@ def _make_exception(decoder: Decoder, node: dict[str, Json]) -> BaseException:
         if node["$"] != "exceptiongroup":
             raise CodecError(f"{name!r} is an exception group")
         group: Any = BaseExceptionGroup if not issubclass(cls, Exception) else ExceptionGroup
-        return group.__new__(cls, decoder.value(node["message"]), decoder.array(node["exceptions"]))  # type: ignore[no-any-return]
+        message, exceptions = decoder.value(node["message"]), decoder.array(node["exceptions"])
+        return group.__new__(cls, message, tuple(exceptions) if node.get("tuple") is True else exceptions)  # type: ignore[no-any-return]
     native = next(base for base in cls.__mro__ if base.__module__ == "builtins")
     return native.__new__(cls)  # type: ignore[call-overload,no-any-return]
 

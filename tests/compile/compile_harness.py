@@ -279,13 +279,16 @@ def _run(advance: Callable[[Outcome | None], Any], script: Script) -> Run:
     for turn in range(SUSPENSIONS_MAX):
         found = advance(outcome)
         if isinstance(found, Outcome):
-            if found.error is not None:
-                return Run(("raise", _chain(found.error)), tuple(_trace))
-            return Run(("return", repr(found.value)), tuple(_trace))
+            return Run(ended_in(found), tuple(_trace))
         _report(("op", repr(found.arguments)))
         outcome = _outcome(script[turn % len(script)] if script else None)
     trace = tuple(_trace)
     return Run(("cut", None), trace)
+
+
+def ended_in(found: Outcome) -> tuple[str, Any]:
+    """What a program ended in, as it is compared."""
+    return ("raise", _chain(found.error)) if found.error is not None else ("return", repr(found.value))
 
 
 def _outcome(scripted: object) -> Outcome:

@@ -7,7 +7,6 @@ a failure again: `pytest tests/compile/test_differential.py -k 'seed-17'`. `SLCT
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,20 +46,22 @@ def test_a_program_does_the_same_compiled(sample: Sample) -> None:
         compare(sample.source, script, compiled_once=number > 0)
 
 
+without_syntax_warnings = pytest.mark.filterwarnings("ignore::SyntaxWarning")
+"""Random programs compare literals with `is`, and such."""
+
+
+@without_syntax_warnings
 @pytest.mark.parametrize("seed", range(SEEDS), ids=lambda s: f"seed-{s}")
 def test_random_programs_do_the_same_compiled(seed: int) -> None:
-    with warnings.catch_warnings():
-        # Random programs compare literals with `is`, and such.
-        warnings.simplefilter("ignore", SyntaxWarning)
-        for number in range(PROGRAMS_PER_SEED):
-            grammar = Grammar(seed * PROGRAMS_PER_SEED + number, depth=1 + seed % 2)
-            source = program(grammar.program())
-            if _is_python(source):
-                compare(source, grammar.script())
-                compare(source, grammar.script(), compiled_once=True)
+    for number in range(PROGRAMS_PER_SEED):
+        grammar = Grammar(seed * PROGRAMS_PER_SEED + number, depth=1 + seed % 2)
+        source = program(grammar.program())
+        if is_python(source):
+            compare(source, grammar.script())
+            compare(source, grammar.script(), compiled_once=True)
 
 
-def _is_python(source: str) -> bool:
+def is_python(source: str) -> bool:
     """Some random programs are none: a capture bound twice, a name bound in its own guard."""
     try:
         compile(source, "program", "exec")
