@@ -101,8 +101,9 @@ class ProcessCancelled(ProcessFailed):
 class CodecError(SlctError):
     """A value cannot be saved, or a document cannot be read.
 
-    `path` leads to the offending value: attribute names, keys and indexes from the root. If it is in a frame,
-    `variable`, `function` and `place` (`orders.py:22`) say where the author finds it.
+    `path` leads to the offending value: attribute names, keys and indexes from the root. If it is in a frame, `variable` and
+    `function` name the local, `defined` (`orders.py:20`) says where that got its value, if the sources tell, and `place`
+    (`orders.py:22`) which suspension would have saved it. In a shared field, `variable` is `self.name`.
     """
 
     def __init__(self, message: str, path: tuple[str | int, ...] = (), help: str = "") -> None:
@@ -112,12 +113,27 @@ class CodecError(SlctError):
         self.help = help
         self.variable = ""
         self.function = ""
+        self.defined = ""
         self.place = ""
 
+    @property
+    def inside(self) -> str:
+        """The way to the value as an author would write it: `orders.items[3].handle`."""
+        path = self.path
+        name = self.variable.removeprefix("self.")
+        if name and name in path:
+            path = path[path.index(name) :]
+        way = "".join(f"[{p}]" if isinstance(p, int) else (f".{p}" if i else p) for i, p in enumerate(path))
+        return f"self.{way}" if self.variable.startswith("self.") else way
+
     def __str__(self) -> str:
-        where = "".join(f"[{p}]" if isinstance(p, int) else (f".{p}" if i else p) for i, p in enumerate(self.path))
-        owner = f": local {self.variable!r} of {self.function}, {self.place}" if self.variable else ""
-        message = self.message + owner + (f" (at {where})" if where else "")
+        owner = ""
+        if self.variable:
+            kind = "shared field" if self.variable.startswith("self.") else "local"
+            owner = f": {kind} {self.variable!r} of {self.function}"
+            owner += f", defined at {self.defined}" if self.defined else ""
+            owner += f", saved at {self.place}" if self.place else ""
+        message = self.message + owner + (f" (at {self.inside})" if self.path else "")
         return message + (f"\n  help: {self.help}" if self.help else "")
 
 

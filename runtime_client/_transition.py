@@ -66,6 +66,7 @@ from slct_runtime.wire.work import ChannelFact, RunTransition, TransitionAnswer
 from . import _context
 from ._channels import Channel, ReceiveNext
 from ._codec import Codec
+from ._definition_lines import defined_at
 from ._definitions import Definition, Definitions
 from ._direct import CoroutineFrame
 from ._effects import function_of_call
@@ -617,16 +618,17 @@ class _Transition:
     def _placed(self, error: CodecError, goroutine: Goroutine | None) -> CodecError:
         """The error, saying where in the author's code the value would have been saved."""
         if error.variable:
-            return error
-        match error.path:
-            case ("process", str() as name, *_):
-                error.message += f": shared field {name!r} of {self._live.definition.cls.__qualname__}"
+            return _with_definition(error, self._live)
         frame = goroutine.stack.frames[-1] if goroutine is not None and goroutine.stack.frames else None
         if frame is not None:
             kind = type(frame)
             state = kind.STATES.get(frame.frame_state)
             error.function, error.place = kind.FUNCTION, kind.SOURCE + (f":{state.line}" if state is not None else "")
-            error.message += f", at {error.function}, {error.place}"
+        match error.path:
+            case ("process", str() as name, *_):
+                error.variable, error.function = f"self.{name}", self._live.definition.cls.__qualname__
+            case _ if frame is not None:
+                error.message += f", at {error.function}, {error.place}"
         error.args = (error.message, error.path, error.help)
         return error
 
@@ -838,6 +840,17 @@ def _subject(operation: Operation, case: Case) -> tuple[str, Any]:
             return "default", None
         case _:
             assert_never(case)
+
+
+def _with_definition(error: CodecError, live: LiveProcess) -> CodecError:
+    """The error, saying where the local got its value."""
+    frames = [frame for goroutine in live.goroutines.values() for frame in goroutine.stack.frames]
+    kind = next((type(f) for f in frames if error.function == f.FUNCTION and error.variable in f.__dict__), None)
+    source, _, line = error.place.rpartition(":")
+    if kind is not None and line.isdecimal():
+        found = defined_at(kind, error.variable, int(line))
+        error.defined = f"{source}:{found}" if found is not None else ""
+    return error
 
 
 def _next_timeout(scopes: list[timeout | TaskGroup], now_ms: int) -> tuple[int, timeout] | None:

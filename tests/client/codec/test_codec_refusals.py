@@ -84,7 +84,8 @@ def test_refusal_names_type_path_and_cure(codec: Codec, make: Callable[[], Any],
     assert cure in error.help
     assert error.path == ("goroutines", 0, 1, 0, "held", "deep", 1)
     assert (error.variable, error.function, error.place) == ("held", "approve", "lib.py:3")
-    assert "local 'held' of approve, lib.py:3 (at goroutines[0][1][0].held.deep[1])" in str(error)
+    assert error.inside == "held.deep[1]"
+    assert ": local 'held' of approve, saved at lib.py:3 (at held.deep[1])" in str(error)
 
 
 def test_redefined_function_is_refused(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:

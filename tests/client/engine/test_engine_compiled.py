@@ -154,7 +154,7 @@ def test_awaiting_the_wrong_thing_raises_there(what: str, expected: str) -> None
     ("where", "facts"),
     [
         ("local", ["_io.TextIOWrapper", "'handle'", "Unsaveable.main", "unsaveable.py:7"]),
-        ("field", ["TextIOWrapper", "'kept'", "Unsaveable", "unsaveable.py:7"]),
+        ("field", ["TextIOWrapper", "'self.kept'", "Unsaveable", "unsaveable.py:7"]),
         ("send", ["TextIOWrapper", "Unsaveable.main", "unsaveable.py:7"]),
         ("argument", ["TextIOWrapper", "Unsaveable.main", "unsaveable.py:7"]),
         ("result", ["TextIOWrapper", "the result of Unsaveable"]),
