@@ -15,17 +15,18 @@ Kinds: TypeAlias = Any
 class StarHandling:
     """One exception on its way through the clauses of an `except*`.
 
-    original: the exception; rest: what of it no clause has taken. errors: what clauses have raised, in order; matched: the part that the
-    clause has that runs.
+    original: the exception; rest: what of it no clause has taken. errors: what clauses have raised, in order; parts: which parts of
+    it they have raised on as they were; matched: the part that the clause has that runs.
     """
 
-    __slots__ = ("errors", "matched", "original", "rest")
+    __slots__ = ("errors", "matched", "original", "parts", "rest")
     __slct_saveable__ = True
 
     def __init__(self, original: BaseException) -> None:
         self.original = original
         self.rest: BaseException | None = original
         self.errors: list[BaseException] = []
+        self.parts: list[BaseException] = []
         self.matched: BaseException | None = None
 
     def match(self, kinds: Kinds) -> BaseException | None:
@@ -47,21 +48,17 @@ class StarHandling:
         return self.matched
 
     def failed(self, error: BaseException) -> None:
-        """A clause has raised, or raised on."""
-        self.errors.append(error)
+        """A clause has raised, or raised on. Which of both is seen at once: storage keeps tracebacks as text."""
+        (self.parts if self._is_part(error) else self.errors).append(error)
 
     def end(self) -> BaseException | None:
         """What is raised in the end; None if everything was handled."""
-        errors = [*self.errors, *([] if self.rest is None else [self.rest])]
-        if not errors:
-            return None
+        parts = [*self.parts, *([] if self.rest is None else [self.rest])]
         if not isinstance(self.original, BaseExceptionGroup):
-            return errors[0]
-        raised = [error for error in errors if not self._is_part(error)]
-        left = _joined(self.original, [error for error in errors if self._is_part(error)])
-        if not raised:
-            return left
-        return BaseExceptionGroup("", raised if left is None else [*raised, left])
+            return next(iter((*self.errors, *parts)), None)
+        left = _joined(self.original, parts)
+        errors = self.errors if left is None else [*self.errors, left]
+        return BaseExceptionGroup("", errors) if len(errors) > 1 else errors[0] if errors else None
 
     def _is_part(self, error: BaseException) -> bool:
         """Whether it is a part of the original, raised on as it was."""

@@ -262,7 +262,7 @@ def trim_traceback(error: BaseException) -> None:
         rest = _skip_own(head.tb_next)
         if rest is not head.tb_next:
             head.tb_next = rest
-        error.__traceback__ = head
+    error.__traceback__ = head
 
 
 def _skip_own(traceback: TracebackType | None) -> TracebackType | None:

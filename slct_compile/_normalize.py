@@ -14,21 +14,12 @@ What is not known here is refused, never passed through.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
-from ._comprehensions import (
-    CannotRename,
-    Comprehension,
-    capturing,
-    clauses_of,
-    renamed,
-    shown_words,
-    targets_of,
-    without_words,
-)
+from ._comprehensions import Comprehension, capturing, clauses_of, read_early, renamed, targets_of
 from ._names import Names
 from ._naming import label_in_comment, operation_hint
 from ._normal import (
@@ -53,8 +44,9 @@ from ._normal import (
     While,
     code,
 )
+from ._slots import shown_words, without_words
 from ._suspension import Suspensions
-from ._visit import NodeT, swap
+from ._visit import NodeT, children, swap
 from .diagnostics import Diagnostic, Place
 from .ir.ops import as_argument
 
@@ -104,6 +96,18 @@ class Normalizer:
     def place_of(self, node: cst.CSTNode) -> Place:
         """Where a node stands; for one of ours, where the statement stands that it came from."""
         return self._place_of(node) or self.place
+
+    def refuse_words_over_lines(self, node: cst.FunctionDef) -> None:
+        """A field `{x=}` shows its source with all its white space, and what is moved is indented anew.
+
+        Raises:
+          Unsupported: such a field goes over several lines.
+        """
+        for field in _documented(node):
+            if "\n" in shown_words(field):
+                raise self.unsupported(
+                    field.expression, "a self-documenting field over several lines", "write the field on one line"
+                )
 
     # --- statements ------------------------------------------------------------------------------------------------
 
@@ -191,6 +195,8 @@ class Normalizer:
                     self.keep_statement(cst.Expr(residual))
             case cst.Assign():
                 self._assign(small)
+            case cst.AnnAssign(value=None):
+                self._declared(small)
             case cst.AnnAssign(value=value) if value is not None:
                 self._annotated(small, value)
             case cst.AugAssign():
@@ -224,6 +230,19 @@ class Normalizer:
             self._store(small.target, self.keep(self.flatten(value)))
         else:
             self.keep_statement(small.with_changes(value=self.flatten(value)))
+
+    def _declared(self, small: cst.AnnAssign) -> None:
+        """An annotation without a value: the parts of the target are evaluated, and no more."""
+        self._refuse_if_suspends(small.annotation, "an annotation")
+        match small.target:
+            case cst.Attribute(value=value):
+                parts = [value]
+            case cst.Subscript():
+                parts = self._slice_parts(small.target)
+            case target:
+                raise self.unsupported(target)
+        for part in parts:
+            self._small_alone(cst.Expr(part))
 
     def _store(self, target: cst.BaseExpression, value: Expression) -> None:
         """`target = value`. A target's own parts are evaluated before it is stored to: object, then key."""
@@ -682,12 +701,18 @@ class Normalizer:
         captor = capturing(node, own)
         if captor is not None:
             raise self.unsupported(
-                captor, "a lambda or generator that sees a variable of a comprehension with an await"
+                captor,
+                "a lambda or generator that sees a variable of a comprehension with an await",
+                "give a lambda the value as a default, as in `lambda ..., x=x: ...`; make a list of a generator",
             )
-        try:
-            return self._filled(node, {name: self.names.fresh(name) for name in targets_of(node)})
-        except CannotRename as found:
-            raise self.unsupported(found.node, "a field {…=} of a comprehension with an await") from None
+        early = read_early(node)
+        if early is not None:
+            raise self.unsupported(
+                node,
+                f"{early!r}, read before its comprehension binds it,",
+                "choose another name, or write it as a loop",
+            )
+        return self._filled(node, {name: self.names.fresh(name) for name in targets_of(node)})
 
     def _filled(self, node: cst.ListComp | cst.SetComp | cst.DictComp, names: Mapping[str, str]) -> Expression:
         result = self.names.fresh(_RESULT_NAMES[type(node)])
@@ -796,13 +821,13 @@ class Normalizer:
 
     def _boolean_into(self, node: Expression, value: str | None, truth: str | None) -> None:
         """Leave the value of an expression in `value` and its truth, tested once, in `truth`; either may be unwanted."""
-        if isinstance(node, cst.IfExp) and self._branches(node):
+        if isinstance(node, cst.IfExp) and (truth is not None or self._branches(node)):
             self._ternary_into(node, value, truth)
             return
         if not isinstance(node, cst.BooleanOperation):
             self._leaf_into(node, value, truth)
             return
-        is_tested_inside = isinstance(node.left, cst.BooleanOperation) or self._branches(node.left)
+        is_tested_inside = isinstance(node.left, cst.BooleanOperation | cst.IfExp)
         first = truth or (self.names.fresh() if is_tested_inside else None)
         self._boolean_into(node.left, value, first)
         test: Expression = cst.Name(first or value or "")
@@ -847,7 +872,7 @@ class Normalizer:
         return cst.Name(truth)
 
     def _ternary_into(self, node: cst.IfExp, value: str | None, truth: str | None) -> None:
-        """As `_boolean_into`, for a ternary that suspends in one of its branches."""
+        """As `_boolean_into`, for a ternary: what is tested in a branch is not tested once more after it."""
         test = self.test(node.test)
         place = self.place
         bodies = []
@@ -857,6 +882,14 @@ class Normalizer:
             self.out, inner = outer, self.out
             bodies.append(tuple(inner))
         self.out.append(If(test, bodies[0], bodies[1], place))
+
+
+def _documented(node: cst.CSTNode) -> Iterator[cst.FormattedStringExpression]:
+    """The fields `{x=}` below a node."""
+    if isinstance(node, cst.FormattedStringExpression) and node.equal is not None:
+        yield node
+    for child in children(node):
+        yield from _documented(child)
 
 
 _JUMPS = (cst.Return, cst.Break, cst.Continue, cst.Raise)

@@ -7,6 +7,7 @@ what other modules say comes from the index.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -179,6 +180,10 @@ def compile_function(
     return Compiled(function, tuple(states), state_names, layout, slots, types, rebound, frame, known, made, around)
 
 
+_SHOWS_ITS_SOURCE = re.compile(r"=\s*(![rsa])?[:}]")
+"""What a field `{x=}` ends in; few modules have one."""
+
+
 def normalise(module: ParsedModule, function: DurableFunction, names: Names, imports: Imports) -> Body:
     """The function's body in normal form, without its docstring."""
     normalizer = Normalizer(Suspensions(), names, module.place, imports.helpers)
@@ -186,6 +191,8 @@ def normalise(module: ParsedModule, function: DurableFunction, names: Names, imp
     for default in (node.params, *node.decorators):
         if normalizer.suspensions.contains(default):
             raise normalizer.unsupported(default, "an await in the head of a function")
+    if _SHOWS_ITS_SOURCE.search(module.info.source):
+        normalizer.refuse_words_over_lines(node)
     statements: list[cst.BaseStatement | cst.BaseSmallStatement] = list(node.body.body)
     if node.get_docstring(clean=False) is not None:
         statements = _without_docstring(statements)

@@ -11,7 +11,7 @@ import ast
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import libcst as cst
 
@@ -21,6 +21,7 @@ from ._scopes import bound_names, comprehension_targets, function_shadows
 from ._visit import transform
 from ._walk import child_nodes
 
+_HandlerT = TypeVar("_HandlerT", cst.ExceptHandler, cst.ExceptStarHandler)
 Statement = cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]
 
 
@@ -53,6 +54,7 @@ class SlotRenamer(cst.CSTTransformer):
         self.slots = slots
         self.rebound = rebound  # names of handlers whose unbinding can be seen
         self.scopes: list[_Scope] = []
+        self.quotes: list[str] = []  # of the formatted strings around
 
     # --- what a name means -----------------------------------------------------------------------------------------
 
@@ -307,6 +309,20 @@ class SlotRenamer(cst.CSTTransformer):
     def leave_ExceptHandler(
         self, original_node: cst.ExceptHandler, updated_node: cst.ExceptHandler
     ) -> cst.ExceptHandler:
+        return self._handler(original_node, updated_node)
+
+    def visit_ExceptStarHandler_name(self, node: cst.ExceptStarHandler) -> None:
+        self.scopes.append(_Scope(frozenset(self.slots)))
+
+    def leave_ExceptStarHandler_name(self, node: cst.ExceptStarHandler) -> None:
+        self.scopes.pop()
+
+    def leave_ExceptStarHandler(
+        self, original_node: cst.ExceptStarHandler, updated_node: cst.ExceptStarHandler
+    ) -> cst.ExceptStarHandler:
+        return self._handler(original_node, updated_node)
+
+    def _handler(self, original_node: _HandlerT, updated_node: _HandlerT) -> _HandlerT:
         if original_node.name is None or not isinstance(original_node.name.name, cst.Name):
             return updated_node
         name = original_node.name.name.value
@@ -345,26 +361,42 @@ class SlotRenamer(cst.CSTTransformer):
 
     # A field `{total=}` shows the author's text.
 
+    def visit_FormattedString(self, node: cst.FormattedString) -> None:
+        self.quotes.append(node.end[0])
+
+    def leave_FormattedString(
+        self, original_node: cst.FormattedString, updated_node: cst.FormattedString
+    ) -> cst.BaseExpression:
+        self.quotes.pop()
+        return updated_node
+
     def leave_FormattedStringExpression(
         self, original_node: cst.FormattedStringExpression, updated_node: cst.FormattedStringExpression
     ) -> cst.BaseFormattedStringContent | cst.FlattenSentinel[cst.BaseFormattedStringContent]:
         if original_node.equal is None:
             return updated_node
-        before = _text(original_node.expression)
-        if before == _text(updated_node.expression):
+        if _text(original_node.expression) == _text(updated_node.expression):
             return updated_node
-        equal = original_node.equal
-        shown = (
-            original_node.whitespace_before_expression.value  # type: ignore[attr-defined]
-            + before
-            + _text(equal)
-            + original_node.whitespace_after_expression.value  # type: ignore[attr-defined]
-        )
-        conversion = updated_node.conversion
-        if conversion is None and updated_node.format_spec is None:
-            conversion = "r"
-        text = cst.FormattedStringText(shown.replace("{", "{{").replace("}", "}}"))
-        return cst.FlattenSentinel([text, updated_node.with_changes(equal=None, conversion=conversion)])
+        words = self._words(shown_words(original_node))
+        return cst.FlattenSentinel([words, without_words(updated_node)])
+
+    def _words(self, text: str) -> cst.BaseFormattedStringContent:
+        """As text of the string; as a string of its own where that would mean something else, which Python 3.12 allows."""
+        if "\\" in text or self.quotes[-1] in text:
+            return cst.FormattedStringExpression(cst.SimpleString(repr(text)))
+        return cst.FormattedStringText(text.replace("{", "{{").replace("}", "}}"))
+
+
+def shown_words(part: cst.FormattedStringExpression) -> str:
+    """What a field `{x=}` shows before the value: the source, white space and all."""
+    assert part.equal is not None
+    return _text(part.whitespace_before_expression) + _text(part.expression) + _text(part.equal)
+
+
+def without_words(part: cst.FormattedStringExpression) -> cst.FormattedStringExpression:
+    """A field `{x=}` without its words: the repr, unless it says more."""
+    conversion = part.conversion or ("r" if part.format_spec is None else None)
+    return part.with_changes(equal=None, conversion=conversion)
 
 
 class _ParameterRenamer(cst.CSTTransformer):

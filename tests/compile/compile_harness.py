@@ -304,9 +304,10 @@ def _chain(error: BaseException | None, depth: int = 0) -> Any:
     """An exception with all it hangs on."""
     if error is None or depth > 8:
         return None
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     return (
         type(error).__name__,
-        str(error),
+        (str(error), *(_chain(e, depth + 1) for e in parts)) if parts else str(error),
         _chain(error.__cause__, depth + 1),
         _chain(error.__context__, depth + 1),
         error.__suppress_context__,
