@@ -132,7 +132,7 @@ class SlotRenamer(cst.CSTTransformer):
         self, original_node: cst.Nonlocal, updated_node: cst.Nonlocal
     ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
         """In an inner function: what it declared is a slot now."""
-        kept = [n for n in updated_node.names if n.name.value not in self.slots]
+        kept = [n for n in updated_node.names if self.slot(n.name.value) is None]
         if len(kept) == len(updated_node.names):
             return updated_node
         if not kept:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from closure_grammar import ClosureGrammar
 from compile_harness import (
     Outcome,
+    Run,
     compare,
     compile_source,
     explain,
@@ -44,6 +47,23 @@ def test_a_program_with_closures_does_the_same_saved_at_every_suspension(sample:
         direct = run_direct(sample.source, script)
         saved = run_saved(output.text, script)
         assert saved == direct, explain(sample.source, output.text, script, direct, saved)
+
+
+SEEDS = int(os.environ.get("SLCT_COMPILE_SEEDS", "30"))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS), ids=lambda s: f"seed-{s}")
+def test_random_programs_with_closures_do_the_same_saved_at_every_suspension(seed: int) -> None:
+    source = ClosureGrammar(seed).program()
+    output = compile_source(source)
+    assert not output.diagnostics, findings(output) + source
+    direct, saved = run_direct(source, range(1, 6)), run_saved(output.text, range(1, 6))
+    assert without_qualnames(saved) == without_qualnames(direct), explain(source, output.text, (), direct, saved)
+
+
+def without_qualnames(run: Run) -> str:
+    """Python's messages about calls name functions in full; loaded without its sources, a state shows its own name there."""
+    return re.sub(r"Program\.[\w.<>]*?(\w+|<lambda>)\(\)", r"\1()", repr((run.ended, run.trace)))
 
 
 # --- documents ---------------------------------------------------------------------------------------------------------
