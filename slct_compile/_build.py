@@ -31,7 +31,7 @@ def build(files: SourceFiles, cache: Cache, options: argparse.Namespace) -> int:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Trees hold no cycles and live until the end: looking for garbage among them took four fifths of the time."""
+    """Trees hold no cycles and live until the end: looking for garbage among them took three quarters of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

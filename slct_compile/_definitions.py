@@ -20,6 +20,7 @@ from ._naming import camel, unique
 from ._places import mark_leaves
 from ._positions import Positions
 from ._scopes import FunctionNames, function_names, own_nodes
+from ._visit import children
 from ._walk import walk
 from .diagnostics import Place
 
@@ -183,6 +184,8 @@ def _local_functions(
 ) -> Iterator[DurableFunction]:
     """The `async def`s in the body of a durable function, each before those inside it."""
     nodes = {(node.lineno, node.col_offset): node for node in own_async_functions(outer.parsed)}
+    if not nodes:
+        return
     every = [
         n for n in walk(ast.Module(outer.parsed.body, [])) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
@@ -226,7 +229,7 @@ def own_async_functions(function: ast.AsyncFunctionDef) -> list[ast.AsyncFunctio
 
 def _function_nodes(node: cst.CSTNode) -> Iterator[cst.FunctionDef]:
     """All functions below a node, in the order of the text."""
-    for child in node.children:
+    for child in children(node):
         if isinstance(child, cst.FunctionDef):
             yield child
         yield from _function_nodes(child)
