@@ -18,7 +18,7 @@ from ._lock import Lock
 from ._outputs import to_data
 from ._pipeline import compile_module
 
-DURABLE_LINES_MIN = 500
+DURABLE_LINES_MIN = 1000
 """Fewer durable lines than this are compiled sooner than processes are started for them."""
 
 _shared: tuple[Index, Sequence[ModuleInfo], Lock]
