@@ -480,7 +480,8 @@ class _Transition:
         self._live.outcomes[goroutine_id] = Outcome(error=error)
         is_held = goroutine_id in self._live.holders
         self._tell_holders(goroutine_id)
-        return Failed(_encode_error(self._codec, error), _is_process_error(error), is_held)
+        is_cancellation = isinstance(error, Cancelled)
+        return Failed(_encode_error(self._codec, error), _is_process_error(error), is_held, is_cancellation)
 
     def _tell_holders(self, goroutine_id: int) -> None:
         """A goroutine has ended: its groups and gathers see to the others."""

@@ -116,6 +116,15 @@ class Engine(Answers):
                 if isinstance(outcome, ApiError):  # one that cannot be read must not keep the others from running
                     _log.error("%s", outcome)
             after = page[-1]
+        await self._recover_watches()
+
+    async def _recover_watches(self) -> None:
+        """Tell those who wait for a process that ended when nobody was there to tell them."""
+        after = ("", "")
+        while page := await self.read(self.store.ended_watches, after, self.settings.recovery_page):
+            for watcher, watched in page:
+                await self._report_if_ended(watcher, watched)
+            after = page[-1]
 
     async def close(self) -> None:
         for session in list(self.dispatcher.sessions):
@@ -221,6 +230,7 @@ class Engine(Answers):
             error=row.error,
             output_count=loaded.output_count,
             stored_inbox={r.position for r in loaded.inbox},
+            stored_watches=frozenset(watched_processes(core)),
         )
         self._begin_history(resident)
         self._admit(resident)
@@ -427,8 +437,7 @@ class Engine(Answers):
             for asking in waiters:
                 if not asking.done():
                     asking.set_exception(unanswered(resident.process_id, resident.status))
-        for parent_id in self._parents.pop(resident.process_id, ()):
-            self.spawn(self._child_done(parent_id, resident.process_id, outcome))
+        self.spawn(self._tell_watchers(resident.process_id, outcome))
         for queue in self.watchers.get(resident.process_id, ()):
             queue.put_nowait(None)
         if resident.is_idle:
@@ -695,6 +704,7 @@ class Engine(Answers):
 
     async def _deliver(self, resident: Resident, run: EffectRun) -> None:
         order = json.loads(run.request.arguments)
+        refusal: ApiError | None = None
         try:
             await self.deliver(resident.process_id, run.request, order)
         except ApiError as error:
@@ -703,8 +713,12 @@ class Engine(Answers):
                 self.timers.add(run.due_ms, resident.process_id)
                 return
             _log.warning("process %r: %s", resident.process_id, error)
+            refusal = error
         if not resident.is_lost and resident.effects.pop(run.request.effect_id, None) is not None:
             resident.pending.effects_ended.add(run.request.effect_id)
+        if refusal is not None and run.request.function == _START:
+            reason = plain_error("RuntimeError", f"it could not be started: {refusal}")
+            await self._child_done(resident.process_id, order["process_id"], ProcessOutcome("failed", error=reason))
 
     async def deliver(self, process_id: str, request: EffectRequest, order: dict[str, Any]) -> None:
         """Start or send on behalf of a process. Implemented by the runtime, which knows how to check both."""
@@ -714,14 +728,31 @@ class Engine(Answers):
         self._parents.setdefault(child_id, set()).add(resident.process_id)
         self.spawn(self._report_if_ended(resident.process_id, child_id))
 
+    async def _tell_watchers(self, process_id: str, outcome: ProcessOutcome) -> None:
+        """A process has ended: those who wait for it in memory, and those on disk."""
+        told = self._parents.pop(process_id, set()) | set(await self.read(self.store.watchers, process_id))
+        for parent_id in sorted(told):
+            try:
+                await self._child_done(parent_id, process_id, outcome)
+            except ApiError as error:  # one that cannot be read must not keep the others waiting
+                _log.error("%s", error)
+
     async def _report_if_ended(self, parent_id: str, child_id: str) -> None:
         child = await self.activate(child_id)
         if child is None:
+            if self._is_starting(parent_id, child_id):
+                return  # it will be told when that one ends, or cannot be started
             error = plain_error("LookupError", f"no process {child_id!r}")
             await self._child_done(parent_id, child_id, ProcessOutcome("failed", error=error))
         elif child.has_ended and child.pending.is_empty and not child.in_commit:
             outcome = ProcessOutcome(child.status, child.result, child.error)
             await self._child_done(parent_id, child_id, outcome)
+
+    def _is_starting(self, parent_id: str, child_id: str) -> bool:
+        """Whether the start of the child is an order of its parent that was not delivered yet."""
+        parent = self.residents.get(parent_id)
+        orders = () if parent is None else (run.request for run in parent.effects.values())
+        return any(o.function == _START and json.loads(o.arguments)["process_id"] == child_id for o in orders)
 
     async def _child_done(self, parent_id: str, child_id: str, outcome: ProcessOutcome) -> None:
         parent = await self.activate(parent_id)
@@ -729,7 +760,13 @@ class Engine(Answers):
             return
         error = outcome.error
         if outcome.status in ("cancelled", "terminated"):
-            error = plain_error("runtime_client:ProcessCancelled", child_id, outcome.status)
+            error = plain_error(
+                "runtime_client:ProcessCancelled",
+                child_id,
+                outcome.status,
+                process_id=child_id,
+                reason=outcome.status,
+            )
         elif outcome.status == "failed" and error is None:
             error = plain_error("RuntimeError", "failed")
         self.arrive(parent, "child", child_id, outcome.result, error)
@@ -781,12 +818,11 @@ def unanswered(process_id: str, status: str) -> ApiError:
     )
 
 
-def plain_error(type_name: str, *arguments: str) -> Payload:
+def plain_error(type_name: str, *arguments: str, **attributes: str) -> Payload:
     """An exception in the codec's form, made by the runtime itself."""
     name = type_name if ":" in type_name else f"builtins:{type_name}"
-    return json.dumps(
-        {"$": "exception", "type": name, "args": {"$": "tuple", "v": list(arguments)}}, separators=(",", ":")
-    )
+    node: dict[str, Any] = {"$": "exception", "type": name, "args": list(arguments)}
+    return json.dumps({**node, "v": attributes} if attributes else node, separators=(",", ":"))
 
 
 def future_errors_seen(futures: Iterable[asyncio.Future[Any]]) -> None:

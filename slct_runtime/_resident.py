@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ._history import Recorder
-from .core import Process, is_ready, next_due_ms, to_json
+from .core import Process, is_ready, next_due_ms, to_json, watched_processes
 from .core.commands import EffectRequest
 from .store.base import EffectRow, HistoryRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow, ReplyRow
 from .wire.api import ApiError
@@ -91,6 +91,7 @@ class Resident:
     absorbed: set[int] = field(default_factory=set)  # inbox positions that the next row makes obsolete
     stored_inbox: set[int] = field(default_factory=set)  # inbox positions that are rows now
     effects: dict[int, EffectRun] = field(default_factory=dict)
+    stored_watches: frozenset[str] = frozenset()  # other processes whose ends it waits for, as stored
     recorder: Recorder | None = None  # None: no history is kept
     keys: dict[str, str] = field(default_factory=dict)  # accepted here and perhaps not durable yet: key to digest
     received_waiters: dict[int, list[Release]] = field(default_factory=dict)
@@ -155,6 +156,8 @@ class Resident:
         self.absorbed = set()
         upserts = {**pending.requests, **pending.attempts}
         never_stored = pending.requests.keys() & pending.effects_ended
+        watches = frozenset(watched_processes(self.core))
+        watched, self.stored_watches = self.stored_watches, watches
         expected, self.stored_seq = self.stored_seq, self.seq
         commit = ProcessCommit(
             self.process_id,
@@ -169,6 +172,8 @@ class Resident:
             replies_insert=tuple(pending.replies),
             history_insert=tuple(pending.history),
             history_delete_until=pending.history_until,
+            watches_insert=tuple(sorted(watches - watched)),
+            watches_delete=tuple(sorted(watched - watches)),
         )
         return commit, pending.releases + pending.row_releases
 

@@ -271,7 +271,7 @@ def _fault_of(draft: Draft, goroutine_id: int, ending: Ending) -> Payload | None
     match ending:
         case Faulted(error):
             return error
-        case Failed(error, is_process_error, is_held):
+        case Failed(error, is_process_error, is_held, _):
             is_joined = (is_held or goroutine_id in draft.joins) and goroutine_id != MAIN_GOROUTINE_ID
             return None if is_process_error or is_joined else error
         case Parked() | Finished():
@@ -292,24 +292,24 @@ def _end_transition(draft: Draft, goroutine: Goroutine, event: TransitionDone) -
                 _finish(draft, ProcessStatus.COMPLETED, result, None)
             else:
                 end(draft, goroutine, Change.END)
-        case Failed(error, _, is_held):
-            _failed(draft, goroutine, error, is_held=is_held)
+        case Failed() as failed:
+            _failed(draft, goroutine, failed)
         case Faulted():
             raise AssertionError("a fault is never accepted")
         case _:
             assert_never(event.ending)
 
 
-def _failed(draft: Draft, goroutine: Goroutine, error: Payload, *, is_held: bool) -> None:
+def _failed(draft: Draft, goroutine: Goroutine, failed: Failed) -> None:
     """An error that is no fault: its joiners' business, the end of a cancellation, or the end of the process."""
     was_cancelled = goroutine.cancelling is Cancelling.RAISED
     if goroutine.goroutine_id == MAIN_GOROUTINE_ID:
         is_cancelled = was_cancelled and draft.is_cancelled
-        _finish(draft, ProcessStatus.CANCELLED if is_cancelled else ProcessStatus.FAILED, None, error)
-    elif is_held or goroutine.goroutine_id in draft.joins or was_cancelled:
+        _finish(draft, ProcessStatus.CANCELLED if is_cancelled else ProcessStatus.FAILED, None, failed.error)
+    elif failed.is_held or goroutine.goroutine_id in draft.joins or (was_cancelled and failed.is_cancellation):
         end(draft, goroutine, Change.END)
     else:
-        _finish(draft, ProcessStatus.FAILED, None, error)
+        _finish(draft, ProcessStatus.FAILED, None, failed.error)
 
 
 def _fault(draft: Draft, now_ms: int, error: Payload) -> None:

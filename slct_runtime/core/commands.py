@@ -194,11 +194,13 @@ class Failed:
 
     The core decides: somebody joins it (the error is theirs), the process fails, or the transition is a fault. `is_held`:
     a gather or a TaskGroup has it, and so the error is theirs, whether they wait for it at this moment or not (detail D4).
+    `is_cancellation`: it is the `Cancelled` that was raised in it, and no error of its own.
     """
 
     error: Payload
     is_process_error: bool
     is_held: bool = False
+    is_cancellation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

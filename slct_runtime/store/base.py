@@ -128,6 +128,7 @@ class ProcessCommit:
     `expected_seq` None with a row: the process is created, and a conflict if its id exists.
     Otherwise the stored `seq` must equal `expected_seq`, or the whole commit is a conflict.
     `history_delete_until`: entries up to that seq are no longer kept.
+    `watches_insert` and `watches_delete`: other processes whose ends it waits for, from now on or no more.
     `create` and `inbox_insert` may concern other processes (children started, messages sent): they stand and fall
     with this commit. A created process whose id exists already is left as it is (rule 15).
     """
@@ -144,6 +145,8 @@ class ProcessCommit:
     replies_insert: tuple[ReplyRow, ...] = ()
     history_insert: tuple[HistoryRow, ...] = ()
     history_delete_until: int | None = None
+    watches_insert: tuple[str, ...] = ()
+    watches_delete: tuple[str, ...] = ()
     create: tuple[ProcessRow, ...] = ()
 
 
@@ -233,6 +236,14 @@ class Store(Protocol):
 
     def history(self, process_id: str, after_seq: int, limit: int) -> list[HistoryRow]:
         """What the process has done after that seq, oldest first."""
+        ...
+
+    def watchers(self, process_id: str) -> list[str]:
+        """The processes that wait for the end of this one, in order."""
+        ...
+
+    def ended_watches(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        """(watcher, watched) where the watched one has ended, or does not exist; in order, later than `after`."""
         ...
 
     def put_definitions(self, rows: Sequence[DefinitionRow]) -> None:

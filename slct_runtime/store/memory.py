@@ -44,6 +44,7 @@ class _Held:
     outputs: dict[int, OutputRow] = field(default_factory=dict)
     replies: dict[str, ReplyRow] = field(default_factory=dict)
     history: dict[int, HistoryRow] = field(default_factory=dict)
+    watches: set[str] = field(default_factory=set)
 
     def copy(self) -> _Held:
         return _Held(
@@ -54,6 +55,7 @@ class _Held:
             dict(self.outputs),
             dict(self.replies),
             dict(self.history),
+            set(self.watches),
         )
 
 
@@ -156,6 +158,19 @@ class MemoryStore:
         return [row for row in rows if row.seq > after_seq][:limit]
 
     @_exclusively
+    def watchers(self, process_id: str) -> list[str]:
+        return sorted((id for id, held in self._processes.items() if process_id in held.watches), key=_by_id)
+
+    @_exclusively
+    def ended_watches(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        found = [(id, watched) for id, held in self._processes.items() for watched in held.watches]
+        ended = [pair for pair in found if pair[1] not in self._processes or _has_ended(self._processes[pair[1]].row)]
+        ordered = sorted(ended, key=lambda pair: (_by_id(pair[0]), _by_id(pair[1])))
+        return [pair for pair in ordered if (_by_id(pair[0]), _by_id(pair[1])) > (_by_id(after[0]), _by_id(after[1]))][
+            :limit
+        ]
+
+    @_exclusively
     def definitions(self) -> list[DefinitionRow]:
         return [self._definitions[key] for key in sorted(self._definitions)]
 
@@ -209,6 +224,8 @@ class _Changes:
             held.history[entry.seq] = entry
         if (until := commit.history_delete_until) is not None:
             held.history = {seq: entry for seq, entry in held.history.items() if seq > until}
+        held.watches |= set(commit.watches_insert)
+        held.watches -= set(commit.watches_delete)
         for position in commit.inbox_delete:
             held.inbox.pop(position, None)
         for effect_id in commit.effects_delete:

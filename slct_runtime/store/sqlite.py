@@ -136,7 +136,7 @@ class SqliteStore:
     def _vacuum_processes(self, before_ms: int) -> int:
         with self._writing() as connection:
             ended = _run(connection, "ended_before", before_ms, VACUUM_PROCESSES_PER_COMMIT).fetchall()
-            for table in ("_inbox", "_effects", "_keys", "_outputs", "_replies", "_history", ""):
+            for table in ("_inbox", "_effects", "_keys", "_outputs", "_replies", "_history", "_watches", ""):
                 _run_rows(connection, f"delete_processes{table}", ended)
             return len(ended)
 
@@ -189,6 +189,14 @@ class SqliteStore:
     def history(self, process_id: str, after_seq: int, limit: int) -> list[HistoryRow]:
         with self._reading() as connection:
             return [HistoryRow(*row) for row in _run(connection, "list_history", process_id, after_seq, limit)]
+
+    def watchers(self, process_id: str) -> list[str]:
+        with self._reading() as connection:
+            return [watcher for (watcher,) in _run(connection, "list_watchers", process_id)]
+
+    def ended_watches(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        with self._reading() as connection:
+            return _run(connection, "ended_watches", *after, limit).fetchall()
 
     def definitions(self) -> list[DefinitionRow]:
         with self._reading() as connection:
@@ -333,6 +341,8 @@ def _write_rest(connection: sqlite3.Connection, batch: Sequence[ProcessCommit]) 
             "delete_history",
             [(c.process_id, c.history_delete_until) for c in batch if c.history_delete_until is not None],
         ),
+        ("insert_watches", [(commit.process_id, watched) for commit in batch for watched in commit.watches_insert]),
+        ("delete_watches", [(commit.process_id, watched) for commit in batch for watched in commit.watches_delete]),
         ("delete_inbox", [(commit.process_id, at) for commit in batch for at in commit.inbox_delete]),
         ("delete_effects", [(commit.process_id, effect_id) for commit in batch for effect_id in commit.effects_delete]),
     ):

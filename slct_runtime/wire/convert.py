@@ -271,11 +271,12 @@ def put_ending(ending: core.Ending, into: commands_pb2.Ending) -> None:
             into.finished.SetInParent()
             if result is not None:
                 into.finished.result = encode(result)
-        case core.Failed(error, is_process_error, is_held):
+        case core.Failed(error, is_process_error, is_held, is_cancellation):
             into.failed.SetInParent()
             into.failed.error = encode(error)
             into.failed.is_process_error = is_process_error
             into.failed.is_held = is_held
+            into.failed.is_cancellation = is_cancellation
         case core.Faulted(error):
             into.faulted.SetInParent()
             into.faulted.error = encode(error)
@@ -291,7 +292,8 @@ def get_ending(message: commands_pb2.Ending) -> core.Ending:
             finished = message.finished
             return core.Finished(decode(finished.result) if finished.HasField("result") else None)
         case "failed":
-            return core.Failed(decode(message.failed.error), message.failed.is_process_error, message.failed.is_held)
+            failed = message.failed
+            return core.Failed(decode(failed.error), failed.is_process_error, failed.is_held, failed.is_cancellation)
         case "faulted":
             return core.Faulted(decode(message.faulted.error))
         case None:

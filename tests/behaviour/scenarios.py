@@ -89,8 +89,9 @@ async def rule_10_a_select_does_not_meet_itself(world: World) -> None:
 
 @scenario
 async def rule_13_timers_fire_in_order(world: World) -> None:
-    ref = await world.start("alarms", world.short)
-    await world.pass_time(world.short * 3)
+    unit = max(world.short, 0.4)  # longer than it takes to get all four to their deadlines
+    ref = await world.start("alarms", unit)
+    await world.pass_time(unit * 3)
     await ref.result()
     assert await world.outputs(ref) == ["d", "a", "b", "c"]
 
@@ -458,3 +459,11 @@ async def local_functions_share_variables_with_the_function_that_defines_them(wo
         [8, 6, 4, 2, 0],
         ["7 did 0", "8 did 0"],
     ]
+
+
+@scenario
+async def d4_an_error_after_a_cancellation_is_not_lost(world: World) -> None:
+    ref = await world.start("stubborn")
+    with pytest.raises(ProcessFailed) as caught:
+        await ref.result()
+    assert type(caught.value.__cause__).__name__ == "OutOfStock"

@@ -95,6 +95,18 @@ DELETE FROM history WHERE (process_id, seq) IN (
     SELECT history.process_id, history.seq FROM given JOIN history
     ON history.process_id = given.process_id AND history.seq <= given.until)
 
+-- insert_watches --
+-- Note whose end a process waits for.
+INSERT INTO watch (process_id, watched_id)
+WITH given (process_id, watched_id) AS (VALUES {rows})
+SELECT * FROM given WHERE process_id IS NOT NULL
+ON CONFLICT (process_id, watched_id) DO NOTHING
+
+-- delete_watches --
+-- It no longer waits for that.
+DELETE FROM watch WHERE (process_id, watched_id) IN (
+    SELECT CAST(column1 AS TEXT), CAST(column2 AS TEXT) FROM (VALUES {rows}))
+
 -- load_processes --
 -- The rows of these processes, each with the offset of its next output.
 WITH given (process_id) AS (VALUES {rows})
@@ -176,6 +188,16 @@ SELECT payload FROM reply WHERE process_id = ? AND request_id = ?
 -- One page of what a process has done.
 SELECT process_id, seq, at_ms, entry FROM history WHERE process_id = ? AND seq > ? ORDER BY seq LIMIT ?
 
+-- list_watchers --
+-- Who waits for the end of a process.
+SELECT process_id FROM watch WHERE watched_id = ? ORDER BY process_id
+
+-- ended_watches --
+-- Who waits for the end of a process that has ended, or that is not there.
+SELECT watch.process_id, watched_id FROM watch LEFT JOIN process ON process.process_id = watched_id
+WHERE (watch.process_id, watched_id) > (?, ?) AND (status IS NULL OR status BETWEEN 1 AND 4)
+ORDER BY watch.process_id, watched_id LIMIT ?
+
 -- put_definitions --
 -- Deploy definitions, or deploy them again.
 INSERT INTO definition (name, version, deployed_ms, manifest)
@@ -214,6 +236,10 @@ DELETE FROM reply WHERE process_id IN (VALUES {rows})
 -- delete_processes_history --
 -- Part of deleting processes.
 DELETE FROM history WHERE process_id IN (VALUES {rows})
+
+-- delete_processes_watches --
+-- Part of deleting processes.
+DELETE FROM watch WHERE process_id IN (VALUES {rows})
 
 -- delete_processes --
 -- The processes themselves.

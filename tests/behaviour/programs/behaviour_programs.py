@@ -1085,3 +1085,20 @@ class Pool(Process):
             return [start, *await down(by)] if start > 0 else [start]
 
         return down
+
+
+class Stubborn(Process):
+    """D4: a goroutine that swallows its cancellation and fails later is not forgotten."""
+
+    async def main(self) -> None:
+        handle = go(self.work())
+        await sleep(0)
+        handle.cancel()
+        await recv(None)
+
+    async def work(self) -> None:
+        try:
+            await recv(None)
+        except Cancelled:
+            await sleep(0)
+        raise OutOfStock("patience", 1)

@@ -166,6 +166,8 @@ def _ending(text: str) -> Ending:
             return Finished(payload)
         case ["failed", error]:
             return Failed(error, True)
+        case ["cancelled"]:
+            return Failed('"Cancelled"', True, is_cancellation=True)
         case ["error", error]:
             return Failed(error, False)
         case ["held", error]:

@@ -94,6 +94,10 @@ class World:
         """A ProcessError leaves the goroutine."""
         return self.done(goroutine_id, Failed(error, True), do)
 
+    def end_cancelled(self, goroutine_id: int) -> list[Effect]:
+        """The `Cancelled` that was raised in the goroutine leaves it."""
+        return self.done(goroutine_id, Failed("Cancelled", True, is_cancellation=True))
+
     def err(self, goroutine_id: int, error: str = "E", do: tuple[Command, ...] = ()) -> list[Effect]:
         """Any other exception leaves it."""
         return self.done(goroutine_id, Failed(error, False), do)

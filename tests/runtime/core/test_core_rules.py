@@ -658,7 +658,7 @@ def test_detail_d5_one_that_is_ready_keeps_its_value_and_is_cancelled_at_its_nex
     assert w.park(2, TimerCase(99)) == [run(1, K.VALUE, payload="x")]
     assert w.park(1, SendCase("c", "y")) == [run(2, K.CANCELLED)]
     assert w.process.channels["c"].queue == (), "the suspension at which it is raised is not carried out"
-    assert w.fail(2) == [run(1, K.CANCELLED)]
+    assert w.end_cancelled(2) == [run(1, K.CANCELLED)]
 
 
 def test_detail_d5_one_that_has_not_started_never_runs() -> None:
@@ -723,11 +723,22 @@ def test_a_handle_cancels_one_goroutine_and_its_error_is_then_its_own() -> None:
     w.park(1, TimerCase(0))
     w.park(2, RecvCase("c"))
     assert w.park(1, RecvCase("c"), do=(CancelGoroutine(2), CancelGoroutine(2))) == [run(2, K.CANCELLED)]
-    assert w.fail(2, "cancelled") == []
+    assert w.end_cancelled(2) == []
     assert w.status == "running"
     w.message("c")
     w.park(1, RecvCase("c"), do=(CancelGoroutine(2), CancelGoroutine(99)))
     assert w.statuses() == {1: "parked"}
+
+
+def test_detail_d4_an_error_of_a_goroutine_that_has_survived_its_cancellation_is_not_lost() -> None:
+    for end in (lambda w: w.fail(2, "out of stock"), lambda w: w.err(2, "bug")):
+        w = world(2, c=0)
+        w.park(1, TimerCase(0))
+        w.park(2, RecvCase("c"))
+        assert w.park(1, RecvCase("c"), do=(CancelGoroutine(2),)) == [run(2, K.CANCELLED)]
+        w.park(2, TimerCase(0))  # it has swallowed it
+        end(w)
+        assert w.status == "failed" or w.process.fault_count == 1
 
 
 def test_a_goroutine_that_cancels_itself_is_cancelled_at_this_suspension() -> None:

@@ -116,6 +116,22 @@ class Desk(Process):
             self.Main_Wait(p)
 
 
+class Parent(Process):
+    """Starts a `sum` and gives what it ends with; or `late`, if it is told to go on without it."""
+
+    hurry = Channel[str]()
+
+    def Main_Start(self, p: Step, goal: int) -> None:
+        child = p.start("sum", goal, id=f"{self.id}-child")
+        p.result(child).to(self.Main_Child).recv(self.hurry).to(self.Main_Hurried)
+
+    def Main_Child(self, p: Step, total: int) -> int:
+        return total
+
+    def Main_Hurried(self, p: Step) -> str:
+        return "late"
+
+
 class Nap(Process):
     """Sleeps."""
 
@@ -184,4 +200,6 @@ class Speaker(Process):
         return f.goto(self.Main_Start)
 
 
-defs = Definitions({"speaker": Speaker, "sum": Sum, "chain": Chain, "desk": Desk, "nap": Nap, "keeper": Keeper})
+defs = Definitions(
+    {"speaker": Speaker, "sum": Sum, "chain": Chain, "desk": Desk, "nap": Nap, "parent": Parent, "keeper": Keeper}
+)

@@ -39,8 +39,8 @@ def process(process_id: str, seq: int = 0, **changes: Any) -> ProcessRow:
     return replace(NOBODY, process_id=process_id, seq=seq, **changes)
 
 
-def creation(process_id: str, **changes: Any) -> ProcessCommit:
-    return ProcessCommit(process_id, process(process_id, **changes))
+def creation(process_id: str, watches_insert: tuple[str, ...] = (), **changes: Any) -> ProcessCommit:
+    return ProcessCommit(process_id, process(process_id, **changes), watches_insert=watches_insert)
 
 
 def advance(process_id: str, expected_seq: int, row: dict[str, Any] | None = None, **rest: Any) -> ProcessCommit:

@@ -268,6 +268,19 @@ def test_history_is_read_in_pages_and_its_beginning_is_forgotten(store: Store) -
     assert store.history("p", 5, 9) == []
 
 
+def test_who_waits_for_whose_end(store: Store) -> None:
+    store.commit([creation("p", watches_insert=("c", "d")), creation("q", watches_insert=("c",)), creation("c")])
+    assert (store.watchers("c"), store.watchers("d"), store.watchers("p")) == (["p", "q"], ["p"], [])
+    assert store.ended_watches(("", ""), 9) == [("p", "d")]  # it does not exist
+    store.commit([advance("c", 0, {"status": "failed"})])
+    assert store.ended_watches(("", ""), 2) == [("p", "c"), ("p", "d")]
+    assert store.ended_watches(("p", "d"), 9) == [("q", "c")]
+    store.commit(
+        [advance("p", 0, watches_delete=("c",), watches_insert=("d",)), advance("q", 7, watches_delete=("c",))]
+    )
+    assert (store.watchers("c"), store.watchers("d")) == (["q"], ["p"])
+
+
 def test_outputs_are_read_from_an_offset(store: Store) -> None:
     store.commit([creation("p"), advance("p", 0, outputs_insert=tuple(output("p", n, str(n)) for n in range(12)))])
     assert [row.payload for row in store.outputs("p", 0, 3)] == ["0", "1", "2"]
@@ -402,6 +415,7 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
             outputs_insert=(output(name, 0),),
             keys_insert=(key(name, "k", accepted_ms=50),),
             history_insert=(history(name, 0),),
+            watches_insert=("recent",),
             replies_insert=(reply(name, "r", at_ms=50), reply(name, "old", at_ms=5)),
         )
         store.commit([rest])
@@ -410,6 +424,7 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
     assert store.vacuum(20) == 0
     assert store.outputs("completed", 0, 9) == store.find_keys([("completed", "k")], 0) == []
     assert len(store.outputs("running", 0, 9)) == len(store.find_keys([("running", "k")], 0)) == 1
+    assert store.watchers("recent") == ["running"]
     assert [len(store.history(name, -1, 9)) for name in ("running", "completed")] == [1, 0]
     assert [store.find_reply("running", one) for one in ("r", "old")] == ["1", None]
     assert store.find_reply("completed", "r") is None

@@ -352,6 +352,7 @@ def test_definitions_may_be_put_while_another_thread_commits(store: SqliteStore)
 def test_parked_process_takes_little_room(path: Path, store: SqliteStore) -> None:
     """Beyond its own texts, a parked process with a deadline costs less than 150 bytes on disk."""
     core, document = "c" * 80, "d" * 120
+    empty_size = path.stat().st_size + path.with_name(path.name + "-wal").stat().st_size
     names = [f"order-{n * 2654435761 % 2**64:016x}" for n in range(5_000)]
     store.commit([creation(name, core=core) for name in names])
     parked = {"core": core, "document": document, "arguments": "", "due_ms": 1_900_000_000_000}
@@ -359,4 +360,4 @@ def test_parked_process_takes_little_room(path: Path, store: SqliteStore) -> Non
         store.commit([advance(name, 0, parked) for name in names[start : start + 100]])
     store.close()
     texts = len(core) + len(document) + len(names[0])
-    assert path.stat().st_size / len(names) - texts < 150
+    assert (path.stat().st_size - empty_size) / len(names) - texts < 150

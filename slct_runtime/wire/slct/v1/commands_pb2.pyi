@@ -815,22 +815,26 @@ class Failed(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     IS_PROCESS_ERROR_FIELD_NUMBER: _builtins.int
     IS_HELD_FIELD_NUMBER: _builtins.int
+    IS_CANCELLATION_FIELD_NUMBER: _builtins.int
     error: _builtins.bytes
     """The encoded exception."""
     is_process_error: _builtins.bool
     """It fails the process, rather than the code."""
     is_held: _builtins.bool
     """A gather or a TaskGroup has the goroutine: the error is theirs (detail D4)."""
+    is_cancellation: _builtins.bool
+    """It is the cancellation that was raised in it."""
     def __init__(
         self,
         *,
         error: _builtins.bytes = ...,
         is_process_error: _builtins.bool = ...,
         is_held: _builtins.bool = ...,
+        is_cancellation: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "is_held", b"is_held", "is_process_error", b"is_process_error"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "is_cancellation", b"is_cancellation", "is_held", b"is_held", "is_process_error", b"is_process_error"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
