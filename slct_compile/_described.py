@@ -12,7 +12,6 @@ import libcst as cst
 from ._index import ModuleInfo, dotted_name
 from ._local_functions import LocalRow
 from ._lock import LockedFunction, LockedState
-from ._naming import words_of
 from ._print import text_of_node
 from ._visit import look
 from ._walk import walk
@@ -71,18 +70,35 @@ def _parameter(argument: ast.arg, kind: str, required: bool) -> dict[str, Any]:
 
 
 def _state(one: Compiled, state: StateCode, operation: cst.BaseExpression | None) -> dict[str, Any]:
-    live = list(one.live(state)) if state.block.resumes else None
-    described: dict[str, Any] = {
-        "line": state.block.line,
+    """One row: see `_manifest_schema.StateEntry`."""
+    block, region = state.block, state.region
+    text = None if operation is None else _text(operation)
+    known = one.fingerprints.get(block.id)
+    calls, cases = _waits(text)
+    return {
+        "line": block.line,
         "fingerprint": fingerprint(state),
-        "parks": state.block.resumes,
-        "live": live,
+        "parks": block.resumes,
+        "live": _live(one, state),
+        "within": list(known.within) if known is not None else [],
+        "on_error": None if region.on_error is None else one.names[region.on_error],
+        "caught": None if region.caught is None else one.slots.get(region.caught),
+        "handling": None if region.handling is None else one.slots.get(region.handling),
+        "statement": known.statement if known is not None else None,
+        "awaits": text,
+        "calls": calls,
+        "cases": cases,
+        "effects": _effects(text),
     }
-    if operation is not None:
-        described["awaits"] = _text(operation)
-        described["cases"] = _cases(operation)
-        described["effects"] = _effects(operation)
-    return described
+
+
+def _live(one: Compiled, state: StateCode) -> list[str] | None:
+    """The slots that are saved in a state: those of a frame that has not begun are its parameters."""
+    if state.block.resumes:
+        return list(one.live(state))
+    if state is one.states[0]:
+        return [one.slots[name] for name in one.function.own.parameters if name in one.slots]
+    return None
 
 
 def fingerprint(state: StateCode) -> str:
@@ -105,21 +121,52 @@ class _Awaited(cst.CSTVisitor):
             self.operations.setdefault(int(_text(arguments[0])), arguments[1])
 
 
-def _cases(operation: cst.BaseExpression) -> list[str]:
-    if not isinstance(operation, cst.Call) or words_of(operation.func) != "select":
-        return []
-    return [a.keyword.value if a.keyword else str(i) for i, a in enumerate(operation.args)]
+_OPERATIONS = frozenset({"recv", "send", "after", "sleep", "call", "join", "result", "default", "select", "gather"})
 
 
-def _effects(operation: cst.BaseExpression) -> list[str]:
+def _waits(text: str | None) -> tuple[str | None, list[dict[str, Any]]]:
+    """The durable function that is called, if one is; else what is waited for, in the order in which it is tried."""
+    if text is None:
+        return None, []
+    node = _parsed(text)
+    if not isinstance(node, ast.Call):
+        return None, [_case(None, node)]
+    kind = dotted_name(node.func).rpartition(".")[2]
+    if kind == "select":
+        positional = [_case(str(i), a) for i, a in enumerate(node.args)]
+        return None, positional + [_case(k.arg, k.value) for k in node.keywords if k.arg != "label"]
+    return (None, [_case(None, node)]) if kind in _OPERATIONS else (ast.unparse(node.func), [])
+
+
+def _case(name: str | None, node: ast.expr) -> dict[str, Any]:
+    if not isinstance(node, ast.Call):
+        return {"name": name, "kind": "await", "about": ast.unparse(node)}
+    kind = dotted_name(node.func).rpartition(".")[2] or ast.unparse(node.func)
+    if isinstance(node.func, ast.Attribute) and kind in ("recv", "send", "join", "result"):
+        about: ast.expr | None = node.func.value
+    else:
+        about = node.args[0] if node.args else None
+    return {"name": name, "kind": kind, "about": None if about is None else ast.unparse(about)}
+
+
+def _effects(text: str | None) -> list[dict[str, Any]]:
     """The functions that are called by `call(...)` in an operation, as written."""
-    tree = ast.parse(_text(operation).strip(), mode="eval") if "\n" not in _text(operation) else _lenient(operation)
-    calls = [n for n in walk(tree) if isinstance(n, ast.Call) and dotted_name(n.func).rpartition(".")[2] == "call"]
-    return [ast.unparse(c.args[0]) for c in calls if c.args]
+    found = [n for n in walk(_parsed(text)) if isinstance(n, ast.Call)] if text is not None else []
+    return [
+        {
+            "function": ast.unparse(n.args[0]),
+            "options": {k.arg: ast.unparse(k.value) for k in n.keywords if k.arg in _CALL_OPTIONS},
+        }
+        for n in found
+        if dotted_name(n.func).rpartition(".")[2] == "call" and n.args
+    ]
 
 
-def _lenient(operation: cst.BaseExpression) -> ast.Expression:
-    return ast.parse(f"({_text(operation)})", mode="eval")
+_CALL_OPTIONS = ("retry", "timeout", "key", "queue", "at_most_once", "transaction")
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(f"({text})", mode="eval").body
 
 
 def _text(node: cst.CSTNode) -> str:

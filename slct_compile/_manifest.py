@@ -1,7 +1,8 @@
 """`slct_definitions.py` and `slct_manifest.json`: what the build defines, for people's imports and for the runtime.
 
 The manifest says what a deployment must know to decide whether saved frames fit: functions, states, live slots with their
-types, select cases, effects; and which files the compiler wrote, so that it removes those and no others.
+types, select cases, effects; and which files the compiler wrote, so that it removes those and no others. Its schema is
+`_manifest_schema.py`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any
 from ._checks import definition_of
 from ._files import MANIFEST
 from ._index import ClassInfo, Index
+from ._manifest_schema import FORMAT
 from ._naming import definition_name
 from ._outputs import ModuleOutput
 
-FORMAT = 1
 DEFINITIONS = "slct_definitions.py"
 
 
@@ -140,7 +141,7 @@ def _attributes(index: Index, info: ClassInfo) -> tuple[dict[str, Any], dict[str
                 channels[name] = {"type": _element_type(value), "capacity": _capacity(value)}
             case ast.AnnAssign(ast.Name(name), annotation, value):
                 if "ClassVar" not in ast.unparse(annotation):
-                    fields[name] = {"type": ast.unparse(annotation), "default": value is not None}
+                    fields[name] = {"type": ast.unparse(annotation), "default": ast.unparse(value) if value else None}
             case _:
                 pass
     return channels, fields
