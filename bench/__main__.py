@@ -7,6 +7,7 @@ import asyncio
 import sys
 import tempfile
 from contextlib import AbstractAsyncContextManager
+from importlib.util import find_spec
 from pathlib import Path
 
 from runtime_client import Client, Definitions
@@ -29,7 +30,10 @@ PROBE_S = 0.4
 
 def main() -> int:
     if sys.argv[1:2] == ["compile"]:
-        from .compile import main as compare  # needs black, which nothing else does
+        if find_spec("black") is None:
+            print("error: black is not installed here\nhint: make .venv/.dev", file=sys.stderr)
+            return 2
+        from .compile import main as compare
 
         return compare(sys.argv[2:])
     options = _parser().parse_args()
