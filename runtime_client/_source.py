@@ -26,7 +26,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 SOURCES = "slct_sources.json"
 """The file of a build that says where its code came from."""
@@ -112,6 +112,13 @@ class _Loader(SourceFileLoader):
             pass
         return super().get_code(fullname)
 
+    def exec_module(self, module: ModuleType) -> None:
+        """`__file__` says what the code says: tools such as coverage and inspect go by either."""
+        code = self.get_code(module.__name__)
+        assert code is not None
+        module.__file__ = code.co_filename
+        exec(code, module.__dict__)
+
     def plain_code(self) -> CodeType:
         """The module as it lies in the build, at its own positions."""
         return compile(self.get_data(self.path), self.path, "exec", dont_inherit=True)
@@ -120,6 +127,7 @@ class _Loader(SourceFileLoader):
 def relocated(text: bytes, source: bytes, filename: str, links: dict[Place, Place]) -> CodeType:
     """The code of a generated module, at the author's positions."""
     generated, authored = ast.parse(text), ast.parse(source)
+    _note_first_lines(authored, source)
     relocation = _Relocation(_Author.of(authored), links)
     relocation.container(generated.body, authored.body, "")
     for node in ast.walk(generated):
@@ -127,6 +135,14 @@ def relocated(text: bytes, source: bytes, filename: str, links: dict[Place, Plac
             _check_place(node)
     code = compile(generated, filename, "exec", dont_inherit=True)
     return _renamed(code, relocation.names)
+
+
+def _note_first_lines(authored: ast.Module, source: bytes) -> None:
+    """Where the first line of each node ends that goes on over several: glue that stands there may not be longer."""
+    lines = source.splitlines()
+    for node in ast.walk(authored):
+        if isinstance(node, ast.stmt | ast.expr) and node.end_lineno != node.lineno:
+            node.first_line_end = len(lines[node.lineno - 1].rstrip())  # type: ignore[union-attr]
 
 
 def _check_place(node: Any) -> None:
@@ -318,7 +334,8 @@ class _Relocation:
             _spread(method, frame.function, head_only=True)
             line = frame.lines[method.name]
             start = awaited or _statement_at(frame.function, line) or frame.function
-            self._place_body(method.body, start)
+            is_first = method.name == next(iter(frame.lines))
+            self._place_body(method.body, start, _without_docstring(frame.function) if is_first else ())
 
     def _resolve(self, node: ast.AST, awaited: ast.AST | None) -> None:
         """Find the author's node for this one and all in it, leaves first."""
@@ -344,12 +361,27 @@ class _Relocation:
                 return self._above(value, ast.Return)
             case ast.Call(ast.Attribute(ast.Name(), "let"), [], [ast.keyword(_, value)]):
                 return self._above(value, ast.NamedExpr)
+            case ast.Raise(ast.Call(ast.Name("AssertionError"), [message])):
+                above = self._above(message, ast.Assert)
+                return None if above is None else _blamed(above)
+            case ast.Call(ast.Name() as name, [subject]) if anchor(name) not in self.links:
+                return self._with_subject(subject)
             case _:
                 return None
 
     def _above(self, part: ast.AST, kind: type[ast.AST]) -> ast.AST | None:
         above = self.author.parents.get(self.found.get(part, part))
         return above[0] if above is not None and isinstance(above[0], kind) else None
+
+    def _with_subject(self, subject: ast.AST) -> ast.AST | None:
+        """What is blamed when this cannot be entered, or iterated over: `enter(manager)`, `iterate_async(source)`."""
+        match self.author.parents.get(self.found.get(subject, subject)):
+            case (ast.withitem() as item, "context_expr"):
+                return _blamed(self.author.parents[item][0])
+            case (ast.AsyncFor() as loop, "iter"):
+                return _blamed(loop)
+            case _:
+                return None
 
     def _by_parts(self, node: ast.AST) -> ast.AST | None:
         """Rule 1."""
@@ -361,27 +393,41 @@ class _Relocation:
                     return above[0]
         return None
 
-    def _place_body(self, body: Sequence[ast.AST], around: ast.AST) -> None:
-        """Rules 3 and 4, for the statements of one block."""
+    def _place_body(self, body: Sequence[ast.AST], around: ast.AST, authored: Sequence[ast.AST] = ()) -> None:
+        """Rules 3 and 4, for the statements of one block. `authored`: the author's block, if it is known."""
         before: ast.AST | None = None
         for statement in body:
-            own = self.found.get(statement) or self._neighbour(statement, before) or self._first_part(statement)
-            place = own or before or around
+            own = (
+                self.found.get(statement) or self._neighbour(statement, before, authored) or self._first_part(statement)
+            )
+            begins = authored[0] if authored and isinstance(authored[0], ast.Try) else around
+            place = own or before or begins
             self._place(statement, place)
             before = self._last_part(statement, place)
 
     def _last_part(self, statement: ast.AST, place: ast.AST) -> ast.AST:
-        return self.found.get(statement, place)
+        """Where glue after this statement stands. After `manager = ...`, that is the `with` which fails next."""
+        part = self.found.get(statement, place)
+        match self.author.parents.get(part):
+            case (ast.withitem() as item, "context_expr") if not _POINTS_INSIDE:
+                return self.author.parents[item][0]
+            case _:
+                return part
 
-    def _neighbour(self, statement: ast.AST, before: ast.AST | None) -> ast.AST | None:
-        if not isinstance(statement, ast.Pass | ast.Raise | ast.Return | ast.Break | ast.Continue) or before is None:
+    def _neighbour(self, statement: ast.AST, before: ast.AST | None, authored: Sequence[ast.AST]) -> ast.AST | None:
+        """The author's statement without names that this one is, or stands for: a jump for `continue`, `break`, `pass` and `try`."""
+        if not isinstance(statement, ast.Pass | ast.Raise | ast.Return | ast.Break | ast.Continue):
             return None
-        above = self.author.parents.get(before)
-        siblings = getattr(above[0], above[1], None) if above is not None else None
-        if not isinstance(siblings, list):
-            return None
-        follower = siblings[siblings.index(before) + 1 :][:1]
-        return follower[0] if follower and type(follower[0]) is type(statement) else None
+        if isinstance(before, ast.Try):
+            return None  # what enters it
+        if before is not None:
+            above = self.author.parents.get(before)
+            siblings = getattr(above[0], above[1], None) if above is not None else None
+            if not isinstance(siblings, list):
+                return None
+            authored = siblings[siblings.index(before) + 1 :]
+        kinds = (ast.Continue, ast.Break, ast.Pass, ast.Try) if _is_jump(statement) else (type(statement),)
+        return authored[0] if authored and isinstance(authored[0], kinds) else None
 
     def _first_part(self, node: ast.AST) -> ast.AST | None:
         """The first of the author's nodes in a piece of glue; not in the blocks of a statement."""
@@ -395,10 +441,12 @@ class _Relocation:
 
     def _place(self, node: ast.AST, place: ast.AST) -> None:
         """Put a node there, and what is in it at its own places."""
-        (_move if node in self.found else _begin_at)(node, place)
-        for value in (v for _, v in ast.iter_fields(node)):
+        is_whole = node in self.found and isinstance(node, ast.stmt) >= isinstance(place, ast.stmt)
+        (_move if is_whole else _begin_at)(node, place)
+        for name, value in ast.iter_fields(node):
             if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
-                self._place_body(value, place)
+                authored = getattr(self.found.get(node), name, ())
+                self._place_body(value, place, authored if isinstance(authored, list) else ())
                 continue
             for child in value if isinstance(value, list) else (value,):
                 if isinstance(child, ast.AST):
@@ -432,6 +480,19 @@ def _suspension(node: ast.AST) -> tuple[ast.AST, str] | None:
             return operation, state
         case _:
             return None
+
+
+def _is_jump(node: ast.AST) -> bool:
+    """`return f.goto(owner.state)`."""
+    match node:
+        case ast.Return(ast.Call(ast.Attribute(_, "goto"), [ast.Attribute()], [])):
+            return True
+        case _:
+            return False
+
+
+def _without_docstring(function: ast.AsyncFunctionDef) -> Sequence[ast.AST]:
+    return function.body[1:] if ast.get_docstring(function, clean=False) is not None else function.body
 
 
 def _await_at(frame: _FrameClass, state: str) -> ast.AST | None:
@@ -473,10 +534,26 @@ def _move(node: ast.AST, place: ast.AST) -> None:
 
 def _begin_at(node: Any, place: Any) -> None:
     """Glue stands where the author's node begins. Over several lines, Python would take its calls to be made on the last one."""
+    place = cast("Any", _blamed(place))
     if hasattr(node, "lineno") and hasattr(place, "lineno"):
         _move(node, place)
         if place.end_lineno != place.lineno:
-            node.end_lineno, node.end_col_offset = place.lineno, place.col_offset
+            end = max(getattr(place, "first_line_end", 0), place.col_offset)
+            node.end_lineno, node.end_col_offset = place.lineno, end
+
+
+def _blamed(place: ast.AST) -> ast.AST:
+    """What this Python points at when a statement fails: the manager of a `with`, the condition of an `assert`; or all of it."""
+    match place:
+        case ast.With(items=[first, *_]) | ast.AsyncWith(items=[first, *_]) if _POINTS_INSIDE:
+            return first.context_expr
+        case ast.AsyncFor(iter=inside) | ast.Assert(test=inside) if _POINTS_INSIDE:
+            return inside
+        case _:
+            return place
+
+
+_POINTS_INSIDE = sys.version_info >= (3, 13)
 
 
 def _spread(node: ast.AST, place: ast.AST, *, head_only: bool = False) -> None:

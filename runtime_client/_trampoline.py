@@ -23,7 +23,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from . import _frame, _operations
+from . import _context, _cursors, _frame, _operations
 from ._frame import Frame, FrameCall, FrameStatus, Instruction, Outcome, Returned, State
 from ._handles import ChildRef, Handle
 from ._local_functions import shared_slots
@@ -248,8 +248,9 @@ def run_handling(handled: BaseException, function: Callable[..., Any], *argument
         return function(*arguments)
 
 
-OWN_FILES = {__file__, _frame.__file__, _operations.__file__}
-"""Files whose lines are taken out of tracebacks as they grow: the driver, and what raises on its behalf."""
+OWN_FILES = {__file__, _context.__file__, _cursors.__file__, _frame.__file__, _operations.__file__}
+"""Files whose lines are taken out of tracebacks as they grow: the driver, what raises on its behalf, and what stands for a
+statement of the author's."""
 
 
 def trim_traceback(error: BaseException) -> None:

@@ -182,7 +182,7 @@ class Normalizer:
 
     def assign(self, name: str, value: Expression) -> None:
         """`name = value`, of ours."""
-        self.keep_statement(cst.Assign([cst.AssignTarget(cst.Name(name))], value))
+        self.keep_statement(cst.Assign([cst.AssignTarget(cst.Name(name))], _held_together(value)))
 
     def small(self, small: cst.BaseSmallStatement) -> None:
         """A small statement that suspends."""
@@ -747,7 +747,7 @@ class Normalizer:
         if not ifs:
             inside()
             return
-        test = self.test(_expression(renamed(ifs[0].test, names)))
+        test = _held_together(self.test(_expression(renamed(ifs[0].test, names))))
         self.out.append(If(test, self._aside(lambda: self._conditions(ifs[1:], names, inside)), (), self.place))
 
     def _fill(self, node: cst.ListComp | cst.SetComp | cst.DictComp, result: str, names: Mapping[str, str]) -> None:
@@ -756,7 +756,7 @@ class Normalizer:
             self.assign(key, self.flatten(_expression(renamed(node.key, names))))
             value = self.flatten(_expression(renamed(node.value, names)))
             item = cst.Subscript(cst.Name(result), [cst.SubscriptElement(cst.Index(cst.Name(key)))])
-            self.keep_statement(cst.Assign([cst.AssignTarget(item)], _plain(value)))
+            self.keep_statement(cst.Assign([cst.AssignTarget(item)], _held_together(_plain(value))))
             return
         element = self.flatten(_expression(renamed(node.elt, names)))
         method = cst.Name("append" if isinstance(node, cst.ListComp) else "add")
@@ -766,7 +766,7 @@ class Normalizer:
     def _ternary(self, node: cst.IfExp) -> Expression:
         if not self.suspensions.contains(node.body) and not self.suspensions.contains(node.orelse):
             return node.with_changes(test=self.test(node.test))
-        test = self.test(node.test)
+        test = _held_together(self.test(node.test))
         name = self.names.fresh()
         place = self.place
         self.out.append(If(test, self._into(name, node.body), self._into(name, node.orelse), place))
@@ -873,7 +873,7 @@ class Normalizer:
 
     def _ternary_into(self, node: cst.IfExp, value: str | None, truth: str | None) -> None:
         """As `_boolean_into`, for a ternary: what is tested in a branch is not tested once more after it."""
-        test = self.test(node.test)
+        test = _held_together(self.test(node.test))
         place = self.place
         bodies = []
         for branch in (node.body, node.orelse):
@@ -1006,6 +1006,13 @@ _SIMPLE = (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.BaseNumber, cst
 def parenthesized(node: Expression) -> Expression:
     """Safe as an operand of anything."""
     if isinstance(node, _SIMPLE) or node.lpar:
+        return _held_together(node)
+    return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
+def _held_together(node: Expression) -> Expression:
+    """In brackets of its own, if it was broken over lines inside brackets that it has been taken out of."""
+    if node.lpar or "\n" not in code(node):
         return node
     return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
 

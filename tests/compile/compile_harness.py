@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -165,8 +165,16 @@ def compare(source: str, script: Script, *arguments: Any, compiled_once: bool = 
     assert not output.diagnostics, findings(output) + "\n" + source
     direct = run_direct(source, script, *arguments)
     compiled = run_compiled(output.text, script, *arguments)
-    assert compiled == direct, explain(source, output.text, script, direct, compiled)
+    assert _tested_once(compiled) == _tested_once(direct), explain(source, output.text, script, direct, compiled)
     return direct
+
+
+def _tested_once(run: Run) -> Run:
+    """From 3.12 on, the interpreter itself tests an operand twice in a row where `and` stands inside `or`; compiled code never does."""
+    if sys.version_info < (3, 12):
+        return run
+    trace = [e for i, e in enumerate(run.trace) if e[0] != "bool" or i == 0 or run.trace[i - 1] != e]
+    return replace(run, trace=type(run.trace)(trace))
 
 
 def explain(source: str, text: str, script: Script, direct: Run, compiled: Run) -> str:

@@ -34,7 +34,7 @@ def test_the_stub_keeps_signature_docstring_and_defaults() -> None:
     assert str(signature.replace(return_annotation=signature.empty)) == (
         "(self, a: int, /, b: str = 'x', *args: int, c=None, **kwargs)"
     )
-    assert stub.__doc__ == "What it does.\n\n          Indented.\n        "
+    assert inspect.getdoc(stub) == "What it does.\n\nIndented."
     assert not inspect.iscoroutinefunction(stub)
 
 
