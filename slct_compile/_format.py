@@ -18,17 +18,22 @@ class Replacement:
 def splice(source: str, replacements: Sequence[Replacement]) -> str:
     """The author's file with these lines replaced."""
     lines = source.split("\n")
-    for replacement in sorted(replacements, key=lambda r: r.first, reverse=True):
+    for replacement in sorted(replacements, key=_place, reverse=True):
         new = replacement.text.rstrip("\n").split("\n") if replacement.text else []
         lines[replacement.first - 1 : replacement.last] = new
     return "\n".join(lines)
+
+
+def _place(replacement: Replacement) -> tuple[int, int]:
+    """What replaces nothing stands before what replaces the line there."""
+    return replacement.first, replacement.last
 
 
 def new_lines(replacements: Sequence[Replacement]) -> dict[int, int]:
     """Where each replacement begins in the new file, by its first line in the old."""
     found: dict[int, int] = {}
     shift = 0
-    for replacement in sorted(replacements, key=lambda r: r.first):
+    for replacement in sorted(replacements, key=_place):
         found[replacement.first] = replacement.first + shift
         added = len(replacement.text.rstrip("\n").split("\n")) if replacement.text else 0
         shift += added - (replacement.last - replacement.first + 1)

@@ -110,11 +110,14 @@ def _mentioned(tree: ast.Module) -> set[str]:
 
 
 def insertion_line(tree: ast.Module) -> int:
-    """The line before which imports go: after the docstring and the imports that the module opens with."""
+    """The line before which imports go: after the docstring and the imports that the module opens with.
+
+    What begins on the line on which one of those ends, after a semicolon, stays before them whole.
+    """
     line = 1
     for position, node in enumerate(tree.body):
         docstring = position == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not docstring and not isinstance(node, ast.Import | ast.ImportFrom):
+        if not docstring and not isinstance(node, ast.Import | ast.ImportFrom) and node.lineno >= line:
             break
         line = (node.end_lineno or node.lineno) + 1
     return line

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from ._scopes import bound_names
+
 RUNTIME = "runtime_client"
 """The package whose `Process`, `durable` and `process` make code durable."""
 
@@ -287,13 +289,28 @@ class Index:
         return self._durable_classes
 
     def has_entry(self, info: ClassInfo) -> bool:
-        """Whether a process class is a definition: it has `main`, or states written by hand, own or inherited."""
+        """Whether a process class is a definition: it has `main`, or states written by hand, own or inherited.
+
+        One with a method that is still abstract is a base, as one without `main` is.
+        """
+        if self._is_abstract(info):
+            return False
         for ancestor in self.ancestors(info):
             if ancestor.states:
                 return True
             for node in ancestor.node.body:
                 if isinstance(node, ast.AsyncFunctionDef) and node.name == "main":
-                    return not any(dotted_name(d).rpartition(".")[2] == "abstractmethod" for d in node.decorator_list)
+                    return True
+        return False
+
+    def _is_abstract(self, info: ClassInfo) -> bool:
+        """Whether the first binding of some name, in the order of inheritance, is an abstract method."""
+        seen: set[str] = set()
+        for ancestor in self.ancestors(info):
+            own = {name: node for node in ancestor.node.body for name in bound_names([node])}
+            if any(name not in seen and _is_abstract_method(node) for name, node in own.items()):
+                return True
+            seen |= own.keys()
         return False
 
     def durable_decorator(self, module: str, node: ast.AsyncFunctionDef | ast.FunctionDef) -> str:
@@ -343,3 +360,8 @@ def _method_kind(node: ast.AsyncFunctionDef) -> str:
     if "staticmethod" in names:
         return "static"
     return "class" if "classmethod" in names else "method"
+
+
+def _is_abstract_method(node: ast.stmt) -> bool:
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
+    return any(dotted_name(d).rpartition(".")[2].startswith("abstract") for d in decorators)

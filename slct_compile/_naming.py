@@ -67,15 +67,19 @@ def _case_hint(argument: cst.Arg) -> str:
     return "" if argument.star else operation_hint(argument.value)
 
 
-def operation_label(operation: cst.BaseExpression) -> str | None:
-    """The name in `select(..., label="Paid")`."""
+def label_argument(operation: cst.BaseExpression) -> cst.BaseExpression | None:
+    """What stands as the label in `select(..., label="Paid")`."""
     if not isinstance(operation, cst.Call) or words_of(operation.func) != "select":
         return None
-    for argument in operation.args:
-        if argument.keyword is not None and argument.keyword.value == "label":
-            value = argument.value
-            if isinstance(value, cst.SimpleString) and isinstance(value.evaluated_value, str):
-                return value.evaluated_value if value.evaluated_value.isidentifier() else None
+    found = (a.value for a in operation.args if a.keyword is not None and a.keyword.value == "label")
+    return next(found, None)
+
+
+def operation_label(operation: cst.BaseExpression) -> str | None:
+    """The name in `select(..., label="Paid")`."""
+    value = label_argument(operation)
+    if isinstance(value, cst.SimpleString) and isinstance(value.evaluated_value, str):
+        return value.evaluated_value if value.evaluated_value.isidentifier() else None
     return None
 
 

@@ -21,7 +21,7 @@ import libcst as cst
 
 from ._comprehensions import Comprehension, capturing, clauses_of, read_early, renamed, targets_of
 from ._names import Names
-from ._naming import label_in_comment, operation_hint
+from ._naming import label_argument, label_in_comment, operation_hint, operation_label
 from ._normal import (
     Await,
     Body,
@@ -533,10 +533,24 @@ class Normalizer:
 
     def wait(self, operation: Expression, target: str | None) -> None:
         """Append the await of an operation. What it is called goes by the author's words, not by what is left of them."""
+        self._refuse_label(operation)
         hint = operation_hint(operation)
         flat = self.flatten(operation)
         self.out.append(Await(flat, target, hint, self.place, self.label))
         self.label = None
+
+    def _refuse_label(self, operation: Expression) -> None:
+        """A label that can be no name would be ignored, and the state called after something else."""
+        label = label_argument(operation)
+        if label is not None and operation_label(operation) is None:
+            raise Unsupported(
+                Diagnostic(
+                    "SLC505",
+                    self.place_of(label),
+                    f"{code(label)} cannot be part of the name of a state",
+                    'write the label as a plain string that is an identifier, as in `label="Paid"`',
+                )
+            )
 
     def keep(self, value: Expression) -> Expression:
         """Evaluate now, use later: the value itself if nothing can change it, else a temporary."""

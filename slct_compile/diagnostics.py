@@ -80,6 +80,7 @@ CATALOGUE: dict[str, tuple[str, Severity]] = {
     "SLC403": ("mutable-default", Severity.ERROR),
     "SLC503": ("ambiguous-state", Severity.ERROR),
     "SLC504": ("state-name-taken", Severity.ERROR),
+    "SLC505": ("state-label-is-no-name", Severity.ERROR),
 }
 """Code to name and severity."""
 

@@ -213,3 +213,31 @@ def test_two_definitions_of_one_name_are_refused(source: Path, capsys: pytest.Ca
     shown = capsys.readouterr().out
     assert "SLC002 definition-name-taken" in shown
     assert "'order' is taken by orders:Order" in shown
+
+
+def test_a_class_with_abstract_methods_is_a_base_and_no_definition(tmp_path: Path) -> None:
+    text = (
+        "from abc import ABC, abstractmethod\nfrom runtime_client import Process, recv\n\n\n"
+        "class Base(Process, ABC):\n    async def main(self):\n        return await self.step(await recv('x'))\n\n"
+        "    @abstractmethod\n    async def step(self, value): ...\n\n\n"
+        "class Half(Base):\n    def other(self): ...\n\n\n"
+        "class Whole(Half):\n    async def step(self, value):\n        return value, await recv('x')\n"
+    )
+    source = put(tmp_path / "src", {"steps.py": text})
+    build = tmp_path / "build"
+    assert compile_tree(source, build) == 0
+    manifest = json.loads((build / "slct_manifest.json").read_text(encoding="utf-8"))
+    assert list(manifest["definitions"]) == ["whole"]
+
+
+FUNCTION = "from runtime_client import process, recv\n@process\nasync def counter():\n    return await recv('x')\n"
+
+
+@pytest.mark.parametrize("head", ["", "import json; names = [\n    1,\n]\n", '"""A module."""; names = """\n"""\n'])
+def test_imports_are_added_between_statements_wherever_those_begin(head: str, tmp_path: Path) -> None:
+    source = put(tmp_path / "src", {"counter.py": head + FUNCTION})
+    build = tmp_path / "build"
+    assert compile_tree(source, build) == 0
+    text = (build / "counter.py").read_text(encoding="utf-8")
+    assert text.startswith(head)
+    compile(text, "counter.py", "exec")
