@@ -49,7 +49,7 @@ def test_a_program_with_closures_does_the_same_saved_at_every_suspension(sample:
         assert saved == direct, explain(sample.source, output.text, script, direct, saved)
 
 
-SEEDS = int(os.environ.get("SLCT_COMPILE_SEEDS", "30"))
+SEEDS = int(os.environ.get("SLCT_COMPILE_SEEDS", "15"))
 
 
 @pytest.mark.parametrize("seed", range(SEEDS), ids=lambda s: f"seed-{s}")
