@@ -288,9 +288,9 @@ class _Emitter:
         """`global` for what this state binds or reads of what the function declared."""
         if not self.function.own.globals:
             return
-        text = ops.text_of(state.code)
-        mentioned = {n.id for n in walk(ast.parse(text)) if isinstance(n, ast.Name)}
-        names = sorted(self.function.own.globals & mentioned)
+        tree = ast.parse(ops.text_of(state.code))
+        mentioned = {n.id for n in walk(tree) if isinstance(n, ast.Name)}
+        names = sorted(self.function.own.globals & (mentioned | set(bound_names(tree.body))))
         if names:
             self.page.line(depth, f"global {', '.join(names)}")
 

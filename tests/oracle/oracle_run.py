@@ -1,0 +1,270 @@
+"""One test method, three times: as it is; rewritten, as a plain coroutine; rewritten and compiled, by the engine's driver.
+
+The first two are to agree, or the rewriting changes what the method means and the method is no evidence. The last two are to
+agree in everything: what the test ended in, and the sequence of awaits with their values.
+
+A rewritten method is executed in the namespace of its test module, in a subclass of the test case by the same name: so its
+globals, its `super()`, its private names and its qualified name are what they were.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import copy
+import re
+import types
+import unittest
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import oracle_words
+from oracle_cases import Method, TestModule
+from oracle_rewrite import Place, rewrite
+
+from runtime_client._frame import Frame, FrameStatus, Outcome
+from runtime_client._trampoline import Stack, run_to_suspension
+from slct_compile import _pipeline
+from slct_compile._index import Index, read_module
+from slct_compile._pipeline import compile_module
+from slct_compile.diagnostics import render
+
+SUSPENSIONS_MAX = 20_000
+
+WORDS = "from runtime_client import durable as slct_durable\nfrom oracle_words import slct_bridge, slct_same, slct_step\n"
+
+ORDER = (Place.DEFINITIONS, Place.HEADS, Place.HANDLERS, Place.COMPREHENSIONS, Place.FIELDS)
+LESS = tuple(frozenset(ORDER[:count]) for count in range(len(ORDER) + 1))
+"""What is left out, in turn, when a method is refused or cannot be written."""
+
+
+class TooLong(Exception):
+    """The method suspends more often than is worth it; it is cut off, in both modes at the same place."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one method in one mode.
+
+    kind: "passed" (all agree), "differing" (compiled against coroutine), "changed" (coroutine against the method as it is),
+      "refused" (by `codes`), or "unfit" (cannot be written, or waits for an event loop).
+    refused: the codes of what was refused with all operands.
+    """
+
+    kind: str
+    codes: list[str] = field(default_factory=list)
+    detail: str = ""
+    left_out: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What unittest was told, in order; and the awaits."""
+
+    events: tuple[Any, ...]
+    trace: tuple[Any, ...] = ()
+
+
+class Recorder(unittest.TestResult):
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Any] = []
+
+    def addSuccess(self, test: unittest.TestCase) -> None:
+        self.events.append("success")
+
+    def addError(self, test: unittest.TestCase, err: Any) -> None:
+        self.events.append(("error", shown(err[1])))
+
+    def addFailure(self, test: unittest.TestCase, err: Any) -> None:
+        self.events.append(("failure", shown(err[1])))
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+        self.events.append(("skip", reason))
+
+    def addExpectedFailure(self, test: unittest.TestCase, err: Any) -> None:
+        self.events.append(("expected failure", shown(err[1])))
+
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
+        self.events.append("unexpected success")
+
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
+        if err is not None:
+            self.events.append(("subtest", subtest._subDescription(), shown(err[1])))
+
+
+def shown(error: BaseException | None, depth: int = 0) -> Any:
+    """An exception with what it hangs on; addresses are not compared."""
+    if error is None or depth > 6:
+        return None
+    try:
+        text = re.sub(r"0x[0-9a-fA-F]+", "0x", str(error))
+    except Exception as failed:
+        text = f"no text: {type(failed).__name__}"
+    return (
+        type(error).__name__,
+        text,
+        shown(error.__cause__, depth + 1),
+        shown(error.__context__, depth + 1),
+        error.__suppress_context__,
+    )
+
+
+def judge(tests: TestModule, method: Method, *, operands: bool) -> Verdict:
+    """Run a method three times and compare."""
+    native = run_native(method)
+    if _skipped(native):
+        return Verdict("skipped", detail=str(native.events))
+    codes: list[str] = []
+    detail = ""
+    for without in LESS if operands else LESS[:2]:
+        left_out = sorted(p.value for p in without)
+        try:
+            source = source_of(tests, method, operands, without)
+            compile(source, "program.py", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            detail = detail or f"cannot be written: {error}"
+            continue
+        output = compile_source(source)
+        if output.diagnostics:
+            codes = codes or sorted({d.code for d in output.diagnostics})
+            detail = detail or "\n".join(render(d, source) for d in output.diagnostics)
+            continue
+        direct = run_rewritten(tests, method, source, drive_coroutine)
+        if "NeedsALoop" in str(direct.events):
+            return Verdict("unfit", detail="waits for an event loop")
+        if "TooLong" not in str(direct.events) and direct.events != native.events:
+            return Verdict("changed", codes, f"as it is {native.events}\nrewritten {direct.events}\n{source}", left_out)
+        compiled = run_rewritten(tests, method, output.text, drive_frames)
+        if compiled != direct:
+            return Verdict("differing", codes, explain(direct, compiled, source, output.text), left_out)
+        return Verdict("passed", codes, left_out=left_out)
+    return Verdict("refused" if codes else "unfit", codes, detail)
+
+
+def _skipped(ended: Ended) -> bool:
+    return bool(ended.events) and all(isinstance(e, tuple) and e[0] == "skip" for e in ended.events)
+
+
+def explain(direct: Ended, compiled: Ended, source: str, text: str) -> str:
+    first = next((n for n, (a, b) in enumerate(zip(direct.trace, compiled.trace, strict=False)) if a != b), None)
+    if first is None:
+        where = f"{len(direct.trace)} and {len(compiled.trace)} awaits"
+    else:
+        where = f"await {first}: {direct.trace[first]} and {compiled.trace[first]}"
+    return f"coroutine {direct.events}\ncompiled  {compiled.events}\n{where}\n{source}\n--- compiled ---\n{text}"
+
+
+# --- the text -----------------------------------------------------------------------------------------------------------
+
+
+def source_of(tests: TestModule, method: Method, operands: bool, without: frozenset[Place]) -> str:
+    """A module with the rewritten method in a subclass of its test case.
+
+    The names of the test module are imported from it: the compiler is to see that they are taken.
+    """
+    written = rewrite(copy.deepcopy(method.node), operands=operands, without=without, taken=vars(tests.module))
+    written.decorator_list = [ast.Name("slct_durable", ast.Load())]
+    name = method.case.__name__
+    holder = ast.ClassDef(method.owner.__name__, [ast.Name(name, ast.Load())], [], [written], [], type_params=[])
+    tree = ast.fix_missing_locations(ast.Module([holder], []))
+    taken = ", ".join(n for n in vars(tests.module) if n.isidentifier() and not n.startswith("__"))
+    future = "from __future__ import annotations\n" if hasattr(tests.module, "annotations") else ""
+    return f"{future}from {tests.module.__name__} import {taken}\n{WORDS}\n\n{ast.unparse(tree)}\n"
+
+
+def compile_source(source: str) -> _pipeline.ModuleOutput:
+    info = read_module("program", "program.py", source)
+    _pipeline.checked = True
+    return compile_module(Index([info]), info)
+
+
+# --- running ------------------------------------------------------------------------------------------------------------
+
+
+def run_native(method: Method) -> Ended:
+    return _run_case(method.case, method.name)
+
+
+def run_rewritten(tests: TestModule, method: Method, text: str, drive: Callable[[Any], Any]) -> Ended:
+    """Execute the text in the test module, and run the method as unittest would."""
+    if drive is drive_coroutine:
+        text = text.replace("from runtime_client import durable as", "from oracle_plain import durable as")
+    with _namespace(tests.module) as namespace:
+        exec(compile(text, "program.py", "exec", dont_inherit=True), namespace)
+        kind = namespace[method.owner.__name__]
+        authored = kind.__dict__[method.name]
+
+        def runner(self: Any, /, *arguments: Any, **keywords: Any) -> Any:
+            return drive(authored(self, *arguments, **keywords))
+
+        runner.__name__ = method.name
+        decorated: Any = runner
+        for decorator in reversed(method.node.decorator_list):
+            evaluated = eval(compile(ast.Expression(decorator), "decorator", "eval"), namespace, dict(vars(method.owner)))
+            decorated = evaluated(decorated)
+        setattr(kind, method.name, decorated)
+        return _run_case(kind, method.name)
+
+
+@contextlib.contextmanager
+def _namespace(module: types.ModuleType) -> Iterator[dict[str, Any]]:
+    """The test module's own; afterwards it is as it was."""
+    namespace = vars(module)
+    before = dict(namespace)
+    try:
+        yield namespace
+    finally:
+        namespace.clear()
+        namespace.update(before)
+
+
+def _run_case(kind: type[unittest.TestCase], name: str) -> Ended:
+    recorder = Recorder()
+    oracle_words.trace.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        unittest.TestSuite([kind(name)]).run(recorder)
+    return Ended(tuple(recorder.events), tuple(oracle_words.trace))
+
+
+def drive_coroutine(coroutine: Any) -> Any:
+    """Run a plain coroutine to its end."""
+    outcome = Outcome()
+    try:
+        for _ in range(SUSPENSIONS_MAX):
+            try:
+                step = coroutine.send(outcome.value) if outcome.error is None else coroutine.throw(outcome.error)
+            except StopIteration as stop:
+                return stop.value
+            outcome = oracle_words.outcome_of(step)
+            del step
+        raise TooLong
+    finally:
+        coroutine.close()
+
+
+def drive_frames(frame: Frame) -> Any:
+    """Run a compiled function to its end; every frame is rebuilt from its slots at every suspension."""
+    stack = Stack([frame])
+    outcome: Outcome | None = None
+    for _ in range(SUSPENSIONS_MAX):
+        found = run_to_suspension(stack, outcome)
+        if isinstance(found, Outcome):
+            return found.unwrap()
+        outcome = oracle_words.outcome_of(found)  # type: ignore[arg-type]
+        del found
+        stack = Stack([_restored(f) for f in stack.frames])
+    raise TooLong
+
+
+def _restored(frame: Frame) -> Frame:
+    """The frame as storage would give it back: its state and its live slots."""
+    made = type(frame).__new__(type(frame))
+    Frame.__init__(made, frame.frame_receiver)
+    made.frame_state = frame.frame_state
+    made.frame_status = FrameStatus.STARTED
+    made.__dict__.update(frame.__dict__)
+    return made
