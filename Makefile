@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check format test test-slow chaos bench clean
+SECONDS ?= 60
+.PHONY: fuzz help demo check format test test-slow chaos bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -34,6 +35,10 @@ chaos: $(VENV)/.run  ## SIGKILL runtime and workers under load, and count: SEED=
 
 bench: $(VENV)/.run  ## measure this machine; ARGS="--help" tells what can be chosen
 	$(BIN)/python -m bench $(ARGS)
+
+fuzz: $(VENV)/.dev  ## read damaged documents for a while, led by coverage: SECONDS=n
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check --root-user-action=ignore atheris
+	$(BIN)/python tools/fuzz_codec.py -max_total_time=$(SECONDS)
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
