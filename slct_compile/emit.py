@@ -20,7 +20,7 @@ from ._local_functions import LocalRow
 from ._names import Names
 from ._page import Page
 from ._print import text_of_node
-from ._scopes import names_bound_by
+from ._scopes import bound_names, names_bound_by
 from ._slots import SlotRenamer
 from ._visit import transform
 from ._walk import walk

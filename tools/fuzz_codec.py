@@ -57,7 +57,7 @@ def main() -> None:
 
 def _is_allowed(name: str) -> bool:
     """What the fixed list of exceptions, time zones and the interpreter's own codecs bring along."""
-    return name.partition(".")[0] in {*sys.stdlib_module_names, "tzdata", "atheris"}
+    return name.partition(".")[0] in {*sys.stdlib_module_names, "tzdata", "atheris", "runtime_client"}
 
 
 if __name__ == "__main__":

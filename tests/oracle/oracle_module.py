@@ -1,6 +1,6 @@
 """One test module in one mode, in this interpreter: prints a line of JSON before and after each method.
 
-    python oracle_module.py test_patma operands [--skip N] [--every N] [--only TestPatma.test_patma_000]
+python oracle_module.py test_patma operands [--skip N] [--every N] [--only TestPatma.test_patma_000]
 """
 
 from __future__ import annotations

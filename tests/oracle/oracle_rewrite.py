@@ -123,7 +123,9 @@ class _Rewriter(ast.NodeTransformer):
     def visit_TryStar(self, node: ast.TryStar) -> ast.stmt:
         return ast.TryStar(*self.try_parts(node))
 
-    def try_parts(self, node: ast.Try | ast.TryStar) -> tuple[list[ast.stmt], list[ast.ExceptHandler], list[ast.stmt], list[ast.stmt]]:
+    def try_parts(
+        self, node: ast.Try | ast.TryStar
+    ) -> tuple[list[ast.stmt], list[ast.ExceptHandler], list[ast.stmt], list[ast.stmt]]:
         body = self.block(node.body)
         handlers = [self.handler(h) for h in node.handlers]
         return body, handlers, self.block(node.orelse), self.block(node.finalbody)

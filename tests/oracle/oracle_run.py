@@ -33,7 +33,9 @@ from slct_compile.diagnostics import render
 
 SUSPENSIONS_MAX = 20_000
 
-WORDS = "from runtime_client import durable as slct_durable\nfrom oracle_words import slct_bridge, slct_same, slct_step\n"
+WORDS = (
+    "from runtime_client import durable as slct_durable\nfrom oracle_words import slct_bridge, slct_same, slct_step\n"
+)
 
 ORDER = (Place.DEFINITIONS, Place.HEADS, Place.HANDLERS, Place.COMPREHENSIONS, Place.FIELDS)
 LESS = tuple(frozenset(ORDER[:count]) for count in range(len(ORDER) + 1))
@@ -203,7 +205,9 @@ def run_rewritten(tests: TestModule, method: Method, text: str, drive: Callable[
         runner.__name__ = method.name
         decorated: Any = runner
         for decorator in reversed(method.node.decorator_list):
-            evaluated = eval(compile(ast.Expression(decorator), "decorator", "eval"), namespace, dict(vars(method.owner)))
+            evaluated = eval(
+                compile(ast.Expression(decorator), "decorator", "eval"), namespace, dict(vars(method.owner))
+            )
             decorated = evaluated(decorated)
         setattr(kind, method.name, decorated)
         return _run_case(kind, method.name)
