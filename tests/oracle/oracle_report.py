@@ -28,108 +28,21 @@ QUIET_MAX_SECONDS = 120
 """A method that takes longer is killed, with its process, and counts as crashed."""
 
 MODULES = tuple(
-    [
-        "test_asyncgen",
-        "test_augassign",
-        "test_baseexception",
-        "test_binop",
-        "test_bool",
-        "test_builtin",
-        "test_call",
-        "test_class",
-        "test_compare",
-        "test_complex",
-        "test_context",
-        "test_contextlib",
-        "test_contextlib_async",
-        "test_copy",
-        "test_coroutines",
-        "test_decorators",
-        "test_descr",
-        "test_defaultdict",
-        "test_deque",
-        "test_dict",
-        "test_dict_version",
-        "test_dictcomps",
-        "test_dictviews",
-        "test_dynamic",
-        "test_dynamicclassattribute",
-        "test_enum",
-        "test_enumerate",
-        "test_eof",
-        "test_except_star",
-        "test_exception_group",
-        "test_exception_hierarchy",
-        "test_exception_variations",
-        "test_exceptions",
-        "test_extcall",
-        "test_flufl",
-        "test_float",
-        "test_fstring",
-        "test_funcattrs",
-        "test_functools",
-        "test_generators",
-        "test_genericclass",
-        "test_genexps",
-        "test_global",
-        "test_grammar",
-        "test_index",
-        "test_int",
-        "test_int_literal",
-        "test_isinstance",
-        "test_iter",
-        "test_itertools",
-        "test_keyword",
-        "test_keywordonlyarg",
-        "test_lambda",
-        "test_list",
-        "test_listcomps",
-        "test_long",
-        "test_memoryview",
-        "test_metaclass",
-        "test_named_expressions",
-        "test_numeric_tower",
-        "test_opcodes",
-        "test_operator",
-        "test_ordered_dict",
-        "test_patma",
-        "test_pep646_syntax",
-        "test_pow",
-        "test_positional_only_arg",
-        "test_print",
-        "test_property",
-        "test_raise",
-        "test_range",
-        "test_reprlib",
-        "test_richcmp",
-        "test_scope",
-        "test_set",
-        "test_setcomps",
-        "test_slice",
-        "test_string",
-        "test_string_literals",
-        "test_structseq",
-        "test_subclassinit",
-        "test_super",
-        "test_syntax",
-        "test_traceback",
-        "test_tuple",
-        "test_type_aliases",
-        "test_type_annotations",
-        "test_type_comments",
-        "test_type_params",
-        "test_typechecks",
-        "test_types",
-        "test_unary",
-        "test_unpack",
-        "test_unpack_ex",
-        "test_userdict",
-        "test_userlist",
-        "test_weakref",
-        "test_weakset",
-        "test_with",
-        "test_yield_from",
-    ]
+    """
+    test_asyncgen test_augassign test_baseexception test_binop test_bool test_builtin test_call test_class test_compare
+    test_complex test_context test_contextlib test_contextlib_async test_copy test_coroutines test_decorators test_descr
+    test_defaultdict test_deque test_dict test_dict_version test_dictcomps test_dictviews test_dynamic
+    test_dynamicclassattribute test_enum test_enumerate test_eof test_except_star test_exception_group
+    test_exception_hierarchy test_exception_variations test_exceptions test_extcall test_flufl test_float
+    test_fstring test_funcattrs test_functools test_generators test_genericclass test_genexps test_global test_grammar
+    test_index test_int test_int_literal test_isinstance test_iter test_itertools test_keyword test_keywordonlyarg
+    test_lambda test_list test_listcomps test_long test_memoryview test_metaclass test_named_expressions test_numeric_tower
+    test_opcodes test_operator test_ordered_dict test_patma test_pep646_syntax test_pow test_positional_only_arg test_print
+    test_property test_raise test_range test_reprlib test_richcmp test_scope test_set test_setcomps test_slice test_string
+    test_string_literals test_structseq test_subclassinit test_super test_syntax test_traceback test_tuple test_type_aliases
+    test_type_annotations test_type_comments test_type_params test_typechecks test_types test_unary test_unpack
+    test_unpack_ex test_userdict test_userlist test_weakref test_weakset test_with test_yield_from
+    """.split()  # noqa: SIM905
 )
 """What is asked of the interpreter; it may not have all of them."""
 
