@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from compile_harness import compare, compile_source, explain, program, run_compiled, run_saved
-from test_differential import Sample, read_samples
+from construct_rows import ROWS
+from test_differential import SAMPLES, Sample, read_samples
 
 
 @pytest.mark.parametrize("sample", read_samples("constructs.txt"), ids=lambda s: s.name)
@@ -33,3 +37,14 @@ def test_what_is_tested_in_a_branch_is_not_tested_again_after_it(expression: str
     head = 'a, b, c, d = Truth("a", True), Truth("b", False), Truth("c", False), Truth("d", True)'
     run = run_compiled(compile_source(program(f"{head}\nreturn {expression}")).text, [1])
     assert "".join(name for kind, name, *_ in run.trace if kind == "bool") == tested
+
+
+def test_every_row_has_programs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "constructs.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \|", page, re.MULTILINE)[1:]
+    assert rows == list(ROWS)
+    files = ("programs.txt", "constructs.txt", "refused.txt")
+    written = {
+        n for f in files for n in re.findall(r"^== (.+)$", (SAMPLES / f).read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert {name for names in ROWS.values() for name in names} <= written
