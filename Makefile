@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: fuzz help demo check format test test-slow chaos bench clean
+.PHONY: fuzz help demo check format test test-all-pythons test-slow chaos bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -27,6 +27,9 @@ format: $(VENV)/.dev  ## rewrite what lint and formatting can rewrite
 test: $(VENV)/.dev  ## all tests but the slow ones
 	$(BIN)/pytest -m "not slow"
 
+test-all-pythons:  ## the same, on each Python from 3.11 on that is found, in .venv-3.x
+	@sh tools/test_all_pythons.sh
+
 test-slow: $(VENV)/.dev  ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
@@ -41,7 +44,7 @@ fuzz: $(VENV)/.dev  ## read damaged documents for a while, led by coverage: SECO
 	$(BIN)/python tools/fuzz_codec.py -max_total_time=$(SECONDS)
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-3.* build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps say what .venv holds: .run is enough to run slct, .dev adds what tests and checks need.
 $(VENV)/.run: pyproject.toml tools/venv.sh

@@ -26,14 +26,16 @@ class Imports:
     helpers: Helpers
     needs_helpers: bool
 
-    def replacement(self, module: ParsedModule, newline: str) -> Replacement:
-        """The import lines, after the module's first imports."""
+    def replacement(self, module: ParsedModule, newline: str, *, has_untyped: bool) -> Replacement:
+        """The import lines, after the module's first imports. `has_untyped`: there are slots of which the source states no type."""
         line = insertion_line(module.info.tree)
         words = self.words
         pairs = [("Frame", words.frame), ("Instruction", words.instruction), ("State", words.state)]
         if any(map(_makes_functions, module.functions)):
             pairs.insert(2, ("LocalFunction", words.local))
         text = f"from runtime_client import {_names(pairs)}\n"
+        if has_untyped and not _imports_any(module.info.tree):
+            text = f"from typing import {_names([('Any', words.any)])}\n" + text
         if self.needs_helpers:
             used: dict[str, list[tuple[str, str]]] = {}
             for helper in _needed(module):
@@ -56,9 +58,21 @@ def choose_imports(module: ParsedModule) -> Imports:
             name = f"slct_{name}"
         return name
 
-    words = RuntimeNames(choose("Frame"), choose("State"), choose("Instruction"), choose("LocalFunction"))
+    any_name = "Any" if _imports_any(module.info.tree) else choose("Any")
+    words = RuntimeNames(choose("Frame"), choose("State"), choose("Instruction"), choose("LocalFunction"), any_name)
     helpers = Helpers(**{_FIELDS.get(name, name): choose(name) for name in _HELPERS})
     return Imports(words, helpers, bool(_needed(module)))
+
+
+def _imports_any(tree: ast.Module) -> bool:
+    """Whether the module itself imports `Any` under its name."""
+    wanted = ("Any", None)
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "typing"
+        and any((a.name, a.asname) == wanted for a in node.names)
+        for node in tree.body
+    )
 
 
 def _needed(module: ParsedModule) -> list[str]:

@@ -235,7 +235,9 @@ def assemble(
 ) -> tuple[str, tuple[Link, ...]]:
     """The author's text with the durable functions replaced and the imports added; and where its leaves came from."""
     newline = "\r\n" if "\r\n" in module.info.source else "\n"
-    replacements = [imports.replacement(module, newline)]
+    replacements = [
+        imports.replacement(module, newline, has_untyped=any(set(c.slots) - set(c.types) for c in compiled))
+    ]
     pages: dict[int, Printed] = {}
     lines = module.info.source.split("\n")
     for one in compiled:

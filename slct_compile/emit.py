@@ -43,6 +43,7 @@ class RuntimeNames:
     state: str = "State"
     instruction: str = "Instruction"
     local: str = "LocalFunction"
+    any: str = "Any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class _Emitter:
     def _type(self, name: str) -> str:
         written = self.compiled.types.get(name)
         if written is None:
-            return "object"
+            return self.words.any
         return written if self._is_known_here(written) else repr(written)
 
     def _is_known_here(self, annotation: str) -> bool:
