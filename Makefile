@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: fuzz help demo check format test test-all-pythons test-slow chaos bench clean
+.PHONY: fuzz help demo check format test test-all-pythons test-slow mutation differential chaos bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -32,6 +32,12 @@ test-all-pythons:  ## the same, on each Python from 3.11 on that is found, in .v
 
 test-slow: $(VENV)/.dev  ## the tests that take minutes
 	$(BIN)/pytest -m slow
+
+mutation: $(VENV)/.dev  ## put faults into the compiler, one at a time, and see that tests find each: NAME=words JOBS=n
+	@$(BIN)/python tests/compile/mutation.py $(NAME)
+
+differential: $(VENV)/.dev  ## random programs as written, and saved at every suspension: SEED=first COUNT=n; prints the smallest that differs
+	@$(BIN)/python tests/compile/differential.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
 
 chaos: $(VENV)/.run  ## SIGKILL runtime and workers under load, and count: SEED=n DURATION=seconds KILLS=n
 	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(if $(KILLS),--kills $(KILLS))

@@ -13,9 +13,12 @@ ERRORS = ("ValueError", "KeyError", "TypeError")
 
 
 class Grammar:
-    """One program per seed. `depth` bounds the nesting."""
+    """One program per seed. `depth` bounds the nesting; `wide` adds local functions that
+    share variables, lambdas, `except*`, and awaits in comprehensions and guards. Such programs run saved: a frame that is only copied
+    is not the one that its functions share."""
 
-    def __init__(self, seed: int, depth: int = 2) -> None:
+    def __init__(self, seed: int, depth: int = 2, *, wide: bool = False) -> None:
+        self.wide = wide
         self.random = random.Random(seed)
         self.depth = depth
         self.labels = 0
@@ -49,11 +52,13 @@ class Grammar:
 
     def statement(self, depth: int, *, loop: bool, handler: bool) -> list[str]:
         simple = [self.assign, self.assign, self.augment, self.report, self.unpack, self.delete, self.seen]
+        simple += [self.bind] if self.wide else []
         if depth <= 0 or self.chance(0.45):
             if self.chance(0.16):
                 return [self.jump(loop, handler)]
             return [self.random.choice(simple)()]
         compound = [self.if_, self.while_, self.for_, self.try_, self.try_, self.with_, self.match_]
+        compound += [self.closure, self.try_star] if self.wide else []
         return self.random.choice(compound)(depth - 1, loop, handler)
 
     def assign(self) -> str:
@@ -77,8 +82,33 @@ class Grammar:
     def jump(self, loop: bool, handler: bool) -> str:
         jumps = [f"return {self.expression(1)}", f"raise {self.random.choice(ERRORS)}({self.label()})"]
         jumps += ["break", "continue", "break", "continue"] if loop else []
-        jumps += ["raise", "raise KeyError('from') from None"] if handler else []
+        jumps += ["raise", "raise KeyError('from') from None", f"raise TypeError from {self.name()}"] if handler else []
         return self.random.choice(jumps)
+
+    def bind(self) -> str:
+        """A lambda that is called later, or now."""
+        return f"g = lambda: {self.name()}" if self.chance(0.5) else "trace(g())"
+
+    def closure(self, depth: int, loop: bool, handler: bool) -> list[str]:
+        """A local function that shares a variable, and is called after what comes between."""
+        name = f"f{self.label()}"
+        lines = [f"def {name}(x={self.expression(1)}):", f"    nonlocal {self.name()}"]
+        shared = lines[-1].split()[-1]
+        lines += [f"    {shared} = (x, {self.name()})", f"    return {shared}"]
+        return [*lines, *self.body(depth - 1, loop=loop, handler=handler), f"trace({name}())"]
+
+    def try_star(self, depth: int, loop: bool, handler: bool) -> list[str]:
+        """No clause may jump, so each is a few simple statements."""
+        group = f"ExceptionGroup('g', [ValueError({self.label()}), KeyError({self.label()})])"
+        lines = ["try:", *indent(self.body(depth - 1, loop=loop, handler=handler))]
+        lines += [f"    raise {group}"] if self.chance(0.7) else []
+        for kind in self.random.sample(("ValueError", "KeyError", "(TypeError, KeyError)"), self.random.randint(1, 2)):
+            name = self.random.choice(("", " as e", " as a"))
+            lines += [f"except* {kind}{name}:", *indent([self.assign(), self.report(), self.seen()])]
+            lines += ["    raise"] if self.chance(0.2) else []
+        if self.chance(0.4):
+            lines += ["finally:", *indent(self.body(depth - 1, loop=loop, handler=handler))]
+        return lines
 
     def if_(self, depth: int, loop: bool, handler: bool) -> list[str]:
         lines = [f"if {self.expression(2)}:", *indent(self.body(depth, loop=loop, handler=handler))]
@@ -125,13 +155,15 @@ class Grammar:
         fail = self.random.choice(("''", "''", "''", "''", "'enter'", "'exit'"))
         target = f" as {self.name()}" if self.chance(0.6) else ""
         head = f"with Manager({label}, swallow={swallow}, fail={fail}){target}:"
+        if self.chance(0.2):
+            head = f"with Manager({label}), Manager({self.expression(1)}, swallow={swallow}){target}:"
         return [head, *indent(self.body(depth, loop=loop, handler=handler))]
 
     def match_(self, depth: int, loop: bool, handler: bool) -> list[str]:
         lines = [f"match {self.expression(1)}:"]
         patterns = ["1", "0 | None", f"[{self.name()}, *_]", f"{{'k': {self.name()}}}", f"int({self.name()})", "str()"]
         for pattern in self.random.sample(patterns, self.random.randint(1, 3)):
-            guard = f" if trace({self.name()})" if self.chance(0.3) else ""
+            guard = f" if {self.expression(1) if self.wide else f'trace({self.name()})'}" if self.chance(0.3) else ""
             lines += [f"    case {pattern}{guard}:", *indent(indent(self.body(depth, loop=loop, handler=handler)))]
         if self.chance(0.5):
             lines += ["    case _:", *indent(indent(self.body(depth, loop=loop, handler=handler)))]
@@ -161,6 +193,7 @@ class Grammar:
                 lambda: self.call(depth - 1),
                 lambda: self.subscript(depth - 1),
                 lambda: f"[({self.name()}, x) for x in [1, {self.expression(depth - 1)}]]",
+                *((lambda: self.comprehension(depth - 1),) if self.wide else ()),
             )
         )()
 
@@ -216,6 +249,18 @@ class Grammar:
         one, two = self.expression(depth), self.expression(depth)
         return self.random.choice(
             (f"[{one}, {two}]", f"({one}, {two})", f"{{'k': {one}, 'l': {two}}}", f"[*[{one}], {two}]")
+        )
+
+    def comprehension(self, depth: int) -> str:
+        """One whose parts may suspend."""
+        one, two = self.expression(depth), self.expression(depth)
+        return self.random.choice(
+            (
+                f"[(x, {one}) for x in (1, 2)]",
+                f"[x for x in (0, 1, 2) if {one}]",
+                f"{{x: {one} for x in ('k', 'l')}}",
+                f"[(x, y) for x in (1, 2) for y in [x, {two}]]",
+            )
         )
 
     def formatted(self, depth: int) -> str:

@@ -26,7 +26,7 @@ NOT_SAVED = {
 }
 """Programs that hold what cannot be saved, and what the refusal says. They are compared in memory only."""
 
-IN_MODULES = {"augmented assignment to a global of the module"}
+IN_MODULES = {"augmented assignment to a global of the module", "a global is bound by every kind of statement"}
 """Programs that count on a global of their module, which is nobody's to save: a new process has it as it began."""
 
 

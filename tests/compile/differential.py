@@ -1,0 +1,173 @@
+"""Random programs as written, and compiled and saved at every suspension; what differs is made small before it is shown.
+
+`make differential SEED=7 COUNT=10000`, or `python tests/compile/differential.py`. Each seed is a program of `compile_grammar`, run
+with two scripts. What is refused, by the compiler or at a suspension, is counted and is no difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from compile_grammar import Grammar
+from compile_harness import HEAD, Script, compile_source, explain, program, run_direct, run_saved
+
+from runtime_client._errors import CodecError
+
+DEPTH = 2
+SHRINKS_MAX = 400
+"""So many smaller programs are tried for each difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    source: str
+    scripts: tuple[Script, ...]
+
+
+def case_of(seed: int) -> Case | None:
+    """The program of a seed; None if it is not Python: a capture bound twice, a name bound in its own guard."""
+    grammar = Grammar(seed, depth=1 + seed % DEPTH, wide=True)
+    source = program(grammar.program())
+    return Case(source, (grammar.script(), grammar.script())) if is_python(source) else None
+
+
+def is_python(source: str) -> bool:
+    try:
+        compile(source, "program", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def outcome_of(case: Case) -> str:
+    """`same`, `refused` by the compiler, `not saved`, or everything that is needed to see a difference."""
+    output = compile_source(case.source)
+    if output.diagnostics:
+        return "refused"
+    word = "same"
+    for script in case.scripts:
+        direct = run_direct(case.source, script)
+        try:
+            saved = run_saved(output.text, script)
+        except CodecError:
+            word = "not saved"
+            continue
+        if saved != direct:
+            return "saved at every suspension:" + explain(case.source, output.text, script, direct, saved)
+    return word
+
+
+WORDS = ("same", "refused", "not saved")
+
+
+def differs(case: Case) -> str:
+    """The difference, or nothing. A crash of the compiler is one."""
+    try:
+        found = outcome_of(case)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}\n{case.source}"
+    return "" if found in WORDS else found
+
+
+# --- smaller programs ---------------------------------------------------------------------------------------------------
+
+
+def smallest(case: Case, is_wanted: Callable[[Case], bool] = lambda c: bool(differs(c))) -> Case:
+    """A program from which nothing can be taken without losing what is wanted, or nearly so."""
+    tries = 0
+    shrunk = True
+    while shrunk:
+        shrunk = False
+        for source in smaller(case.source):
+            tries += 1
+            if tries > SHRINKS_MAX:
+                return case
+            smaller_case = Case(source, case.scripts)
+            if is_python(source) and is_wanted(smaller_case):
+                case, shrunk = smaller_case, True
+                break
+    return case
+
+
+def smaller(source: str) -> Iterator[str]:
+    """Programs with one part less: a statement gone, a block in place of its statement, an operand in place of its expression."""
+    for number in range(sum(1 for _ in _edits(_body(source)))):
+        body = _body(source)
+        edits = list(_edits(body))
+        edits[number]()
+        text = ast.unparse(ast.Module(body or [ast.Pass()], []))
+        if program(text) != source:
+            yield program(text)
+
+
+def _body(source: str) -> list[ast.stmt]:
+    definition = ast.parse(source.removeprefix(HEAD)).body[0]
+    assert isinstance(definition, ast.ClassDef)
+    main = definition.body[0]
+    assert isinstance(main, ast.AsyncFunctionDef)
+    return main.body
+
+
+def _edits(body: list[ast.stmt]) -> Iterator[Callable[[], None]]:
+    for suite in _suites(body):
+        for position, statement in enumerate(suite):
+            if len(suite) > 1 or suite is body:
+                yield lambda suite=suite, position=position: suite.__delitem__(position)  # type: ignore[misc]
+            for inner in _own_suites(statement):
+                yield lambda suite=suite, position=position, inner=inner: suite.__setitem__(  # type: ignore[misc]
+                    slice(position, position + 1), inner
+                )
+    for node in ast.walk(ast.Module(body, [])):
+        for field, value in ast.iter_fields(node):
+            for part in ast.iter_child_nodes(value) if isinstance(value, ast.expr) else ():
+                if isinstance(part, ast.expr) and not isinstance(getattr(value, "ctx", None), ast.Store | ast.Del):
+                    yield lambda node=node, field=field, part=part: setattr(node, field, part)  # type: ignore[misc]
+
+
+def _suites(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
+    yield body
+    for statement in body:
+        for suite in _own_suites(statement):
+            yield from _suites(suite)
+
+
+def _own_suites(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    parts = [statement, *getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]
+    for part in parts:
+        for name in ("body", "orelse", "finalbody"):
+            suite = getattr(part, name, None)
+            if isinstance(suite, list) and suite:
+                yield suite
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--all", action="store_true", help="go on after a difference")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", SyntaxWarning)
+    counts: Counter[str] = Counter()
+    for seed in range(options.seed, options.seed + options.count):
+        case = case_of(seed)
+        if case is None:
+            counts["not python"] += 1
+            continue
+        found = differs(case)
+        counts["different" if found else outcome_of(case) if options.all else "same or refused"] += 1
+        if found:
+            print(f"--- seed {seed}, the smallest program found\n{differs(smallest(case))}", flush=True)
+            if not options.all:
+                break
+    print(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
+    return 1 if counts["different"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
