@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: fuzz help demo check format test test-all-pythons test-slow mutation differential chaos bench clean
+.PHONY: fuzz help demo check format test test-all-pythons test-slow mutation differential chaos bench clean oracle
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,6 +38,9 @@ mutation: $(VENV)/.dev  ## put faults into the compiler, one at a time, and see 
 
 differential: $(VENV)/.dev  ## random programs as written, and saved at every suspension: SEED=first COUNT=n; prints the smallest that differs
 	@$(BIN)/python tests/compile/differential.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
+
+oracle: $(VENV)/.dev  ## compile CPython's own tests and compare how they end: ARGS="--modules test_patma --modes operands"
+	$(BIN)/python tests/oracle/oracle_report.py $(ARGS)
 
 chaos: $(VENV)/.run  ## SIGKILL runtime and workers under load, and count: SEED=n DURATION=seconds KILLS=n
 	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(if $(KILLS),--kills $(KILLS))

@@ -150,16 +150,23 @@ def _check_place(node: Any) -> None:
         raise ValueError("a node ends before it begins")
 
 
-def _renamed(code: CodeType, names: dict[str, str], state: tuple[str, str] | None = None) -> CodeType:
-    """States under the names of their functions, and so what is made in them. `state`: that it is in, and the name of that."""
+def _renamed(code: CodeType, names: dict[str, str], outer: tuple[str, str] = ("", "")) -> CodeType:
+    """States under the names of their functions; what is made in them is named after these too. `outer`: old name, new name."""
     name = names.get(code.co_qualname)
-    state = state if name is None else (code.co_qualname, name)
-    constants = tuple(_renamed(c, names, state) if isinstance(c, CodeType) else c for c in code.co_consts)
-    if name is None and state is not None:
-        return code.replace(co_consts=constants, co_qualname=state[1] + code.co_qualname.removeprefix(state[0]))
+    if name is None and outer[0]:
+        name = outer[1] + code.co_qualname.removeprefix(outer[0])
+    inside = outer if name is None else (code.co_qualname, name)
+    constants = tuple(_renamed_constant(c, names, inside) for c in code.co_consts)
     if name is None:
         return code.replace(co_consts=constants)
     return code.replace(co_consts=constants, co_name=name.rpartition(".")[2], co_qualname=name)
+
+
+def _renamed_constant(constant: Any, names: dict[str, str], inside: tuple[str, str]) -> Any:
+    """The code of a function; or the name that the code of a class gives it."""
+    if isinstance(constant, CodeType):
+        return _renamed(constant, names, inside)
+    return inside[1] if inside[0] and type(constant) is str and constant == inside[0] else constant
 
 
 @dataclass(slots=True)
@@ -226,6 +233,7 @@ class _Relocation:
         self.links = links
         self.names: dict[str, str] = {}
         self.found: dict[ast.AST, ast.AST] = {}
+        self.carried = 0  # how many inner definitions we are in: their bodies are the author's, statement by statement
 
     # --- modules and classes ---------------------------------------------------------------------------------------
 
@@ -396,7 +404,9 @@ class _Relocation:
     def _place_body(self, body: Sequence[ast.AST], around: ast.AST, authored: Sequence[ast.AST] = ()) -> None:
         """Rules 3 and 4, for the statements of one block. `authored`: the author's block, if it is known."""
         before: ast.AST | None = None
-        for statement in body:
+        for index, statement in enumerate(body):
+            if self.carried and statement not in self.found and index < len(authored) == len(body):
+                self._pair(statement, authored[index])
             own = (
                 self.found.get(statement) or self._neighbour(statement, before, authored) or self._first_part(statement)
             )
@@ -404,6 +414,11 @@ class _Relocation:
             place = own or before or begins
             self._place(statement, place)
             before = self._last_part(statement, place)
+
+    def _pair(self, node: ast.AST, authored: Any) -> None:
+        """What has no leaf of its own, such as `pass` or `case _`, is found by its place in what has."""
+        if type(node) is type(authored):
+            self.found[node] = authored
 
     def _last_part(self, statement: ast.AST, place: ast.AST) -> ast.AST:
         """Where glue after this statement stands. After `manager = ...`, that is the `with` which fails next."""
@@ -443,19 +458,28 @@ class _Relocation:
         """Put a node there, and what is in it at its own places."""
         is_whole = node in self.found and isinstance(node, ast.stmt) >= isinstance(place, ast.stmt)
         (_move if is_whole else _begin_at)(node, place)
+        own_counterpart = self.found.get(node)
+        self.carried += isinstance(node, _DEFINITIONS)
         for name, value in ast.iter_fields(node):
+            other: Any = getattr(own_counterpart, name, None)
             if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
-                authored = getattr(self.found.get(node), name, ())
-                self._place_body(value, place, authored if isinstance(authored, list) else ())
+                self._place_body(value, place, other if isinstance(other, list) else ())
                 continue
-            for child in value if isinstance(value, list) else (value,):
+            for child, counterpart in zip_longest(*(v if isinstance(v, list) else (v,) for v in (value, other))):
                 if isinstance(child, ast.AST):
-                    own = self.found.get(child)
-                    if own is None and isinstance(child, ast.expr):
-                        own = self._first_part(child)
-                    self._place(child, own if own is not None and hasattr(own, "lineno") else place)
+                    self._place_part(child, counterpart, place)
+        self.carried -= isinstance(node, _DEFINITIONS)
+
+    def _place_part(self, node: ast.AST, counterpart: ast.AST | None, around: ast.AST) -> None:
+        if node not in self.found and isinstance(node, ast.pattern | ast.match_case | ast.excepthandler):
+            self._pair(node, counterpart)
+        own = self.found.get(node)
+        if own is None and isinstance(node, ast.expr):
+            own = self._first_part(node)
+        self._place(node, own if own is not None and hasattr(own, "lineno") else around)
 
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _KINDS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.For: (ast.For, ast.AsyncFor),
     ast.With: (ast.With, ast.AsyncWith),

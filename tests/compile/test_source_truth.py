@@ -75,6 +75,29 @@ class Truth(Process):
         await sleep(0)
         warnings.warn("old", stacklevel=1)
 
+    async def inside(self) -> list[object]:
+        await sleep(0)
+
+        def choose(value):
+            match value:
+                case 1:
+                    return 1
+                case other if other == 2:
+                    pass
+                case _:
+                    try:
+                        return 3
+                    finally:
+                        pass
+            return 2
+
+        class Local:
+            def method(self):
+                return None
+
+        named = [choose, Local, Local.method, lambda: 1]
+        return [f.__qualname__ for f in named] + [choose(n) for n in range(4)]
+
     async def stopped(self) -> None:
         await sleep(0)
         breakpoint()
@@ -176,6 +199,7 @@ def test_the_lines_that_run_are_the_authors(authored: Path, compiled: ModuleType
         try:
             _run(module, "loop")
             _run(module, "nested")
+            _run(module, "inside")
         finally:
             sys.settrace(before)
         return seen
@@ -184,6 +208,10 @@ def test_the_lines_that_run_are_the_authors(authored: Path, compiled: ModuleType
     assert shown >= expected
     # Calling a durable function makes its frame, on the line of its `def`.
     assert all("async def" in SOURCE.split("\n")[line - 1] for line in shown - expected)
+
+
+def test_what_is_made_inside_is_named_after_the_authors_function(authored: Path, compiled: ModuleType) -> None:
+    assert _run(compiled, "inside").value == _run(_load(authored.parent), "inside").value
 
 
 def test_a_changed_source_is_not_shown(authored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,14 +29,14 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
-class TestModule:
+class Installed:
     module: types.ModuleType
     methods: tuple[Method, ...]
     elsewhere: tuple[str, ...]
     """Tests without a method of their own in this file: generated, doctests, or inherited from another file."""
 
 
-def read_test_module(name: str) -> TestModule:
+def read_installed(name: str) -> Installed:
     """Import it, and find the tests that unittest finds."""
     module = importlib.import_module(f"test.{name}")
     source = inspect.getsource(module)
@@ -49,7 +49,7 @@ def read_test_module(name: str) -> TestModule:
             elsewhere.append(case.id())
         else:
             methods.append(found)
-    return TestModule(module, tuple(methods), tuple(elsewhere))
+    return Installed(module, tuple(methods), tuple(elsewhere))
 
 
 def _cases(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:

@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 for part in (HERE, HERE.parent.parent):
     sys.path.insert(0, str(part))
 
-from oracle_cases import read_test_module  # noqa: E402
+from oracle_cases import read_installed  # noqa: E402
 from oracle_run import judge  # noqa: E402
 
 
@@ -36,9 +36,10 @@ def main() -> None:
         out.flush()
 
     try:
-        tests = read_test_module(parsed.module)
+        tests = read_installed(parsed.module)
     except (ImportError, unittest.SkipTest) as error:
         say(absent=f"{type(error).__name__}: {error}")
+        say(done=True)
         return
     say(elsewhere=list(tests.elsewhere))
     for number, method in enumerate(tests.methods):
@@ -47,6 +48,7 @@ def main() -> None:
         say(begins=method.label, number=number)
         verdict = judge(tests, method, operands=parsed.mode == "operands")
         say(ends=method.label, **asdict(verdict))
+    say(done=True)
 
 
 if __name__ == "__main__":

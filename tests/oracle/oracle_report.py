@@ -23,27 +23,29 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 LISTED = HERE / "differences.txt"
+MANY = 1 << 30
+
 MODES = ("statements", "operands")
 QUIET_MAX_SECONDS = 120
 """A method that takes longer is killed, with its process, and counts as crashed."""
 
-MODULES = tuple(
-    """
-    test_asyncgen test_augassign test_baseexception test_binop test_bool test_builtin test_call test_class test_compare
-    test_complex test_context test_contextlib test_contextlib_async test_copy test_coroutines test_decorators test_descr
-    test_defaultdict test_deque test_dict test_dict_version test_dictcomps test_dictviews test_dynamic
-    test_dynamicclassattribute test_enum test_enumerate test_eof test_except_star test_exception_group
-    test_exception_hierarchy test_exception_variations test_exceptions test_extcall test_flufl test_float
-    test_fstring test_funcattrs test_functools test_generators test_genericclass test_genexps test_global test_grammar
-    test_index test_int test_int_literal test_isinstance test_iter test_itertools test_keyword test_keywordonlyarg
-    test_lambda test_list test_listcomps test_long test_memoryview test_metaclass test_named_expressions test_numeric_tower
-    test_opcodes test_operator test_ordered_dict test_patma test_pep646_syntax test_pow test_positional_only_arg test_print
-    test_property test_raise test_range test_reprlib test_richcmp test_scope test_set test_setcomps test_slice test_string
-    test_string_literals test_structseq test_subclassinit test_super test_syntax test_traceback test_tuple test_type_aliases
-    test_type_annotations test_type_comments test_type_params test_typechecks test_types test_unary test_unpack
-    test_unpack_ex test_userdict test_userlist test_weakref test_weakset test_with test_yield_from
-    """.split()  # noqa: SIM905
-)
+_NAMES = """
+test_asyncgen test_augassign test_baseexception test_binop test_bool test_builtin test_call test_class test_compare
+test_complex test_context test_contextlib test_contextlib_async test_copy test_coroutines test_decorators test_descr
+test_defaultdict test_deque test_dict test_dict_version test_dictcomps test_dictviews test_dynamic
+test_dynamicclassattribute test_enum test_enumerate test_eof test_except_star test_exception_group
+test_exception_hierarchy test_exception_variations test_exceptions test_extcall test_flufl test_float test_fstring
+test_funcattrs test_functools test_generators test_genericclass test_genexps test_global test_grammar test_index
+test_int test_int_literal test_isinstance test_iter test_itertools test_keyword test_keywordonlyarg test_lambda
+test_list test_listcomps test_long test_memoryview test_metaclass test_named_expressions test_numeric_tower
+test_opcodes test_operator test_ordered_dict test_patma test_pep646_syntax test_pow test_positional_only_arg
+test_print test_property test_raise test_range test_reprlib test_richcmp test_scope test_set test_setcomps
+test_slice test_string test_string_literals test_structseq test_subclassinit test_super test_syntax test_traceback
+test_tuple test_type_aliases test_type_annotations test_type_comments test_type_params test_typechecks test_types
+test_unary test_unpack test_unpack_ex test_userdict test_userlist test_weakref test_weakset test_with
+test_yield_from
+"""
+MODULES = tuple(_NAMES.split())
 """What is asked of the interpreter; it may not have all of them."""
 
 
@@ -81,7 +83,7 @@ def run_module(module: str, mode: str, every: int = 1) -> ModuleReport:
     report = ModuleReport(module, mode)
     skip = 0
     while True:
-        current: dict[str, Any] | None = None
+        current: dict[str, Any] | None = {"begins": "(import)", "number": MANY}
         command = [sys.executable, str(HERE / "oracle_module.py"), module, mode, f"--skip={skip}", f"--every={every}"]
         with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
             for line in _lines(command, directory, errors):
@@ -94,12 +96,16 @@ def run_module(module: str, mode: str, every: int = 1) -> ModuleReport:
                         current = line
                     case {"ends": label, "kind": kind, "codes": codes, "detail": detail, "left_out": left_out}:
                         report.judged.append(Judged(module, mode, label, kind, tuple(codes), detail, tuple(left_out)))
+                        current = {"begins": f"(after {label})", "number": MANY}
+                    case {"done": True}:
                         current = None
             errors.seek(0)
             said = errors.read()[-2000:]
         if current is None:
             return report
         report.judged.append(Judged(module, mode, current["begins"], "crashed", detail=said))
+        if current["number"] == MANY:
+            return report  # it did not die of a method: the same again would follow
         skip = current["number"] + 1
 
 
@@ -116,7 +122,8 @@ def _lines(command: Sequence[str], directory: str, errors: Any) -> Iterator[dict
             said.put(line)
         said.put(None)
 
-    threading.Thread(target=read, daemon=True).start()
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
     try:
         while (line := said.get(timeout=QUIET_MAX_SECONDS)) is not None:
             yield json.loads(line)
@@ -125,6 +132,9 @@ def _lines(command: Sequence[str], directory: str, errors: Any) -> Iterator[dict
     finally:
         process.kill()
         process.wait()
+        reader.join()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def listed_differences() -> dict[str, str]:
@@ -178,8 +188,14 @@ def main() -> int:
     parsed = parser.parse_args()
     wanted = [(m, mode) for m in parsed.modules.split(",") for mode in parsed.modes.split(",")]
 
+    if parsed.details:
+        parsed.details.write_text("", encoding="utf-8")
+
     def run(one: tuple[str, str]) -> ModuleReport:
         report = run_module(*one, parsed.every)
+        if parsed.details:
+            with parsed.details.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps({"name": j.name, **_fields(j)}) + "\n" for j in report.judged)
         print(
             f"{one[0]} {one[1]}: {dict(Counter(j.kind for j in report.judged))} {report.absent}",
             file=sys.stderr,
@@ -190,9 +206,6 @@ def main() -> int:
     with ThreadPoolExecutor(parsed.jobs) as pool:
         reports = list(pool.map(run, wanted))
     print(f"\n{table(reports)}\n")
-    if parsed.details:
-        lines = [json.dumps({"name": j.name, **_fields(j)}) for r in reports for j in r.judged]
-        parsed.details.write_text("\n".join(lines) + "\n", encoding="utf-8")
     bad = unlisted(reports)
     for judged in bad:
         print(f"not listed: {judged.name} ({judged.mode}) {judged.kind}\n{judged.detail[:4000]}\n")

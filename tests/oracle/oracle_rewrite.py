@@ -47,7 +47,7 @@ def _definitions(method: METHOD, taken: Container[str]) -> list[str]:
     todo: list[ast.AST] = list(method.body)
     for node in todo:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if node.name not in found and node.name not in taken:
+            if node.name not in found and node.name not in taken and not node.name.startswith("__"):
                 found.append(node.name)
         elif not isinstance(node, ast.Lambda):
             todo += ast.iter_child_nodes(node)

@@ -10,28 +10,30 @@ globals, its `super()`, its private names and its qualified name are what they w
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import copy
+import random
 import re
 import types
 import unittest
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import oracle_words
-from oracle_cases import Method, TestModule
+from libcst import ParserSyntaxError
+from oracle_cases import Installed, Method
 from oracle_rewrite import Place, rewrite
 
-from runtime_client._frame import Frame, FrameStatus, Outcome
+from runtime_client._frame import Frame, Outcome
+from runtime_client._source import relocated
 from runtime_client._trampoline import Stack, run_to_suspension
 from slct_compile import _pipeline
 from slct_compile._index import Index, read_module
 from slct_compile._pipeline import compile_module
 from slct_compile.diagnostics import render
-
-SUSPENSIONS_MAX = 20_000
 
 WORDS = (
     "from runtime_client import durable as slct_durable\nfrom oracle_words import slct_bridge, slct_same, slct_step\n"
@@ -40,10 +42,6 @@ WORDS = (
 ORDER = (Place.DEFINITIONS, Place.HEADS, Place.HANDLERS, Place.COMPREHENSIONS, Place.FIELDS)
 LESS = tuple(frozenset(ORDER[:count]) for count in range(len(ORDER) + 1))
 """What is left out, in turn, when a method is refused or cannot be written."""
-
-
-class TooLong(Exception):
-    """The method suspends more often than is worth it; it is cut off, in both modes at the same place."""
 
 
 @dataclass(slots=True)
@@ -63,10 +61,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What unittest was told, in order; and the awaits."""
+    """What unittest was told, in order; and the awaits. A run that suspends too often is cut off and ends in nothing."""
 
     events: tuple[Any, ...]
     trace: tuple[Any, ...] = ()
+    refused: str = field(default="", compare=False)
+    """What a local held across a suspension that storage would have refused there."""
+
+    @property
+    def is_cut(self) -> bool:
+        return len(self.trace) >= oracle_words.SUSPENSIONS_MAX
 
 
 class Recorder(unittest.TestResult):
@@ -114,7 +118,7 @@ def shown(error: BaseException | None, depth: int = 0) -> Any:
     )
 
 
-def judge(tests: TestModule, method: Method, *, operands: bool) -> Verdict:
+def judge(tests: Installed, method: Method, *, operands: bool) -> Verdict:
     """Run a method three times and compare."""
     native = run_native(method)
     if _skipped(native):
@@ -129,21 +133,40 @@ def judge(tests: TestModule, method: Method, *, operands: bool) -> Verdict:
         except (SyntaxError, ValueError) as error:
             detail = detail or f"cannot be written: {error}"
             continue
-        output = compile_source(source)
+        try:
+            output = compile_source(source)
+        except ParserSyntaxError as error:
+            # `slct-compile` says so as SLC001: libcst does not know all of Python.
+            codes, detail = codes or ["SLC001"], detail or str(error)
+            continue
         if output.diagnostics:
             codes = codes or sorted({d.code for d in output.diagnostics})
             detail = detail or "\n".join(render(d, source) for d in output.diagnostics)
             continue
-        direct = run_rewritten(tests, method, source, drive_coroutine)
+        plain = compile(
+            source.replace("from runtime_client import", "from oracle_plain import", 1),
+            "program.py",
+            "exec",
+            dont_inherit=True,
+        )
+        direct = run_rewritten(tests, method, plain, drive_coroutine)
         if "NeedsALoop" in str(direct.events):
             return Verdict("unfit", detail="waits for an event loop")
-        if "TooLong" not in str(direct.events) and direct.events != native.events:
+        if not direct.is_cut and direct.events != native.events:
             return Verdict("changed", codes, f"as it is {native.events}\nrewritten {direct.events}\n{source}", left_out)
-        compiled = run_rewritten(tests, method, output.text, drive_frames)
-        if compiled != direct:
+        compiled = run_rewritten(tests, method, loaded(source, output), drive_frames)
+        if not _agree(direct, compiled):
+            if compiled.refused:
+                return Verdict("refused", ["at run time"], f"{compiled.refused} is alive across a suspension", left_out)
             return Verdict("differing", codes, explain(direct, compiled, source, output.text), left_out)
         return Verdict("passed", codes, left_out=left_out)
     return Verdict("refused" if codes else "unfit", codes, detail)
+
+
+def _agree(direct: Ended, compiled: Ended) -> bool:
+    if direct.is_cut and compiled.is_cut:
+        return direct.trace == compiled.trace
+    return direct == compiled
 
 
 def _skipped(ended: Ended) -> bool:
@@ -162,7 +185,7 @@ def explain(direct: Ended, compiled: Ended, source: str, text: str) -> str:
 # --- the text -----------------------------------------------------------------------------------------------------------
 
 
-def source_of(tests: TestModule, method: Method, operands: bool, without: frozenset[Place]) -> str:
+def source_of(tests: Installed, method: Method, operands: bool, without: frozenset[Place]) -> str:
     """A module with the rewritten method in a subclass of its test case.
 
     The names of the test module are imported from it: the compiler is to see that they are taken.
@@ -174,13 +197,19 @@ def source_of(tests: TestModule, method: Method, operands: bool, without: frozen
     tree = ast.fix_missing_locations(ast.Module([holder], []))
     taken = ", ".join(n for n in vars(tests.module) if n.isidentifier() and not n.startswith("__"))
     future = "from __future__ import annotations\n" if hasattr(tests.module, "annotations") else ""
-    return f"{future}from {tests.module.__name__} import {taken}\n{WORDS}\n\n{ast.unparse(tree)}\n"
+    return f"{future}{WORDS}from {tests.module.__name__} import {taken}\n\n\n{ast.unparse(tree)}\n"
 
 
 def compile_source(source: str) -> _pipeline.ModuleOutput:
     info = read_module("program", "program.py", source)
     _pipeline.checked = True
     return compile_module(Index([info]), info)
+
+
+def loaded(source: str, output: _pipeline.ModuleOutput) -> types.CodeType:
+    """What the loader makes of a compiled module: the author's places and names."""
+    links = {(link.line, link.column): (link.source_line, link.source_column) for link in output.links}
+    return relocated(output.text.encode(), source.encode(), "program.py", links)
 
 
 # --- running ------------------------------------------------------------------------------------------------------------
@@ -190,12 +219,10 @@ def run_native(method: Method) -> Ended:
     return _run_case(method.case, method.name)
 
 
-def run_rewritten(tests: TestModule, method: Method, text: str, drive: Callable[[Any], Any]) -> Ended:
-    """Execute the text in the test module, and run the method as unittest would."""
-    if drive is drive_coroutine:
-        text = text.replace("from runtime_client import durable as", "from oracle_plain import durable as")
+def run_rewritten(tests: Installed, method: Method, code: types.CodeType, drive: Callable[[Any], Any]) -> Ended:
+    """Execute the code in the test module, and run the method as unittest would."""
     with _namespace(tests.module) as namespace:
-        exec(compile(text, "program.py", "exec", dont_inherit=True), namespace)
+        exec(code, namespace)
         kind = namespace[method.owner.__name__]
         authored = kind.__dict__[method.name]
 
@@ -215,60 +242,59 @@ def run_rewritten(tests: TestModule, method: Method, text: str, drive: Callable[
 
 @contextlib.contextmanager
 def _namespace(module: types.ModuleType) -> Iterator[dict[str, Any]]:
-    """The test module's own; afterwards it is as it was."""
-    namespace = vars(module)
-    before = dict(namespace)
+    """The test module's own; afterwards it is as it was, and so are the builtins."""
+    spaces = [vars(module), vars(builtins)]
+    before = [dict(space) for space in spaces]
     try:
-        yield namespace
+        yield vars(module)
     finally:
-        namespace.clear()
-        namespace.update(before)
+        for space, names in zip(spaces, before, strict=True):
+            space.update(names)
+            for name in space.keys() - names.keys():
+                del space[name]
 
 
 def _run_case(kind: type[unittest.TestCase], name: str) -> Ended:
     recorder = Recorder()
     oracle_words.trace.clear()
+    oracle_words.unsaveable.clear()
+    random.seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         unittest.TestSuite([kind(name)]).run(recorder)
-    return Ended(tuple(recorder.events), tuple(oracle_words.trace))
+    return Ended(tuple(recorder.events), tuple(oracle_words.trace), "".join(oracle_words.unsaveable[:1]))
 
 
 def drive_coroutine(coroutine: Any) -> Any:
     """Run a plain coroutine to its end."""
     outcome = Outcome()
     try:
-        for _ in range(SUSPENSIONS_MAX):
+        while True:
             try:
                 step = coroutine.send(outcome.value) if outcome.error is None else coroutine.throw(outcome.error)
             except StopIteration as stop:
                 return stop.value
             outcome = oracle_words.outcome_of(step)
             del step
-        raise TooLong
     finally:
         coroutine.close()
 
 
+def _unsaveable(values: Iterable[object]) -> list[str]:
+    """Generators that are alive; Python's own frames and coroutines are like them."""
+    kinds = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType)
+    return [type(v).__name__ for v in values if isinstance(v, kinds)]
+
+
 def drive_frames(frame: Frame) -> Any:
-    """Run a compiled function to its end; every frame is rebuilt from its slots at every suspension."""
+    """Run a compiled function to its end."""
     stack = Stack([frame])
     outcome: Outcome | None = None
-    for _ in range(SUSPENSIONS_MAX):
+    while True:
         found = run_to_suspension(stack, outcome)
         if isinstance(found, Outcome):
             return found.unwrap()
-        outcome = oracle_words.outcome_of(found)  # type: ignore[arg-type]
+        assert isinstance(found, oracle_words.Step)
+        oracle_words.unsaveable += _unsaveable([*vars(frame).values(), found.value])
+        outcome = oracle_words.outcome_of(found)
         del found
-        stack = Stack([_restored(f) for f in stack.frames])
-    raise TooLong
-
-
-def _restored(frame: Frame) -> Frame:
-    """The frame as storage would give it back: its state and its live slots."""
-    made = type(frame).__new__(type(frame))
-    Frame.__init__(made, frame.frame_receiver)
-    made.frame_state = frame.frame_state
-    made.frame_status = FrameStatus.STARTED
-    made.__dict__.update(frame.__dict__)
-    return made

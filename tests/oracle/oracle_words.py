@@ -12,6 +12,8 @@ from runtime_client._operations import Operation
 SHOWN = (bool, int, str, bytes, type(None), float)
 """Types whose values are reported themselves; of others only the type is."""
 
+SUSPENSIONS_MAX = 20_000
+
 trace: list[Any] = []
 """What the run reported."""
 
@@ -23,6 +25,10 @@ class Step(Operation):
     number: int
     value: Any = None
     is_bridge: bool = False
+
+    def report(self) -> None:
+        shown = repr(self.value) if type(self.value) in SHOWN else type(self.value).__name__
+        trace.append((self.number, shown))
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return (yield self)
@@ -40,9 +46,19 @@ def slct_bridge(number: int, awaitable: Awaitable[Any]) -> Step:
     return Step(number, awaitable, is_bridge=True)
 
 
+unsaveable: list[str] = []
+"""What of the method's locals storage would have refused."""
+
+
+class TooLong(BaseException):
+    """The method suspends more often than is worth it: every further await raises, and nothing is reported any more."""
+
+
 def outcome_of(step: Step) -> Outcome:
     """Carry an operation out, and report it."""
-    trace.append((step.number, repr(step.value) if type(step.value) in SHOWN else type(step.value).__name__))
+    if len(trace) >= SUSPENSIONS_MAX:
+        return Outcome(error=TooLong())
+    step.report()
     if not step.is_bridge:
         return Outcome(step.value)
     try:
