@@ -239,14 +239,7 @@ def _compiler_names(index: Index, info: ModuleInfo, function: DurableFunction) -
 
 def _receiver(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
     node = function.parsed
-    if function.is_classmethod:
-        yield (
-            "SLC101",
-            node,
-            "a class method cannot be a durable function",
-            "make it a method, or a module-level function with @durable",
-        )
-    elif function.kind is Kind.METHOD and function.receiver is None:
+    if function.kind is Kind.METHOD and function.receiver is None:
         yield "SLC101", node, "a durable method without a parameter for its process", "name `self` first"
     for child in own_nodes(node.body):
         if isinstance(child, ast.Name) and child.id == function.receiver and not isinstance(child.ctx, ast.Load):

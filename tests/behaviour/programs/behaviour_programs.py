@@ -1021,9 +1021,10 @@ class Shapes(Process):
     def pairs(self) -> Pairs:
         return Pairs([("a", 1), ("b", 2)])
 
-    async def kind(self) -> type[Exception]:
+    @classmethod
+    async def kind(cls) -> type[Exception]:
         await sleep(0)
-        return KeyError
+        return KeyError if cls is Shapes else ValueError
 
     async def note(self, what: str) -> None:
         await sleep(0)
