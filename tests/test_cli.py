@@ -184,9 +184,9 @@ def test_what_is_refused_is_said_in_one_message(slct: Slct, words: list[str], er
 
 def test_value_that_does_not_fit_is_not_sent(slct: Slct) -> None:
     slct("start", "order", "ada", "100", "--id", "order-fit")
-    while any(goroutine["status"] != "parked" for goroutine in (held := shown(slct, "order-fit"))["goroutines"]):
-        pass  # its goroutines come to rest
-    before = held["info"]["seq"]
+    while any(goroutine["status"] != "parked" for goroutine in shown(slct, "order-fit")["goroutines"]):
+        pass  # they come to rest
+    before = shown(slct, "order-fit")["info"]["seq"]
     code, _, err = slct("send", "order-fit", "payments", "forty")
     assert code == 1
     assert "payments" in err
