@@ -257,6 +257,7 @@ def _function_facts(kind: type[Frame]) -> dict[str, Any]:
     goroutine = kind.FUNCTION.rpartition(".")[2] + "_" if issubclass(kind, MachineFrame) else ""
     return {
         "source": kind.SOURCE,
+        **({"temporaries": list(kind.TEMPORARIES)} if kind.TEMPORARIES else {}),
         "states": {
             name: {"line": state.line, "live": None if state.live is None else list(state.live)}
             for name, state in kind.STATES.items()

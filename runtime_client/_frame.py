@@ -85,6 +85,8 @@ class Frame:
     """Qualified name as the author wrote it: `Order.main`."""
     SOURCE: ClassVar[str] = ""
     """The author's file, relative to the source root: `orders.py`."""
+    TEMPORARIES: ClassVar[tuple[str, ...]] = ()
+    """Slots that are the compiler's: what an expression or a loop has so far. People are not shown them."""
     STATES: ClassVar[dict[str, State]] = {}
     """All states; the first is the entry."""
     LOCALS: ClassVar[dict[str, LocalFunction]] = {}

@@ -30,7 +30,20 @@ from .ir.ops import BlockId
 from .lower.states import StateCode
 
 RESERVED = frozenset(
-    {"FUNCTION", "LOCALS", "OUTER", "SOURCE", "STATES", "finish", "goto", "let", "outer", "resume", "suspend"}
+    {
+        "FUNCTION",
+        "LOCALS",
+        "OUTER",
+        "SOURCE",
+        "STATES",
+        "TEMPORARIES",
+        "finish",
+        "goto",
+        "let",
+        "outer",
+        "resume",
+        "suspend",
+    }
 )
 """Names of `runtime_client.Frame` itself, which no slot may have; so are all that begin with `frame_`. Compared by a test."""
 
@@ -76,6 +89,12 @@ class Compiled:
                     found[name] = "outer." * depth + slot
             hidden |= {*one.function.own.locals, *one.function.own.globals}
         return found | dict(self.slots)
+
+    @property
+    def temporaries(self) -> tuple[str, ...]:
+        """The slots that are the compiler's and not the author's."""
+        authored = {*self.function.own.locals, *self.function.own.parameters}
+        return tuple(slot for name, slot in self.slots.items() if name not in authored)
 
     def live(self, state: StateCode) -> tuple[str, ...]:
         """The slots that live into a state, in the order of the frame."""
@@ -150,6 +169,9 @@ class _Emitter:
             line(1, f'OUTER = "{self.compiled.around[0].function.qualname}"')
         for name, slot in self.compiled.slots.items():
             line(1, f"{slot}: {self._type(name)}")
+        if self.compiled.temporaries:
+            names = ", ".join(f'"{slot}"' for slot in self.compiled.temporaries)
+            line(1, f"TEMPORARIES = ({names},)")
         line(1, "STATES = {")
         for state in self.compiled.states:
             self._row(state)

@@ -171,6 +171,12 @@ class Catalogue:
             )
         return versions[version]
 
+    def functions(self, name: str, version: str) -> Mapping[str, Any]:
+        """What the manifest says of each durable function; nothing for a version that is not deployed."""
+        held = self._versions.get(name, {}).get(version)
+        found: Mapping[str, Any] = {} if held is None else held.manifest.get("functions", {})
+        return found
+
     def holds(self, name: str, version: str, manifest: str) -> bool:
         held = self._versions.get(name, {}).get(version)
         return held is not None and held.manifest == json.loads(manifest)

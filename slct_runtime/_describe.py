@@ -6,6 +6,7 @@ Reads the core's saved form and the worker's document as JSON; needs no author's
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from ._documents import error_text, is_frame, pairs, parse_document, stacks
@@ -16,8 +17,8 @@ from .wire.api import ChannelInfo, EffectInfo, FrameInfo, GoroutineInfo, Process
 from .wire.render import render
 
 
-def describe(loaded: LoadedProcess) -> ProcessDescription:
-    """Everything `slct show` prints of one process."""
+def describe(loaded: LoadedProcess, functions: Mapping[str, Any]) -> ProcessDescription:
+    """Everything `slct show` prints of one process. `functions`: what the manifest says of each durable function."""
     row = loaded.row
     core, later = restore_core(loaded)
     waiting = Counter(arrived.name for arrived in later if arrived.kind == "message")
@@ -36,7 +37,7 @@ def describe(loaded: LoadedProcess) -> ProcessDescription:
     return ProcessDescription(
         info=info,
         fields={name: _text(value) for name, value in pairs(document.get("process", {}))},
-        goroutines=_goroutines(core, document),
+        goroutines=_goroutines(core, document, functions),
         channels=tuple(
             ChannelInfo(name, channel.capacity, channel.length + _waiting(channel) + waiting[name], channel.is_closed)
             for name, channel in core.channels.items()
@@ -54,24 +55,25 @@ def _waiting(channel: Any) -> int:
     return sum(1 for entry in channel.queue[channel.capacity :] if entry.position)
 
 
-def _goroutines(core: Process, document: dict[str, Any]) -> tuple[GoroutineInfo, ...]:
+def _goroutines(core: Process, document: dict[str, Any], functions: Mapping[str, Any]) -> tuple[GoroutineInfo, ...]:
     frames = stacks(document)
     return tuple(
         GoroutineInfo(
             goroutine_id,
             core.goroutines[goroutine_id].status.value,
             waits,
-            tuple(_frame(frame) for frame in frames.get(goroutine_id, [])),
+            tuple(_frame(frame, functions) for frame in frames.get(goroutine_id, [])),
         )
         for goroutine_id, waits in describe_waits(core)
     )
 
 
-def _frame(frame: Any) -> FrameInfo:
+def _frame(frame: Any, functions: Mapping[str, Any]) -> FrameInfo:
     if not is_frame(frame):
         return FrameInfo("?", "?", "", {})
     function = str(frame["function"]).rpartition(":")[2]
-    slots = {name: _text(value) for name, value in pairs(frame.get("slots", {}))}
+    hidden = functions.get(str(frame["function"]), {}).get("temporaries", ())
+    slots = {name: _text(value) for name, value in pairs(frame.get("slots", {})) if name not in hidden}
     return FrameInfo(function, str(frame["state"]), str(frame.get("at", "")), slots)
 
 

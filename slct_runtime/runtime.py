@@ -299,7 +299,8 @@ class Runtime(RuntimeApi):
     # --- looking ---------------------------------------------------------------------------------------------------
 
     async def describe(self, process_id: str) -> ProcessDescription:
-        return describe(await self._stored(process_id))
+        stored = await self._stored(process_id)
+        return describe(stored, self._engine.catalogue.functions(stored.row.definition, stored.row.version))
 
     async def list(self, request: ListRequest) -> list[ProcessInfo]:
         where = ProcessFilter(request.definition, request.status, request.version, request.labels)

@@ -129,7 +129,7 @@ ROWS: dict[str, tuple[str, ...]] = {
         "an annotated target",
     ),
     "class methods": (
-        "a class method",
+        "durable class methods",
         "static durable methods",
     ),
 }

@@ -47,16 +47,19 @@ class Sum(Process):
         SOURCE = "shell_programs.py"
         STATES = {
             "Main_Start": State(1),
-            "Main_Recv": State(2, live=("goal",)),
+            "Main_Recv": State(2, live=("goal", "value")),
             "Main_Call": State(3, live=()),
         }
+        TEMPORARIES = ("value",)
         goal: int
+        value: int
 
     def main(self, goal: int) -> MainFrame:
         return Sum.MainFrame(self, goal=goal)
 
     def Main_Start(self, f: Any) -> Any:
         if self.total < f.goal:
+            f.value = self.total
             return f.suspend(recv(self.numbers), then=self.Main_Recv)
         return f.suspend(call(refuse_once, self.total, retry=Retry(first=0.01)), then=self.Main_Call)
 
