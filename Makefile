@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: fuzz help demo check format test test-all-pythons test-slow mutation differential chaos bench clean oracle
+.PHONY: fuzz help demo check format test test-all-pythons test-slow mutation differential chaos simulate bench clean oracle
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -44,6 +44,9 @@ oracle: $(VENV)/.dev  ## compile CPython's own tests and compare how they end: A
 
 chaos: $(VENV)/.run  ## SIGKILL runtime and workers under load, and count: SEED=n DURATION=seconds KILLS=n
 	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(if $(KILLS),--kills $(KILLS))
+
+simulate: $(VENV)/.run  ## the runtime under simulated time, disk and network: SEED=n COUNT=n
+	$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 bench: $(VENV)/.run  ## measure this machine; ARGS="--help" tells what can be chosen
 	$(BIN)/python -m bench $(ARGS)

@@ -78,9 +78,9 @@ class Committer:
         commits = [commit for _, commit, _ in batch]
         try:
             conflicts = await loop.run_in_executor(self._writer, self._store.commit, commits)
-        except StoreError as error:
+        except Exception as error:  # a fault of the store is no reason to stop writing for ever
             self.failure = ApiError(ErrorCode.UNAVAILABLE, f"nothing was changed: {error}", getattr(error, "help", ""))
-            _log.error("%s", error)
+            _log.error("%s", error, exc_info=None if isinstance(error, StoreError) else error)
             for resident, _, releases in batch:
                 self._refuse(resident, releases, self.failure)
             return

@@ -97,6 +97,8 @@ class Engine(Answers):
         self._parents: dict[str, set[str]] = {}  # child id to the processes that wait for its end
         self._chance = chance
         self._wanted: dict[str, asyncio.Future[Resident | None]] = {}
+        self._wanting: dict[str, int] = {}  # who has not yet been given the process that they asked for: it stays
+        self._is_loading = False
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="slct-reader")
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -123,7 +125,7 @@ class Engine(Answers):
         after = ("", "")
         while page := await self.read(self.store.ended_watches, after, self.settings.recovery_page):
             for watcher, watched in page:
-                await self._report_if_ended(watcher, watched)
+                self.spawn(self._report_if_ended(watcher, watched))  # opening waits for none of them
             after = page[-1]
 
     async def close(self) -> None:
@@ -179,13 +181,24 @@ class Engine(Answers):
         if wanted is None:
             loop = asyncio.get_running_loop()
             wanted = self._wanted[process_id] = loop.create_future()
-            if len(self._wanted) == 1:
+            if not self._is_loading:
+                self._is_loading = True
                 loop.call_soon(lambda: self.spawn(self._load_wanted()))
-        return await asyncio.shield(wanted)
+        self._wanting[process_id] = self._wanting.get(process_id, 0) + 1
+        try:
+            return await asyncio.shield(wanted)
+        finally:
+            self._wanting[process_id] -= 1
+            if not self._wanting[process_id]:
+                del self._wanting[process_id]
 
     async def _load_wanted(self) -> None:
-        """Load everything wanted by now with one query."""
-        wanted = dict(self._wanted)
+        """Load everything wanted by now with one query; then what came while that ran, until there is nothing."""
+        while self._wanted:
+            await self._load(dict(self._wanted))
+        self._is_loading = False
+
+    async def _load(self, wanted: dict[str, asyncio.Future[Resident | None]]) -> None:
         try:
             loaded = {one.row.process_id: one for one in await self.read(self.store.load, list(wanted))}
         except ApiError as error:
@@ -194,14 +207,12 @@ class Engine(Answers):
                 future.set_exception(error)
             future_errors_seen(wanted.values())
             return
-        finally:
-            if len(self._wanted) > len(wanted):  # more came while the query ran
-                asyncio.get_running_loop().call_soon(lambda: self.spawn(self._load_wanted()))
         for process_id, future in wanted.items():
             self._wanted.pop(process_id, None)
             try:
                 future.set_result(self._found(process_id, loaded.get(process_id)))
             except Exception as error:
+                self.residents.pop(process_id, None)  # perhaps half restored
                 future.set_exception(_unreadable(process_id, error))
         future_errors_seen(wanted.values())
 
@@ -234,11 +245,16 @@ class Engine(Answers):
         )
         self._begin_history(resident)
         self._admit(resident)
-        if resident.has_ended:
-            return resident
         for effect in loaded.effects:
             request = effect_request(effect.request)
-            resident.effects[effect.effect_id] = EffectRun(request, effect.attempt, effect.due_ms, effect.requested_ms)
+            run = EffectRun(request, effect.attempt, effect.due_ms, effect.requested_ms, is_durable=True)
+            resident.effects[effect.effect_id] = run
+        self._carry_out_posts(resident)
+        if resident.has_ended:
+            self._tell_end(
+                resident
+            )  # whoever waits may have missed it: a refused commit may have been stored after all
+            return resident
         for child_id in watched_processes(core):
             self._watch(resident, child_id)
         for arrived in later:
@@ -277,11 +293,26 @@ class Engine(Answers):
         excess = len(self.residents) - self.settings.resident_count_max
         if excess > 0:
             for candidate in list(self.residents.values())[: excess * 4]:
-                if candidate.is_idle and candidate is not resident:
+                if candidate.is_idle and candidate is not resident and candidate.process_id not in self._wanting:
                     self.evict(candidate)
                     excess -= 1
                     if excess <= 0:
                         break
+
+    async def durable(self, resident: Resident) -> None:
+        """Wait until the process as it stands is on disk.
+
+        Raises:
+          ApiError: UNAVAILABLE, its commit was refused.
+        """
+        if resident.is_lost:
+            raise lost(resident.process_id)
+        if resident.pending.is_empty and not resident.in_commit:
+            return
+        future = asyncio.get_running_loop().create_future()
+        resident.pending.releases.append(releasing(future))
+        self.committer.mark(resident)
+        await future
 
     def evict(self, resident: Resident) -> None:
         """Drop an idle process from memory; the store has all of it."""
@@ -306,10 +337,23 @@ class Engine(Answers):
         while True:
             await asyncio.sleep(self.settings.store_retry_ms / 1000)
             try:
-                await self.activate(process_id)
+                found = await self.activate(process_id)
             except ApiError:
                 continue
+            if found is None:
+                self._never_was(process_id)
             return
+
+    def _never_was(self, process_id: str) -> None:
+        """It was never stored: nobody will come to answer those who wait for it."""
+        error = ApiError(ErrorCode.UNAVAILABLE, f"process {process_id!r} could not be stored", "start it again")
+        waiting: list[asyncio.Future[Any]] = [*self.result_waiters.pop(process_id, ())]
+        waiting += [one for waiters in self.reply_waiters.pop(process_id, {}).values() for one in waiters]
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_exception(error)
+        for queue in self.watchers.get(process_id, ()):
+            queue.put_nowait(None)
 
     # --- events in, orders out -------------------------------------------------------------------------------------
 
@@ -426,9 +470,15 @@ class Engine(Answers):
         resident.pending.row_releases.append(Release(partial(self._finished, resident)))
 
     def _finished(self, resident: Resident) -> None:
-        """The end is durable: tell whoever waits for it."""
+        """The end is durable: nobody needs it in memory any more."""
         if not resident.has_ended:
             return
+        self._tell_end(resident)
+        if resident.is_idle:
+            self.evict(resident)
+
+    def _tell_end(self, resident: Resident) -> None:
+        """Tell whoever waits for its end, or for what it can no longer do."""
         outcome = ProcessOutcome(resident.status, resident.result, resident.error)
         for waiter in self.result_waiters.pop(resident.process_id, ()):
             if not waiter.done():
@@ -437,11 +487,14 @@ class Engine(Answers):
             for asking in waiters:
                 if not asking.done():
                     asking.set_exception(unanswered(resident.process_id, resident.status))
+        for releases in resident.received_waiters.values():
+            for release in releases:
+                if release.lost is not None:
+                    release.lost(unreceived(resident.process_id, resident.status))
+        resident.received_waiters.clear()
         self.spawn(self._tell_watchers(resident.process_id, outcome))
         for queue in self.watchers.get(resident.process_id, ()):
             queue.put_nowait(None)
-        if resident.is_idle:
-            self.evict(resident)
 
     def _publish_later(self, resident: Resident, kind: str, **facts: Any) -> None:
         """Tell watchers, once it is durable. What is told is fixed now: the process may run ahead."""
@@ -498,8 +551,7 @@ class Engine(Answers):
         elif due_ms is not None and due_ms <= now + self.settings.timer_window_ms:
             self.timers.add(due_ms, resident.process_id)
         for run in list(resident.effects.values()):
-            if run.dispatch_id is None and not run.is_queued:
-                self._take_up_effect(resident, run)
+            self._take_up_effect(resident, run)
 
     async def _read_windows(self) -> None:
         """Deadlines of processes that are not in memory, a window ahead."""
@@ -631,15 +683,21 @@ class Engine(Answers):
         resident.effects[request.effect_id] = run
         resident.pending.requests[request.effect_id] = effect_row(resident.process_id, run)
         # The request leaves the runtime only after it is durable.
-        resident.pending.row_releases.append(Release(partial(self._take_up_effect, resident, run)))
+        resident.pending.row_releases.append(Release(partial(self._effect_stored, resident, run)))
+
+    def _effect_stored(self, resident: Resident, run: EffectRun) -> None:
+        run.is_durable = True
+        self._take_up_effect(resident, run)
 
     def _take_up_effect(self, resident: Resident, run: EffectRun) -> None:
-        """Give a durable request to a worker, now or when its next attempt is due."""
+        """Give a durable request to a worker, now or when its next attempt is due. One that is on its way stays there."""
         request = run.request
         if resident.is_lost or resident.effects.get(request.effect_id) is not run:
             return
+        if not run.is_durable or run.is_queued or run.dispatch_id is not None:
+            return
         if request.function in _POSTED:
-            self.spawn(self._deliver(resident, run))
+            self._carry_out_posts(resident)
         elif run.due_ms > self.now_ms():
             self.timers.add(run.due_ms, resident.process_id)
         elif not request.at_most_once:
@@ -648,9 +706,9 @@ class Engine(Answers):
             run.attempt = 1  # noted before it starts: whoever finds this note later must not start it again
             resident.pending.attempts[request.effect_id] = effect_row(resident.process_id, run)
             resident.pending.releases.append(Release(partial(self._submit_effect, resident, run)))
-            run.is_queued = True
+            run.is_queued = True  # from here on: a wake meanwhile must not take it for one whose worker is gone
             self.committer.mark(resident)
-        elif run.dispatch_id is None and not run.is_queued:
+        else:
             self._end_effect(resident, run, None, None)
 
     def _submit_effect(self, resident: Resident, run: EffectRun) -> None:
@@ -676,8 +734,9 @@ class Engine(Answers):
         run.attempt = attempt
         run.last_error = answer.error
         run.due_ms = self.now_ms() + delay_ms(run.request.retry, attempt, self._chance())
+        run.is_durable = False
         resident.pending.attempts[run.request.effect_id] = effect_row(resident.process_id, run)
-        resident.pending.releases.append(Release(partial(self._take_up_effect, resident, run)))
+        resident.pending.releases.append(Release(partial(self._effect_stored, resident, run)))
         self.committer.mark(resident)
 
     def _end_effect(self, resident: Resident, run: EffectRun, result: Payload | None, error: Payload | None) -> None:
@@ -702,23 +761,44 @@ class Engine(Answers):
         request = EffectRequest(number, function, json.dumps(asdict(order)), RetryPolicy(max_attempts=None))
         self._request_effect(resident, request)
 
-    async def _deliver(self, resident: Resident, run: EffectRun) -> None:
+    def _carry_out_posts(self, resident: Resident) -> None:
+        if not resident.is_posting and any(run.is_durable for run in _posts(resident)):
+            resident.is_posting = True
+            self.spawn(self._deliver_in_order(resident))
+
+    async def _deliver_in_order(self, resident: Resident) -> None:
+        """Carry out durable orders, oldest first, each before the next: who sends twice is received in that order."""
+        try:
+            while not resident.is_lost and (posts := _posts(resident)) and posts[0].is_durable:
+                if not await self._deliver(resident, posts[0]):
+                    await asyncio.sleep(self.settings.store_retry_ms / 1000)
+        finally:
+            resident.is_posting = False
+        if resident.has_ended and resident.is_idle:
+            self.evict(resident)
+
+    async def _deliver(self, resident: Resident, run: EffectRun) -> bool:
+        """Carry out one order; False if it must be tried again."""
         order = json.loads(run.request.arguments)
         refusal: ApiError | None = None
         try:
             await self.deliver(resident.process_id, run.request, order)
         except ApiError as error:
-            if error.code is ErrorCode.UNAVAILABLE:
-                run.due_ms = self.now_ms() + self.settings.store_retry_ms
-                self.timers.add(run.due_ms, resident.process_id)
-                return
+            # A channel that is full has room later; what can never be delivered is dropped.
+            if error.code is ErrorCode.UNAVAILABLE or (
+                error.code is ErrorCode.RESOURCE_EXHAUSTED and "channel" in error.facts
+            ):
+                return False
             _log.warning("process %r: %s", resident.process_id, error)
             refusal = error
         if not resident.is_lost and resident.effects.pop(run.request.effect_id, None) is not None:
-            resident.pending.effects_ended.add(run.request.effect_id)
+            # Durably, and soon: by the time of a next transition its key may have been forgotten (rule 15).
+            resident.pending.posts_ended.add(run.request.effect_id)
+            self.committer.mark(resident)
         if refusal is not None and run.request.function == _START:
             reason = plain_error("RuntimeError", f"it could not be started: {refusal}")
             await self._child_done(resident.process_id, order["process_id"], ProcessOutcome("failed", error=reason))
+        return True
 
     async def deliver(self, process_id: str, request: EffectRequest, order: dict[str, Any]) -> None:
         """Start or send on behalf of a process. Implemented by the runtime, which knows how to check both."""
@@ -730,32 +810,59 @@ class Engine(Answers):
 
     async def _tell_watchers(self, process_id: str, outcome: ProcessOutcome) -> None:
         """A process has ended: those who wait for it in memory, and those on disk."""
-        told = self._parents.pop(process_id, set()) | set(await self.read(self.store.watchers, process_id))
+        told = self._parents.pop(process_id, set()) | set(await self._read_watchers(process_id))
         for parent_id in sorted(told):
             try:
                 await self._child_done(parent_id, process_id, outcome)
             except ApiError as error:  # one that cannot be read must not keep the others waiting
                 _log.error("%s", error)
 
+    async def _read_watchers(self, process_id: str) -> list[str]:
+        while True:
+            try:
+                watchers: list[str] = await self.read(self.store.watchers, process_id)
+                return watchers
+            except ApiError:
+                await asyncio.sleep(self.settings.store_retry_ms / 1000)
+
     async def _report_if_ended(self, parent_id: str, child_id: str) -> None:
-        child = await self.activate(child_id)
+        """Tell the parent of an end that came before it waited. If the child goes on, `_finished` tells it later."""
+        while True:
+            child = await self._present(child_id)
+            parent = await self._present(parent_id)
+            if child is not None or parent is None or not _is_starting(parent, child_id):
+                break
+            await asyncio.sleep(self.settings.store_retry_ms / 1000)  # its start is on its way
         if child is None:
-            if self._is_starting(parent_id, child_id):
-                return  # it will be told when that one ends, or cannot be started
+            child = self.residents.get(child_id)  # made while the store was asked
+        if child is None:
             error = plain_error("LookupError", f"no process {child_id!r}")
             await self._child_done(parent_id, child_id, ProcessOutcome("failed", error=error))
-        elif child.has_ended and child.pending.is_empty and not child.in_commit:
-            outcome = ProcessOutcome(child.status, child.result, child.error)
-            await self._child_done(parent_id, child_id, outcome)
+        elif child.has_ended:
+            try:
+                await self.durable(child)
+            except ApiError:
+                await asyncio.sleep(self.settings.store_retry_ms / 1000)
+                await self._report_if_ended(parent_id, child_id)
+                return
+            await self._child_done(parent_id, child_id, ProcessOutcome(child.status, child.result, child.error))
 
-    def _is_starting(self, parent_id: str, child_id: str) -> bool:
-        """Whether the start of the child is an order of its parent that was not delivered yet."""
-        parent = self.residents.get(parent_id)
-        orders = () if parent is None else (run.request for run in parent.effects.values())
-        return any(o.function == _START and json.loads(o.arguments)["process_id"] == child_id for o in orders)
+    async def _present(self, process_id: str) -> Resident | None:
+        """The process as it is in memory at this moment; a store that cannot be read is asked again."""
+        while True:
+            try:
+                found = await self.activate(process_id)
+            except ApiError as error:
+                if error.code is not ErrorCode.UNAVAILABLE:
+                    raise
+                await asyncio.sleep(self.settings.store_retry_ms / 1000)
+                continue
+            # It may have been dropped from memory while this waited for its turn.
+            if found is None or self.residents.get(process_id) is found:
+                return found
 
     async def _child_done(self, parent_id: str, child_id: str, outcome: ProcessOutcome) -> None:
-        parent = await self.activate(parent_id)
+        parent = await self._present(parent_id)
         if parent is None or parent.has_ended or child_id not in watched_processes(parent.core):
             return
         error = outcome.error
@@ -770,6 +877,17 @@ class Engine(Answers):
         elif outcome.status == "failed" and error is None:
             error = plain_error("RuntimeError", "failed")
         self.arrive(parent, "child", child_id, outcome.result, error)
+
+
+def _posts(resident: Resident) -> list[EffectRun]:
+    """Orders to other processes, oldest first: their numbers fall."""
+    found = [run for effect_id, run in resident.effects.items() if effect_id < 0]
+    return sorted(found, key=lambda run: -run.request.effect_id)
+
+
+def _is_starting(parent: Resident, child_id: str) -> bool:
+    starts = (run for run in _posts(parent) if run.request.function == _START)
+    return any(json.loads(run.request.arguments)["process_id"] == child_id for run in starts)
 
 
 _REQUEST_FIELDS = tuple(f.name for f in fields(EffectRequest))
@@ -818,6 +936,16 @@ def unanswered(process_id: str, status: str) -> ApiError:
     )
 
 
+def unreceived(process_id: str, status: str) -> ApiError:
+    """What a sender gets that waited for its message to be received, if the process has ended before."""
+    return ApiError(
+        ErrorCode.FAILED_PRECONDITION,
+        f"process {process_id!r} has ended without receiving the message: it is {status}",
+        "",
+        {"process_id": process_id, "status": status},
+    )
+
+
 def plain_error(type_name: str, *arguments: str, **attributes: str) -> Payload:
     """An exception in the codec's form, made by the runtime itself."""
     name = type_name if ":" in type_name else f"builtins:{type_name}"
@@ -842,8 +970,38 @@ def _unreadable(process_id: str, error: Exception) -> ApiError:
     )
 
 
+def releasing(future: asyncio.Future[None]) -> Release:
+    """What lets this future go once it is durable, or tells it that it was lost."""
+
+    def durable() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def lost(error: ApiError) -> None:
+        if not future.done():
+            future.set_exception(error)
+
+    return Release(durable, lost)
+
+
+def lost(process_id: str) -> ApiError:
+    """What waits for a commit that was refused gets this."""
+    return ApiError(
+        ErrorCode.UNAVAILABLE, f"process {process_id!r} was taken back to its stored state", "send it again"
+    )
+
+
 def default_chance() -> float:
     return random.random()
 
 
-__all__ = ["Engine", "ProcessStatus", "default_chance", "is_ready", "restore_core", "wall_clock_ms"]
+__all__ = [
+    "Engine",
+    "ProcessStatus",
+    "default_chance",
+    "is_ready",
+    "lost",
+    "releasing",
+    "restore_core",
+    "wall_clock_ms",
+]

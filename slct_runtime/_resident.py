@@ -39,6 +39,7 @@ class EffectRun:
     requested_ms: int
     dispatch_id: int | None = None
     is_queued: bool = False
+    is_durable: bool = False  # its row is on disk as it stands here; until then nobody may run it (rule 26)
     last_error: str = ""
 
 
@@ -49,6 +50,7 @@ class Pending:
     inbox: dict[int, InboxRow] = field(default_factory=dict)
     keys: list[KeyRow] = field(default_factory=list)
     attempts: dict[int, EffectRow] = field(default_factory=dict)
+    posts_ended: set[int] = field(default_factory=set)  # orders to other processes that were carried out
     releases: list[Release] = field(default_factory=list)
 
     row_changed: bool = False
@@ -62,7 +64,7 @@ class Pending:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.row_changed or self.inbox or self.keys or self.attempts or self.releases)
+        return not (self.row_changed or self.inbox or self.keys or self.attempts or self.posts_ended or self.releases)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +94,7 @@ class Resident:
     stored_inbox: set[int] = field(default_factory=set)  # inbox positions that are rows now
     effects: dict[int, EffectRun] = field(default_factory=dict)
     stored_watches: frozenset[str] = frozenset()  # other processes whose ends it waits for, as stored
+    is_posting: bool = False  # orders to other processes are being carried out, one after the other
     recorder: Recorder | None = None  # None: no history is kept
     keys: dict[str, str] = field(default_factory=dict)  # accepted here and perhaps not durable yet: key to digest
     received_waiters: dict[int, list[Release]] = field(default_factory=dict)
@@ -137,6 +140,7 @@ class Resident:
             inbox_insert=tuple(pending.inbox.values()),
             keys_insert=tuple(pending.keys),
             effects_upsert=tuple(pending.attempts.values()),
+            effects_delete=tuple(sorted(pending.posts_ended)),
         )
         return commit, pending.releases
 
@@ -167,7 +171,7 @@ class Resident:
             inbox_delete=delete,
             keys_insert=tuple(pending.keys),
             effects_upsert=tuple(row for effect_id, row in upserts.items() if effect_id not in pending.effects_ended),
-            effects_delete=tuple(sorted(pending.effects_ended - never_stored)),
+            effects_delete=tuple(sorted((pending.effects_ended - never_stored) | pending.posts_ended)),
             outputs_insert=tuple(pending.outputs),
             replies_insert=tuple(pending.replies),
             history_insert=tuple(pending.history),

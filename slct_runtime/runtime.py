@@ -14,9 +14,9 @@ from typing import Any
 
 from ._catalogue import Deployed
 from ._describe import describe
-from ._engine import Engine, default_chance, wall_clock_ms
+from ._engine import Engine, default_chance, lost, releasing, wall_clock_ms
 from ._history import history_entry
-from ._resident import ENDED, Release, Resident
+from ._resident import ENDED, Resident
 from .core.commands import EffectRequest, Payload
 from .core.events import RetryRequested, TerminateRequested
 from .settings import Settings
@@ -135,14 +135,7 @@ class Runtime(RuntimeApi):
 
     async def _durable(self, resident: Resident) -> None:
         """Wait until the process as it stands is on disk."""
-        if resident.is_lost:
-            raise _lost(resident.process_id)
-        if resident.pending.is_empty and not resident.in_commit:
-            return
-        future = asyncio.get_running_loop().create_future()
-        resident.pending.releases.append(_releasing(future))
-        self._engine.committer.mark(resident)
-        await future
+        await self._engine.durable(resident)
 
     # --- messages --------------------------------------------------------------------------------------------------
 
@@ -206,7 +199,7 @@ class Runtime(RuntimeApi):
             self._engine.reply_waiters.pop(request.process_id, None)
 
     def _accept(self, resident: Resident, request: SendRequest, payload: Payload, future: asyncio.Future[None]) -> None:
-        release = _releasing(future)
+        release = releasing(future)
         if not request.wait:
             resident.pending.releases.append(release)
         else:
@@ -224,7 +217,7 @@ class Runtime(RuntimeApi):
             rows = await self._engine.read(self._engine.store.find_keys, [(resident.process_id, request.key)], since)
             held = resident.keys.get(request.key) or (rows[0].digest if rows else None)
         if resident.is_lost:
-            raise _lost(resident.process_id)
+            raise lost(resident.process_id)
         if held is None:
             return False
         if held != digest:
@@ -247,7 +240,7 @@ class Runtime(RuntimeApi):
 
     async def _arrive_durably(self, resident: Resident, kind: str, name: str) -> None:
         future = asyncio.get_running_loop().create_future()
-        resident.pending.releases.append(_releasing(future))
+        resident.pending.releases.append(releasing(future))
         self._engine.arrive(resident, kind, name, None)
         await future
 
@@ -276,7 +269,8 @@ class Runtime(RuntimeApi):
 
     async def result(self, process_id: str, timeout_ms: int | None) -> ProcessOutcome:
         resident = await self._any(process_id)
-        if resident.has_ended and resident.pending.is_empty and not resident.in_commit:
+        if resident.has_ended:
+            await self._durable(resident)
             return ProcessOutcome(resident.status, resident.result, resident.error)
         future: asyncio.Future[ProcessOutcome] = asyncio.get_running_loop().create_future()
         waiters = self._engine.result_waiters.setdefault(process_id, set())
@@ -346,7 +340,8 @@ class Runtime(RuntimeApi):
             if row.status in ENDED:
                 return
             while (event := await queue.get()) is not None:
-                if event.seq > row.seq or (event.kind == "output" and event.offset >= offset):
+                # What was stored while the pages were read came with them.
+                if event.offset >= offset if event.kind == "output" else event.seq > row.seq:
                     yield event
         finally:
             watchers = self._engine.watchers.get(process_id, set())
@@ -450,30 +445,12 @@ def _message_digest(channel: str, payload: Payload) -> str:
     return digest_of(f"{channel}\n{payload}")
 
 
-def _releasing(future: asyncio.Future[None]) -> Release:
-    def durable() -> None:
-        if not future.done():
-            future.set_result(None)
-
-    def lost(error: ApiError) -> None:
-        if not future.done():
-            future.set_exception(error)
-
-    return Release(durable, lost)
-
-
 def _unknown(process_id: str) -> ApiError:
     return ApiError(
         ErrorCode.NOT_FOUND,
         f"no process {process_id!r}",
         "`slct list` shows those that exist",
         {"process_id": process_id},
-    )
-
-
-def _lost(process_id: str) -> ApiError:
-    return ApiError(
-        ErrorCode.UNAVAILABLE, f"process {process_id!r} was taken back to its stored state", "send it again"
     )
 
 

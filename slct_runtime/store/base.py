@@ -217,7 +217,7 @@ class Store(Protocol):
         ...
 
     def runnable(self, after_process_id: str, limit: int) -> list[str]:
-        """Running processes that need attention at once: ready, or with inbox rows, or with effects; ordered by id."""
+        """Processes that need attention at once: running ones that are ready or have inbox rows, and all with effects; by id."""
         ...
 
     def find_keys(self, wanted: Sequence[tuple[str, str]], since_ms: int) -> list[KeyRow]:

@@ -124,7 +124,7 @@ class MemoryStore:
     @_exclusively
     def runnable(self, after_process_id: str, limit: int) -> list[str]:
         def needs_attention(held: _Held) -> bool:
-            return held.row.status == RUNNING and bool(held.row.is_ready or held.inbox or held.effects)
+            return bool(held.effects) or (held.row.status == RUNNING and bool(held.row.is_ready or held.inbox))
 
         return _page((id for id, held in self._processes.items() if needs_attention(held)), after_process_id, limit)
 

@@ -139,7 +139,7 @@ ORDER BY due_ms, process_id
 LIMIT ?
 
 -- runnable --
--- Running processes that are ready, or have arrivals or effects; each arm is an ordered walk along an index.
+-- Running processes that are ready or have arrivals, all that have effects; each arm is an ordered walk along an index.
 SELECT process_id FROM (
     SELECT * FROM (SELECT process_id FROM process WHERE status = 0 AND is_ready = 1 AND process_id > ?
                    ORDER BY process_id LIMIT ?)
@@ -149,7 +149,6 @@ SELECT process_id FROM (
                    ORDER BY process_id LIMIT ?)
     UNION
     SELECT * FROM (SELECT DISTINCT process_id FROM effect WHERE process_id > ?
-                   AND EXISTS (SELECT 1 FROM process WHERE process.process_id = effect.process_id AND status = 0)
                    ORDER BY process_id LIMIT ?)
 )
 ORDER BY process_id

@@ -1,0 +1,31 @@
+"""What the simulated processes call; the simulation sets `world`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runtime_client import current_effect
+
+world: Any = None
+
+
+async def note(value: int) -> list[object]:
+    """A token that no other attempt gives."""
+    return await world.attempt(current_effect().idempotency_key, value)
+
+
+async def fail_first(value: int) -> int:
+    """Fails at the first attempt."""
+    await world.attempt(current_effect().idempotency_key, value)
+    if current_effect().attempt == 1:
+        raise OSError("not yet")
+    return value
+
+
+async def clock() -> int:
+    return world.clock_ms()
+
+
+async def slow(value: int) -> int:
+    await world.pause()
+    return value

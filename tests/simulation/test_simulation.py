@@ -1,0 +1,50 @@
+"""The runtime under simulated time, disk and network (docs/testing.md): some seeds, and that a seed decides everything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulation._world import Failure, simulate
+from simulation.bugs import BUGS, NOT_FOUND, Bug, planted
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_rule_26_whatever_happens_to_the_machines_processes_end_as_they_should(first: int) -> None:
+    for seed in range(first, first + 20):
+        simulate(seed)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_mistake_is_found(bug: Bug) -> None:
+    with planted(bug), pytest.raises(Failure, match="seed 0"):
+        simulate(0)
+
+
+@pytest.mark.parametrize("bug", NOT_FOUND, ids=lambda bug: bug.name)
+def test_a_mistake_that_is_not_found_yet_still_applies(bug: Bug) -> None:
+    with planted(bug):
+        pass
+
+
+def test_the_same_seed_gives_the_same_trace_under_every_hash_seed() -> None:
+    traces = {_trace(hash_seed) for hash_seed in ("0", "1")}
+    assert len(traces) == 1
+    assert len(traces.pop().splitlines()) > 20
+
+
+def _trace(hash_seed: str) -> str:
+    program = "from simulation._world import simulate\nfor seed in range(8): print(*simulate(seed), sep='\\n')"
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
