@@ -165,11 +165,11 @@ def compare(source: str, script: Script, *arguments: Any, compiled_once: bool = 
     assert not output.diagnostics, findings(output) + "\n" + source
     direct = run_direct(source, script, *arguments)
     compiled = run_compiled(output.text, script, *arguments)
-    assert _tested_once(compiled) == _tested_once(direct), explain(source, output.text, script, direct, compiled)
+    assert folded(compiled) == folded(direct), explain(source, output.text, script, direct, compiled)
     return direct
 
 
-def _tested_once(run: Run) -> Run:
+def folded(run: Run) -> Run:
     """From 3.12 on, the interpreter itself tests an operand twice in a row where `and` stands inside `or`; compiled code never does."""
     if sys.version_info < (3, 12):
         return run

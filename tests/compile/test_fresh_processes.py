@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from compile_grammar import Grammar
-from compile_harness import compile_source, explain, findings, program, run_direct
+from compile_harness import compile_source, explain, findings, folded, program, run_direct
 from fresh_processes import Interpreters, Refused
 from test_differential import Sample, is_python, read_samples, without_syntax_warnings
 
@@ -51,7 +51,7 @@ def check(interpreters: Interpreters, source: str, scripts: list[list[object]]) 
         except Refused:
             refused += 1
             continue
-        assert fresh == direct, explain(source, output.text, script, direct, fresh)
+        assert folded(fresh) == folded(direct), explain(source, output.text, script, direct, fresh)
     return refused
 
 
