@@ -15,7 +15,6 @@ from simulation.bugs import BUGS, NOT_FOUND, Bug, planted
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("first", range(0, 60, 20))
 def test_rule_26_whatever_happens_to_the_machines_processes_end_as_they_should(first: int) -> None:
     for seed in range(first, first + 20):
