@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from slct_runtime.runtime import Runtime
@@ -110,6 +111,13 @@ class Network(RuntimeApi):
             case "ask":
                 held = disk.replies.get((arguments[0].process_id, arguments[0].key))
                 require(held == answer, f"answer {answer} to {arguments[0].key} was told, stored is {held}")
+
+    def require_stored(self, effect: tuple[str, int]) -> None:
+        """Rule 26: an effect that has left is on disk."""
+        require(effect in self.disk.effects_ever, f"{effect} was dispatched, and is not stored")
+
+    async def history(self, process_id: str, after_seq: int, limit: int) -> Any:
+        return await self._call("history", process_id, after_seq, limit)
 
     async def start(self, request: Any) -> Any:
         return await self._call("start", request)
@@ -213,12 +221,7 @@ class SimulatedSession(WorkerSession):
         batch: list[ToWorker] = await network._while_up(self._runtime, self._session.take())
         for order in batch:
             if isinstance(order, RunEffect):
-                held = (order.process_id, order.request.effect_id)
-                network.note(
-                    lambda held=held: require(
-                        held in network.disk.effects_ever, f"{held} was dispatched, and is not stored"
-                    )
-                )  # type: ignore[misc]
+                network.note(partial(network.require_stored, (order.process_id, order.request.effect_id)))
         await network.delay()
         if network.is_hit(0.02):
             await self._cut()

@@ -120,7 +120,7 @@ class World:
             self._handle = DiskHandle(self.disk, self._died)
             try:
                 runtime = await Runtime.open(
-                    self._handle,  # type: ignore[arg-type]
+                    self._handle,
                     settings=settings,
                     now_ms=self.clock_ms,
                     chance=self.chance.random,
@@ -221,6 +221,7 @@ class World:
         async def watch() -> None:
             async for event in ref.watch(len(seen)):
                 if event.kind == "output":
+                    assert event.payload is not None
                     require(event.offset == len(seen), f"{ref.id}: output {event.offset} came after {len(seen)} others")
                     seen.append(json.loads(event.payload))
             require(len(seen) == count, f"{ref.id}: {len(seen)} outputs of {count}")
@@ -341,7 +342,7 @@ class World:
         self._sane()
 
     async def _finish(self, tasks: list[asyncio.Task[None]], load: list[asyncio.Task[None]]) -> None:
-        waiting = asyncio.gather(*load)
+        waiting: asyncio.Future[Any] = asyncio.gather(*load)
         try:
             await asyncio.wait([waiting, *tasks[2:]], return_when=asyncio.FIRST_COMPLETED)
         finally:
