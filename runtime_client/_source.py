@@ -23,6 +23,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from inspect import CO_OPTIMIZED
 from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -153,20 +154,22 @@ def _check_place(node: Any) -> None:
 def _renamed(code: CodeType, names: dict[str, str], outer: tuple[str, str] = ("", "")) -> CodeType:
     """States under the names of their functions; what is made in them is named after these too. `outer`: old name, new name."""
     name = names.get(code.co_qualname)
-    if name is None and outer[0]:
+    if name is None and outer[0] and code.co_qualname.startswith(f"{outer[0]}."):
         name = outer[1] + code.co_qualname.removeprefix(outer[0])
-    inside = outer if name is None else (code.co_qualname, name)
-    constants = tuple(_renamed_constant(c, names, inside) for c in code.co_consts)
+    inside = ("", "") if name is None else (code.co_qualname, name)
+    is_class_body = not code.co_flags & CO_OPTIMIZED and "__qualname__" in code.co_names
+    own = code.co_qualname if is_class_body and name is not None else None
+    constants = tuple(_renamed_constant(c, names, inside, own) for c in code.co_consts)
     if name is None:
         return code.replace(co_consts=constants)
     return code.replace(co_consts=constants, co_name=name.rpartition(".")[2], co_qualname=name)
 
 
-def _renamed_constant(constant: Any, names: dict[str, str], inside: tuple[str, str]) -> Any:
-    """The code of a function; or the name that the code of a class gives it."""
+def _renamed_constant(constant: Any, names: dict[str, str], inside: tuple[str, str], own: str | None) -> Any:
+    """The code of a function; or, in the body of a class, the name `own` that it gives the class. Other strings are the author's."""
     if isinstance(constant, CodeType):
         return _renamed(constant, names, inside)
-    return inside[1] if inside[0] and type(constant) is str and constant == inside[0] else constant
+    return inside[1] if own is not None and type(constant) is str and constant == own else constant
 
 
 @dataclass(slots=True)

@@ -91,12 +91,24 @@ class Truth(Process):
                         pass
             return 2
 
+        global world, World
+
+        def world():
+            return "world", "World", "Truth.inside"
+
+        class World:
+            text = "World.method"
+
+            def method(self):
+                return "World.method"
+
         class Local:
             def method(self):
                 return None
 
-        named = [choose, Local, Local.method, lambda: 1]
-        return [f.__qualname__ for f in named] + [choose(n) for n in range(4)]
+        named = [choose, Local, Local.method, lambda: 1, world, World, World.method]
+        strings = ["world", "World", "World.method", "Truth.inside", *world(), World.text, World.method(None)]
+        return [f.__qualname__ for f in named] + [choose(n) for n in range(4)] + strings
 
     async def stopped(self) -> None:
         await sleep(0)
