@@ -166,7 +166,10 @@ class _Emitter:
         line(1, f'FUNCTION = "{self.function.qualname}"')
         line(1, f'SOURCE = "{self.info.path}"')
         if self.compiled.around:
-            line(1, f'OUTER = "{self.compiled.around[0].function.qualname}"')
+            around = self.compiled.around[0].function
+            owner = f"{self.function.class_name}." if self.function.class_name else ""
+            line(1, f'OUTER = "{around.qualname}"')
+            line(1, f'outer: "{owner}{around.frame_class}"')
         for name, slot in self.compiled.slots.items():
             line(1, f"{slot}: {self._type(name)}")
         if self.compiled.temporaries:
@@ -271,9 +274,14 @@ class _Emitter:
         docstring = _docstring_lines(node)
         return node.with_changes(
             asynchronous=None,
-            returns=None,
+            returns=cst.Annotation(cst.SimpleString(f'"{emitter._qualified_frame()}"')),
             body=cst.IndentedBlock([*docstring, made]),
         )
+
+    def _qualified_frame(self) -> str:
+        """The frame class as annotations name it: as text, for it need not be there yet."""
+        owner = self.function.class_name
+        return f"{owner}.{self.function.frame_class}" if owner else self.function.frame_class
 
     def _frame_reference(self) -> str:
         """How the stub names its frame class, whatever its parameters are called and whoever inherits it."""
