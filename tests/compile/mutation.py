@@ -29,7 +29,8 @@ SUITE = (
     "test_scopes",
 )
 SEEDS = 8
-SECONDS_MAX = 600
+SECONDS_MAX = 300
+"""A fault that keeps the tests from ending is found, too; without any they end in a fraction of this."""
 TESTS_FAILED = 1
 """What pytest exits with; anything else that is not 0 says that it could not run them."""
 
@@ -83,21 +84,27 @@ def try_mutant(mutant: Mutant | None, suite: Iterable[str] = SUITE) -> Verdict:
             str(ROOT),
             *tests,
         ]
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", _CHILD, str(copy), *options],
-            cwd=ROOT,
-            env=os.environ
-            | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "SLCT_COMPILE_SEEDS": str(SEEDS)},
-            capture_output=True,
-            text=True,
-            timeout=SECONDS_MAX,
-            check=False,
-        )
+        try:
+            done = _run(copy, options)
+        except subprocess.TimeoutExpired:
+            return Verdict(name, f"{ROOT.name}::no end within {SECONDS_MAX} s")
     if done.returncode not in (0, TESTS_FAILED):
         raise Unusable(f"{name}: pytest exited with {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED ")]
     assert bool(failed) == (done.returncode == TESTS_FAILED), f"{done.returncode}\n{done.stdout}{done.stderr}"
     return Verdict(name, failed[0].removeprefix("FAILED ").partition(" - ")[0] if failed else "")
+
+
+def _run(copy: Path, options: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-c", _CHILD, str(copy), *options],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "SLCT_COMPILE_SEEDS": str(SEEDS)},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
 
 
 def verdicts(mutants: Iterable[Mutant], jobs: int) -> Iterator[Verdict]:
