@@ -26,6 +26,8 @@ from slct_runtime.wire.render import render
 
 STATUSES = ("running", "completed", "failed", "cancelled", "terminated", "faulted", "deadlocked")
 
+ENDED = frozenset({"completed", "failed", "cancelled", "terminated"})
+
 TEXT_KINDS = frozenset({"str", "path", "uuid", "datetime", "date", "time", "bytes", "bytearray"})
 """Kinds of types whose values are text in plain JSON, and nothing else."""
 LOCAL_CHARACTERS_MAX = 200
@@ -52,7 +54,7 @@ def _description_lines(description: ProcessDescription) -> Iterator[str]:
     if description.error:
         yield from _indented("  error: ", description.error)
     if description.unreceived_count:
-        yield f"  messages never received: {description.unreceived_count}"
+        yield f"  messages {_lost_or_waiting(description)}: {description.unreceived_count}"
     yield from _values(description.fields, "  ")
     for goroutine in description.goroutines:
         yield from _goroutine_lines(goroutine)
@@ -60,6 +62,11 @@ def _description_lines(description: ProcessDescription) -> Iterator[str]:
         yield "  channels: " + ", ".join(map(_channel_text, description.channels))
     for effect in description.effects:
         yield from _indented("  call ", _effect_text(effect))
+
+
+def _lost_or_waiting(description: ProcessDescription) -> str:
+    """A process that can still go on may still receive them (rule 5)."""
+    return "never received" if description.info.status in ENDED else "not received yet"
 
 
 def _goroutine_lines(goroutine: GoroutineInfo) -> Iterator[str]:
@@ -126,7 +133,7 @@ def _history_lines(entry: HistoryEntry) -> Iterator[str]:
         yield f"{head}  {entry.event}" + (f" {_cut(entry.value)}" if entry.value else "")
     else:
         woken = entry.woken_by + (f" = {_cut(entry.value)}" if entry.value else "")
-        waited = "" if entry.waited_ms is None else f" after {entry.waited_ms / 1000:g} s"
+        waited = "" if entry.waited_ms is None else f", parked {entry.waited_ms / 1000:g} s"
         to = entry.to_state if entry.ending == "parked" else entry.ending
         states = " -> ".join(state for state in (entry.from_state, to) if state)
         where = f" ({entry.place})" if entry.place and entry.ending == "parked" else ""

@@ -182,7 +182,10 @@ def load_build(directory: str) -> Definitions:
     try:
         defs = importlib.import_module("slct_definitions").defs
     except Exception as error:
-        raise Refusal(f"the build {directory!r} cannot be imported: {_last_line(error, build)}", hint) from error
+        mend = (
+            f"mend that in your sources and compile again, or install what is missing: slct-compile src/ -o {directory}"
+        )
+        raise Refusal(f"the build {directory!r} cannot be imported: {_last_line(error, build)}", mend) from error
     if not isinstance(defs, Definitions):
         raise Refusal(f"{directory}/slct_definitions.py holds no Definitions named `defs`", hint)
     return defs

@@ -396,6 +396,8 @@ class Engine(Answers):
         result = step(resident.core, event)
         resident.core = result.process
         resident.updated_ms = event.now_ms
+        if status is not resident.core.status and resident.core.status is ProcessStatus.RUNNING:
+            resident.error = None  # it was faulted or deadlocked, and was taken up again
         if result.committed and answer is not None:
             resident.seq += 1
             resident.document = answer.document or resident.document

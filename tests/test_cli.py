@@ -247,6 +247,7 @@ def test_build_that_cannot_be_imported(tmp_path: Path) -> None:
     done = subprocess.run([*SLCT, "worker", tmp_path], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 1
     assert "slct_definitions.py:1: ModuleNotFoundError: No module named 'no_such_module'" in done.stderr
+    assert "hint: mend that in your sources and compile again" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -150,6 +150,11 @@ class ProcessDescription:
     error: str = ""
     unreceived_count: int = 0
 
+    @property
+    def status(self) -> str:
+        """`running`, `completed`, `faulted`, ...: that of `info`."""
+        return self.info.status
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessOutcome:

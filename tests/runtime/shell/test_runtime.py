@@ -232,6 +232,25 @@ def test_a_value_that_cannot_be_saved_leaves_the_last_state() -> None:
             assert "'file'" in described.error
             assert "Keeper.main" in described.error
             assert "shell_programs.py:" in described.error
+            assert described.status == described.info.status
+
+    asyncio.run(scene())
+
+
+def test_an_error_is_not_shown_of_a_process_that_was_taken_up_again() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, client, worker):
+            ref = await client.start("keeper", id="k")
+            async for event in ref.watch():
+                if event.kind == "status" and event.status != "running":
+                    break
+            worker.stop()
+            while worker.connected.is_set():
+                await asyncio.sleep(0)
+            await ref.retry()
+            described = await ref.describe()
+            assert (described.status, described.error) == ("running", "")
 
     asyncio.run(scene())
 
