@@ -93,9 +93,9 @@ def _channel_text(channel: ChannelInfo) -> str:
 
 def _effect_text(effect: EffectInfo) -> str:
     done = (
-        "no attempt yet"
+        "no attempt has ended"
         if not effect.attempt
-        else f"{effect.attempt} attempt{'s' if effect.attempt > 1 else ''} so far"
+        else f"{effect.attempt} attempt{'s' if effect.attempt > 1 else ''} made"
     )
     text = f"{effect.function.rpartition(':')[2]}: {done}, due {time_text(effect.due_ms)}"
     return text + (f", last error: {effect.last_error}" if effect.last_error else "")
@@ -231,7 +231,8 @@ def _indented(head: str, text: str) -> Iterator[str]:
     if len(lines) <= 1:
         yield head + text
     else:
-        yield head.rstrip()
+        if head.strip():
+            yield head.rstrip()
         yield from ("    " + line for line in lines)
 
 

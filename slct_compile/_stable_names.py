@@ -105,13 +105,14 @@ class _Naming:
             return
         candidates = [locked.states[i].name for i in ambiguity.old]
         words = ", ".join(candidates)
-        lines = ", ".join(str(resumed[j].line) for j in ambiguity.new)
+        numbers = [str(resumed[j].line) for j in ambiguity.new]
+        lines = f"line{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
         label = candidates[0].removeprefix(f"{self.function.prefix}_")
         raise self._refusal(
             "SLC503",
             unnamed[0],
-            f"slct.lock knows {words}, and nothing tells which of the equal awaits (line {lines}) is which",
-            f'say it: `# slct: state={label}` or label="{label}" where it is that one, another name where it is new',
+            f"slct.lock knows {words}, and nothing tells which of the equal awaits ({lines}) is which",
+            f'say it: `# slct: state={label}` (for a select, label="{label}" too) where it is that one, another name where it is new',
         )
 
     def derived(self, block: Block) -> None:

@@ -282,7 +282,9 @@ class Runtime(RuntimeApi):
             raise ApiError(
                 ErrorCode.DEADLINE_EXCEEDED,
                 f"process {process_id!r} is still {now.status} after {timeout_ms} ms",
-                "`slct show` tells what it waits for",
+                "`slct show` tells why, `slct retry` takes it up again"
+                if now.status == "faulted"
+                else "`slct show` tells what it waits for",
                 {"process_id": process_id, "status": now.status},
             ) from None
         finally:
