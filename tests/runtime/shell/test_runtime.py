@@ -245,7 +245,7 @@ def test_an_error_is_not_shown_of_a_process_that_was_taken_up_again() -> None:
             async for event in ref.watch():
                 if event.kind == "status" and event.status != "running":
                     break
-            with pytest.raises(TimeoutError, match="still faulted(.|\\n)*`slct retry`"):
+            with pytest.raises(TimeoutError, match=r"still faulted(.|\n)*`slct retry`"):
                 await ref.result(0.01)
             worker.stop()
             while worker.connected.is_set():
