@@ -51,7 +51,7 @@ def check(interpreters: Interpreters, source: str, scripts: list[list[object]]) 
         except Refused:
             refused += 1
             continue
-        assert folded(fresh) == folded(direct), explain(source, output.text, script, direct, fresh)
+        assert repr(folded(fresh)) == repr(folded(direct)), explain(source, output.text, script, direct, fresh)
     return refused
 
 
