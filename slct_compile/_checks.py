@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ._definitions import DurableFunction, ParsedModule
-from ._index import RUNTIME, ClassInfo, Index, ModuleInfo, all_statements, dotted_name, durable_functions
-from ._normalize import Unsupported
+from ._index import RUNTIME, ClassInfo, Index, ModuleInfo, all_statements, dotted_name, durable_functions, module_level
 from ._scopes import bound_names, function_names
 from ._unsupported import place_of
 from ._walk import walk
 from .analysis.liveness import Layout
-from .diagnostics import Diagnostic
+from .diagnostics import Diagnostic, Unsupported
 from .lower.states import StateCode
 
 Finding = tuple[str, ast.AST, str, str]
@@ -22,7 +21,7 @@ Finding = tuple[str, ast.AST, str, str]
 
 def check_module(index: Index, info: ModuleInfo) -> list[Diagnostic]:
     """What can be said of a module without compiling it."""
-    checks = (_process_classes, _misplaced, _durable_bodies)
+    checks = (_process_classes, _rebound, _misplaced, _durable_bodies)
     found = [finding for check in checks for finding in check(index, info)]
     return [Diagnostic(code, place_of(info, node), text, help) for code, node, text, help in found]
 
@@ -104,14 +103,47 @@ def _conditional(node: ast.ClassDef) -> Iterator[Finding]:
                 )
 
 
+# --- names of the module -----------------------------------------------------------------------------------------------
+
+_BINDING = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom)
+
+
+def _rebound(index: Index, info: ModuleInfo) -> Iterator[Finding]:
+    """Names of durable functions, and of classes with durable methods, that come to mean something else."""
+    durable: dict[str, int] = {}
+    for node in module_level(info.tree.body):
+        if not isinstance(node, _BINDING) or (isinstance(node, ast.AnnAssign) and node.value is None):
+            continue
+        for name in bound_names([node]):
+            if name in durable:
+                yield (
+                    "SLC006",
+                    node,
+                    f"{name!r} is bound again, and what is saved finds the durable code of line {durable[name]} by that name",
+                    "give one of them another name",
+                )
+            elif _has_durable_code(index, info, node):
+                durable[name] = node.lineno
+
+
+def _has_durable_code(index: Index, info: ModuleInfo, node: ast.stmt) -> bool:
+    match node:
+        case ast.AsyncFunctionDef():
+            return bool(index.durable_decorator(info.name, node))
+        case ast.ClassDef():
+            bases = any(_is_process_base(index, info, base) for base in node.bases)
+            return bases or any(_has_durable_code(index, info, child) for child in node.body)
+        case _:
+            return False
+
+
 # --- places ------------------------------------------------------------------------------------------------------------
 
 
 def _misplaced(index: Index, info: ModuleInfo) -> Iterator[Finding]:
     """Definitions where no saved frame could find them again."""
-    known = {id(c.node) for c in info.classes.values()}
     for node, is_inside in all_statements(info.tree.body):
-        if isinstance(node, ast.ClassDef) and id(node) not in known:
+        if isinstance(node, ast.ClassDef) and is_inside:
             if any(_is_process_base(index, info, base) for base in node.bases):
                 yield (
                     "SLC007",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -22,7 +23,7 @@ from ._positions import Positions
 from ._scopes import FunctionNames, function_names, own_nodes
 from ._visit import children
 from ._walk import walk
-from .diagnostics import Place
+from .diagnostics import Diagnostic, Place, Unsupported
 
 
 class Kind(Enum):
@@ -100,6 +101,9 @@ def find_definitions(index: Index, info: ModuleInfo, prefixes: Mapping[str, str]
     """Parse a module for good and find its durable functions; None if it has none.
 
     `prefixes`: what the states of a function are known to begin with, by its qualified name.
+
+    Raises:
+      Unsupported: libcst does not know the syntax.
     """
     durable = durable_functions(index, info)
     if not durable:
@@ -121,6 +125,7 @@ class _Reader:
 
     def __init__(self, info: ModuleInfo) -> None:
         self.lines = info.source.split("\n")
+        self._path = info.path
         self.indent = _indentation_unit(info.tree, self.lines)
         self.positions = Positions()
         self._config = cst.PartialParserConfig(
@@ -131,7 +136,10 @@ class _Reader:
         first, last = first_line(function), function.end_lineno or function.lineno
         text = "\n".join(self.lines[first - 1 : last])
         is_inside = text[:1] in (" ", "\t", "\f")
-        tree = cst.parse_module(f"if 1:\n{text}\n" if is_inside else f"{text}\n", self._config)
+        try:
+            tree = cst.parse_module(f"if 1:\n{text}\n" if is_inside else f"{text}\n", self._config)
+        except cst.ParserSyntaxError as error:
+            raise self._unread(error, first - 1 if is_inside else first) from error
         self.positions.add(tree, first - 1 if is_inside else first)
         node = tree.body[0]
         if is_inside:
@@ -139,6 +147,15 @@ class _Reader:
             node = node.body.body[0]  # type: ignore[assignment]
         assert isinstance(node, cst.FunctionDef)
         return node
+
+    def _unread(self, error: cst.ParserSyntaxError, first: int) -> Unsupported:
+        """The interpreter has parsed the file; libcst knows a little less of Python. `first`: the line that its first one is."""
+        at = re.search(r"error at (\d+):(\d+)", error.message)
+        line = first + (int(at[1]) if at else error.raw_line) - 1
+        finding = "the parser of the compiler, libcst, does not know this syntax, though the interpreter does"
+        return Unsupported(
+            Diagnostic("SLC001", Place(self._path, line), finding, "write the line in a more usual form")
+        )
 
 
 def first_line(function: ast.AsyncFunctionDef) -> int:

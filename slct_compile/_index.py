@@ -57,12 +57,12 @@ def read_module(name: str, path: str, source: str, *, is_package: bool = False) 
       SyntaxError: it cannot be parsed.
     """
     info = ModuleInfo(name, path, source, ast.parse(source, filename=path), is_package)
-    for node in _module_level(info.tree.body):
+    for node in module_level(info.tree.body):
         _read_statement(info, node)
     return info
 
 
-def _module_level(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+def module_level(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements that run at import, also those under `if`, `try` and `with`."""
     for node in body:
         yield node
@@ -70,7 +70,7 @@ def _module_level(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             for child in getattr(node, part, ()):
-                yield from _module_level(child.body if isinstance(child, ast.ExceptHandler) else [child])
+                yield from module_level(child.body if isinstance(child, ast.ExceptHandler) else [child])
 
 
 def all_statements(body: Sequence[ast.stmt], is_inside: bool = False) -> Iterator[tuple[ast.stmt, bool]]:
@@ -350,7 +350,7 @@ def durable_functions(index: Index, info: ModuleInfo) -> dict[tuple[int, int], D
 
 
 def _top_functions(body: Sequence[ast.stmt]) -> Iterator[ast.AsyncFunctionDef]:
-    for node in _module_level(body):
+    for node in module_level(body):
         if isinstance(node, ast.AsyncFunctionDef):
             yield node
 

@@ -47,18 +47,10 @@ from ._normal import (
 from ._slots import shown_words, without_words
 from ._suspension import Suspensions
 from ._visit import NodeT, children, swap
-from .diagnostics import Diagnostic, Place
+from .diagnostics import Diagnostic, Place, Unsupported
 from .ir.ops import as_argument
 
 Expression = cst.BaseExpression
-
-
-class Unsupported(Exception):
-    """A construct that is refused; carries the diagnostic."""
-
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.finding)
-        self.diagnostic = diagnostic
 
 
 @dataclass(frozen=True, slots=True)
@@ -1070,4 +1062,4 @@ def _kind(node: cst.CSTNode) -> str:
     return _KINDS.get(type(node), f"this construct ({type(node).__name__})")
 
 
-__all__ = ["Helpers", "Normalizer", "Unsupported", "code", "parenthesized", "swap"]
+__all__ = ["Helpers", "Normalizer", "code", "parenthesized", "swap"]

@@ -35,7 +35,7 @@ from ._local_functions import local_rows
 from ._lock import Lock, LockedFunction
 from ._names import Names
 from ._normal import Body
-from ._normalize import Normalizer, Unsupported
+from ._normalize import Normalizer
 from ._outputs import FunctionOutput, ModuleOutput
 from ._page import Page, Printed
 from ._passes import PASSES
@@ -46,7 +46,7 @@ from ._suspension import Suspensions
 from ._unsupported import refuse
 from ._walk import walk
 from .analysis.liveness import lay_out
-from .diagnostics import CATALOGUE, Severity, sorted_diagnostics
+from .diagnostics import CATALOGUE, Severity, Unsupported, sorted_diagnostics
 from .emit import Compiled, assign_slots, emit
 from .ir.check import check_graph, check_names, check_normal, check_states
 from .ir.ops import Graph
@@ -66,7 +66,10 @@ def compile_module(index: Index, info: ModuleInfo, show: str | None = None, lock
     sys.setrecursionlimit(max(RECURSION_MAX, sys.getrecursionlimit()))
     findings = _checks.check_module(index, info)
     lock = lock or Lock()
-    module = find_definitions(index, info, lock.prefixes(info.name))
+    try:
+        module = find_definitions(index, info, lock.prefixes(info.name))
+    except Unsupported as error:
+        return ModuleOutput(info, info.source, (), tuple(sorted_diagnostics([*findings, error.diagnostic])))
     if module is None:
         return ModuleOutput(info, info.source, diagnostics=tuple(sorted_diagnostics(findings)))
     trace = Trace(show)

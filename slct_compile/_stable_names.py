@@ -14,8 +14,7 @@ from ._align import Ambiguity, align, without_options
 from ._definitions import DurableFunction
 from ._fingerprints import Fingerprint, with_names
 from ._lock import LockedFunction
-from ._normalize import Unsupported
-from .diagnostics import Diagnostic, Place
+from .diagnostics import Diagnostic, Place, Unsupported
 from .ir.ops import Block, BlockId
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "Diagnostic",
     "Place",
     "Severity",
+    "Unsupported",
     "diagnostic_data",
     "read_diagnostic",
     "render",
@@ -51,6 +52,14 @@ class Diagnostic:
     @property
     def severity(self) -> Severity:
         return CATALOGUE[self.code][1]
+
+
+class Unsupported(Exception):
+    """A construct that is refused; carries the diagnostic."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.finding)
+        self.diagnostic = diagnostic
 
 
 class CompileError(Exception):

@@ -43,6 +43,59 @@ def test_a_syntax_error_is_shown_at_its_place(source: Path, capsys: Out) -> None
     assert shown.startswith("bad.py:1:7: SLC001 syntax-error\n    1 | def f(:\n      |       ^\n")
 
 
+UNREAD = """\
+from runtime_client import durable, sleep
+
+
+class Outer:
+    @durable
+    async def main(self) -> int:
+        await sleep(1)
+
+        def late(): (no_such_name): int
+        x = 1
+        return x
+"""
+
+
+def test_syntax_that_only_the_interpreter_knows_is_shown_at_its_line(source: Path, capsys: Out) -> None:
+    (source / "rare.py").write_text(UNREAD)
+    assert main([str(source), "--check"]) == 1
+    shown = capsys.readouterr().out
+    assert "rare.py:9:1: SLC001 syntax-error\n    9 |         def late(): (no_such_name): int\n" in shown
+    assert "libcst, does not know this syntax" in shown and "\n  help: write the line" in shown
+
+
+REBOUND = """\
+from runtime_client import Process, durable, sleep
+
+if True:
+    @durable
+    async def wait() -> None:
+        await sleep(1)
+else:
+    wait = None
+
+
+class Order:
+    @durable
+    async def main(self) -> None:
+        await wait()
+
+
+class Order(Order):
+    pass
+"""
+
+
+def test_durable_code_whose_name_is_bound_again_is_refused(source: Path, capsys: Out) -> None:
+    (source / "rebound.py").write_text(REBOUND)
+    assert main([str(source), "--check"]) == 1
+    shown = capsys.readouterr().out
+    assert "rebound.py:8:5: SLC006" in shown and "'wait' is bound again" in shown and "line 5" in shown
+    assert "rebound.py:17:1: SLC006" in shown and "'Order' is bound again" in shown and "line 11" in shown
+
+
 def test_bytes_that_are_no_text_are_said_to_be(source: Path, capsys: Out) -> None:
     (source / "bad.py").write_bytes(b"x = '\xff'\n")
     assert main([str(source), "--check"]) == 1

@@ -10,10 +10,12 @@ Every await has a number, in the order of the text: what a run reports is the se
 from __future__ import annotations
 
 import ast
+import symtable
 from collections.abc import Container, Sequence
 from enum import Enum
 
 METHOD = ast.FunctionDef | ast.AsyncFunctionDef
+DEFINITION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 class Place(Enum):
@@ -28,17 +30,55 @@ class Place(Enum):
 
 def rewrite(
     method: METHOD, *, operands: bool, without: frozenset[Place] = frozenset(), taken: Container[str] = ()
-) -> ast.AsyncFunctionDef:
-    """The method as an `async def` with suspensions; its decorators are gone, as they are for the caller to apply.
+) -> tuple[ast.AsyncFunctionDef, list[ast.stmt]]:
+    """The method as an `async def` with suspensions, and functions of the module that it calls.
+
+    Its decorators are gone, as they are for the caller to apply.
 
     Without `Place.DEFINITIONS`, inner functions and classes become globals, unless their name is `taken`: durable code
     cannot keep them in locals that are alive across a suspension, and CPython's tests do little else.
     """
     names = _definitions(method, taken) if Place.DEFINITIONS in without else []
-    written = _Rewriter(operands, without).method(method)
+    rewriter = _Rewriter(operands, without)
+    written = rewriter.method(method)
     if names:
         written.body.insert(0, ast.Global(names))
-    return written
+    return written, rewriter.makers
+
+
+def _locals(method: METHOD) -> frozenset[str]:
+    """Names that the method binds; those that it declares global are not its own."""
+    arguments = method.args
+    found = {a.arg for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
+    found |= {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None}
+    declared: set[str] = set()
+    todo: list[ast.AST] = list(method.body)
+    for node in todo:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(node.name)
+                continue
+            case ast.Name(id=name, ctx=ast.Store()):
+                found.add(name)
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                found.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                found |= {(a.asname or a.name).partition(".")[0] for a in aliases}
+            case ast.Global(names=names):
+                declared |= set(names)
+        todo += ast.iter_child_nodes(node)
+    return frozenset(found - declared)
+
+
+def _free(node: ast.stmt) -> set[str]:
+    """Names that a definition takes from around it."""
+    todo = [symtable.symtable(ast.unparse(node), "program.py", "exec")]
+    found = {s.get_name() for s in todo[0].get_symbols() if s.is_referenced()}
+    for scope in todo:
+        todo += scope.get_children()
+        if scope.get_type() != "module":
+            found |= {s.get_name() for s in scope.get_symbols() if s.is_global()}
+    return found
 
 
 def _definitions(method: METHOD, taken: Container[str]) -> list[str]:
@@ -58,12 +98,15 @@ class _Rewriter(ast.NodeTransformer):
     def __init__(self, operands: bool, without: frozenset[Place]) -> None:
         self.operands = operands
         self.without = without
+        self.locals: frozenset[str] = frozenset()
+        self.makers: list[ast.stmt] = []
         self.count = 0
 
     # --- statements ------------------------------------------------------------------------------------------------
 
     def method(self, method: METHOD) -> ast.AsyncFunctionDef:
         body = list(method.body)
+        self.locals = _locals(method)
         docstring = [body.pop(0)] if ast.get_docstring(method, clean=False) is not None else []
         return ast.AsyncFunctionDef(
             name=method.name,
@@ -82,8 +125,33 @@ class _Rewriter(ast.NodeTransformer):
         for statement in body:
             self.count += 1
             written.append(ast.Expr(_await("slct_step", ast.Constant(self.count))))
-            written.append(self.visit(statement))
+            if isinstance(statement, DEFINITION) and any(
+                isinstance(n, ast.AsyncFunctionDef) for n in ast.walk(statement)
+            ):
+                written += self.coroutines(statement)
+            else:
+                written.append(self.visit(statement))
         return written
+
+    def coroutines(self, node: METHOD | ast.ClassDef) -> list[ast.stmt]:
+        """A definition with `async def` in it is made by a function of the module, where `async def` is a coroutine.
+
+        In a durable function it would be durable; CPython's tests mean coroutines. The method's variables that it names are
+        handed over when it is made. If it binds them again (`nonlocal`), the maker stays in the method, and is refused.
+        """
+        is_rebinding = bool(self.locals & {x for n in ast.walk(node) if isinstance(n, ast.Nonlocal) for x in n.names})
+        handed = [] if is_rebinding else sorted(self.locals & _free(node) - {node.name})
+        self.count += 1
+        maker = f"slct_maker_{self.count}"
+        made = ast.Return(ast.Name(node.name, ast.Load()))
+        parameters = ast.arguments([], [ast.arg(name, None) for name in handed], None, [], [], None, [])
+        function = ast.FunctionDef(maker, parameters, [node, made], [], None, None, lineno=node.lineno, type_params=[])
+        call = ast.Call(ast.Name(maker, ast.Load()), [ast.Name(name, ast.Load()) for name in handed], [])
+        assigned = ast.Assign([ast.Name(node.name, ast.Store())], call, None, lineno=node.lineno)
+        if is_rebinding:
+            return [function, assigned]
+        self.makers.append(function)
+        return [assigned]
 
     def visit_If(self, node: ast.If) -> ast.stmt:
         return ast.If(self.keep(node.test), self.block(node.body), self.orelse(node.orelse))
@@ -149,7 +217,6 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.stmt:
-        self.head(node)
         return node
 
     def head(self, node: METHOD | ast.Lambda) -> None:

@@ -39,6 +39,9 @@ WORDS = (
     "from runtime_client import durable as slct_durable\nfrom oracle_words import slct_bridge, slct_same, slct_step\n"
 )
 
+REFUSAL = "expression of durable code"
+"""What the engine says to an author's `await` of a coroutine, future or the like that is not durable."""
+
 ORDER = (Place.DEFINITIONS, Place.HEADS, Place.HANDLERS, Place.COMPREHENSIONS, Place.FIELDS)
 LESS = tuple(frozenset(ORDER[:count]) for count in range(len(ORDER) + 1))
 """What is left out, in turn, when a method is refused or cannot be written."""
@@ -156,6 +159,8 @@ def judge(tests: Installed, method: Method, *, operands: bool) -> Verdict:
             return Verdict("changed", codes, f"as it is {native.events}\nrewritten {direct.events}\n{source}", left_out)
         compiled = run_rewritten(tests, method, loaded(source, output), drive_frames)
         if not _agree(direct, compiled):
+            if REFUSAL in str(compiled.events):
+                return Verdict("refused", ["at run time"], str(compiled.events), left_out)
             if compiled.refused:
                 return Verdict("refused", ["at run time"], f"{compiled.refused} is alive across a suspension", left_out)
             return Verdict("differing", codes, explain(direct, compiled, source, output.text), left_out)
@@ -190,11 +195,11 @@ def source_of(tests: Installed, method: Method, operands: bool, without: frozens
 
     The names of the test module are imported from it: the compiler is to see that they are taken.
     """
-    written = rewrite(copy.deepcopy(method.node), operands=operands, without=without, taken=vars(tests.module))
+    written, makers = rewrite(copy.deepcopy(method.node), operands=operands, without=without, taken=vars(tests.module))
     written.decorator_list = [ast.Name("slct_durable", ast.Load())]
     name = method.case.__name__
     holder = ast.ClassDef(method.owner.__name__, [ast.Name(name, ast.Load())], [], [written], [], type_params=[])
-    tree = ast.fix_missing_locations(ast.Module([holder], []))
+    tree = ast.fix_missing_locations(ast.Module([*makers, holder], []))
     taken = ", ".join(n for n in vars(tests.module) if n.isidentifier() and not n.startswith("__"))
     future = "from __future__ import annotations\n" if hasattr(tests.module, "annotations") else ""
     return f"{future}{WORDS}from {tests.module.__name__} import {taken}\n\n\n{ast.unparse(tree)}\n"
@@ -229,8 +234,11 @@ def run_rewritten(tests: Installed, method: Method, code: types.CodeType, drive:
         def runner(self: Any, /, *arguments: Any, **keywords: Any) -> Any:
             return drive(authored(self, *arguments, **keywords))
 
-        runner.__name__ = method.name
-        decorated: Any = runner
+        async def waiting(self: Any, /, *arguments: Any, **keywords: Any) -> Any:
+            return runner(self, *arguments, **keywords)
+
+        decorated: Any = waiting if isinstance(method.node, ast.AsyncFunctionDef) else runner
+        decorated.__name__ = method.name
         for decorator in reversed(method.node.decorator_list):
             evaluated = eval(
                 compile(ast.Expression(decorator), "decorator", "eval"), namespace, dict(vars(method.owner))
