@@ -55,7 +55,7 @@ class CoroutineFrame(Frame):
         argument: Any = outcome
         while True:
             try:
-                awaited = send(argument) if handled is None else run_handling(handled, send, argument)
+                awaited = send(argument) if handled is None else run_handling([handled], send, argument)
             except StopIteration as stop:
                 _let_die(coroutine)
                 return Outcome(stop.value)

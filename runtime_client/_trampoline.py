@@ -136,10 +136,9 @@ def _advance_states(frame: Frame, outcome: Outcome | None, inherited: BaseExcept
     while True:
         row = rows[frame.frame_state]
         method = methods[frame.frame_state]
-        own = _handled_in(frame, row)
-        handled = inherited if own is None else own  # an author's exception may be false
+        held = _held(frame, row, inherited)
         try:
-            instruction = method(*arguments) if handled is None else run_handling(handled, method, *arguments)
+            instruction = run_handling(held, method, *arguments) if held else method(*arguments)
         except BaseException as error:
             trim_traceback(error)
             if row.on_error is None:
@@ -238,13 +237,28 @@ def _handled_by(caller: Frame, inherited: BaseException | None) -> BaseException
     return inherited if own is None else own
 
 
-def run_handling(handled: BaseException, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function as the body of an `except` clause that handles this exception."""
-    traceback, context = handled.__traceback__, handled.__context__
+def _held(frame: Frame, row: State, inherited: BaseException | None) -> list[BaseException]:
+    """What a state runs in the handler of, for `run_handling`; empty if nothing is handled."""
+    if row.handling is None and inherited is None:
+        return []
+    own = _handled_in(frame, row)
+    handled = inherited if own is None else own  # an author's exception may be false
+    return [] if handled is None else [handled]
+
+
+def run_handling(held: list[BaseException], function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function as the body of an `except` clause that handles the exception in the list.
+
+    The list is emptied: a traceback keeps the frames that the function was called from, and in Python those hold no
+    exception that is handled. It would live on in a cycle.
+    """
+    handled = held.pop()
+    before = (handled.__traceback__, handled.__context__)
     try:
         raise handled
     except BaseException:
-        handled.__traceback__, handled.__context__ = traceback, context
+        handled.__traceback__, handled.__context__ = before
+        del handled, before
         return function(*arguments)
 
 

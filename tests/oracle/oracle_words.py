@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Generator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from runtime_client._operations import Operation
 
 SHOWN = (bool, int, str, bytes, type(None), float)
 """Types whose values are reported themselves; of others only the type is."""
+
+ADDRESS = re.compile("0x[0-9a-fA-F]+")
 
 SUSPENSIONS_MAX = 20_000
 
@@ -28,6 +31,7 @@ class Step(Operation):
 
     def report(self) -> None:
         shown = repr(self.value) if type(self.value) in SHOWN else type(self.value).__name__
+        shown = ADDRESS.sub("0x", shown)
         trace.append((self.number, shown))
 
     def __await__(self) -> Generator[Any, Any, Any]:
