@@ -60,23 +60,40 @@ def _yields(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterat
             )
 
 
-_INTROSPECTION = {"locals", "eval", "exec"}
+_FRAMES = {"_getframe", "currentframe", "_current_frames"}
+"""Functions of modules that give the running frame."""
 
 
 def _frame_introspection(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
     for node in walk(ast.Module(function.parsed.body, [])):
-        if not isinstance(node, ast.Call):
-            continue
-        name = dotted_name(node.func)
-        shadowed = name in function.own.locals or name in info.names
-        bare = name in ("vars", "dir") and not node.args
-        if (not shadowed and (name in _INTROSPECTION or bare)) or name.rpartition(".")[2] == "_getframe":
-            yield (
-                "SLC103",
-                node,
-                f"{name}() sees the compiled state, not the function as written",
-                "pass the values explicitly",
-            )
+        match node:
+            case ast.Call():
+                name = dotted_name(node.func)
+                shadowed = name in function.own.locals or name in info.names
+                if (not shadowed and _sees_the_frame(name, node)) or name.rpartition(".")[2] in _FRAMES:
+                    finding = f"{name}() sees the compiled state, not the function as written"
+                    yield "SLC103", node, finding, _without_the_frame(name)
+            case ast.Attribute(attr="__closure__") | ast.Attribute(attr="__code__", ctx=ast.Store() | ast.Del()):
+                finding = f".{node.attr} of a local function is not as written: its variables are kept in the frame"
+                yield "SLC103", node, finding, "pass the values explicitly, or define the function at module level"
+
+
+def _sees_the_frame(name: str, call: ast.Call) -> bool:
+    """Whether a call of this builtin is about the variables of the function that calls it."""
+    match name:
+        case "locals":
+            return True
+        case "vars" | "dir":
+            return not call.args
+        case "eval" | "exec":  # with globals of its own, it sees nothing else
+            has_globals = len(call.args) > 1 or any(k.arg == "globals" for k in call.keywords)
+            return not has_globals or any(isinstance(a, ast.Starred) for a in call.args)
+        case _:
+            return False
+
+
+def _without_the_frame(name: str) -> str:
+    return f"give it a namespace: {name}(code, {{...}})" if name in ("eval", "exec") else "pass the values explicitly"
 
 
 _KNOWN_NODES = frozenset(
