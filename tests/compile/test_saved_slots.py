@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -71,3 +73,43 @@ def kept(body: str) -> list[dict[str, Any]]:
 def _without_empty(slots: dict[str, Any]) -> set[str]:
     """Records that say "nothing" are no values of the author's."""
     return {name for name, value in slots.items() if value is not None}
+
+
+ENDED_BY_ANOTHER = """
+class Kept:
+    pass
+class Failed(Exception):
+    def __init__(self, kept):
+        self.kept = kept
+kept = Kept()
+reference = weakref.ref(kept)
+try:
+    try:
+        raise Failed(kept)
+    except Failed:
+        kept = None
+        await op()
+        raise KeyError
+except KeyError as error:
+    error.__context__ = None
+    await op()
+    trace(reference() is None)
+    await op()
+"""
+
+
+def test_no_frame_of_the_driver_keeps_a_handled_exception_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The traceback of an error raised in a handler keeps the frames that led there."""
+    reported: list[object] = []
+    namespace = namespace_of(compile_source(program(ENDED_BY_ANOTHER)).text, "compiled_program")
+    monkeypatch.setitem(namespace, "weakref", weakref)
+    monkeypatch.setitem(namespace, "trace", reported.append)
+    stack = Stack([object.__new__(namespace["Program"]).main()])
+    gc.disable()
+    try:
+        outcome: Outcome | None = None
+        while not isinstance(run_to_suspension(stack, outcome), Outcome):
+            outcome = Outcome()
+    finally:
+        gc.enable()
+    assert reported == [True]
