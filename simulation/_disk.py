@@ -50,6 +50,7 @@ class Disk:
         self._positions: set[tuple[str, int]] = set()
         self.messages: dict[tuple[str, int], str] = {}
         self._consumed: set[tuple[str, int]] = set()
+        self._late: list[ProcessCommit] = []
         self._directory = directory
         self._generation = 0
         self._memory = MemoryStore()
@@ -92,6 +93,23 @@ class Disk:
     def log_size(self) -> int:
         log = Path(f"{self._path}-wal") if self._sqlite is not None else None
         return log.stat().st_size if log is not None and log.exists() else 0
+
+    # --- a machine that was paused ------------------------------------------------------------------------------------
+
+    def pause(self, batch: Sequence[ProcessCommit]) -> None:
+        """A machine stops in the midst of a commit, and another takes over before it goes on."""
+        self._late += [commit for commit in batch if commit.row is not None]
+
+    def wake(self) -> None:
+        """It goes on: whatever has changed since is not its own any more (rule 25)."""
+        late, self._late = self._late, []
+        held = {loaded.row.process_id: loaded.row.seq for loaded in self.store.load([c.process_id for c in late])}
+        stale = [c for c in late if held.get(c.process_id) != c.expected_seq]
+        self.trace(f"a paused runtime wakes up, and writes {[c.process_id for c in stale]}")
+        refused = {conflict.process_id for conflict in self.store.commit(stale)}
+        wrong = [c.process_id for c in stale if c.process_id not in refused]
+        if wrong and self.violation is None:
+            self.violation = Violation(f"{wrong} were changed by a runtime that had lost its right to them")
 
     # --- what must hold of every commit ----------------------------------------------------------------------------
 
@@ -167,6 +185,7 @@ class DiskHandle:
             disk.trace("disk is full")
             raise StoreUnavailable("simulated", "database or disk is full")
         if fate < 0.03:
+            disk.pause(batch)
             self._die(None)
         size = disk.log_size()
         conflicts: list[Conflict] = disk.store.commit(batch)

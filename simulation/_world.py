@@ -153,9 +153,12 @@ class World:
             await asyncio.sleep(self.chance.uniform(0.1, 3))
             if self.chance.random() < 0.4:
                 self.kill()
+            elif self.chance.random() < 0.5:
+                self.disk.wake()
             elif self.chance.random() < 0.3:
                 self._jump_ms += self.chance.randint(-400, 400)
                 self.trace(f"the clock is off by {self._jump_ms} ms")
+        self.disk.wake()
         self.disk.is_calm = self.network.is_calm = True
         self.trace("calm")
 
@@ -255,6 +258,33 @@ class World:
         is_early = slept_ms < seconds * 1000 and jumps == self._jump_ms
         require(not is_early, f"{id}: slept {slept_ms} ms of {seconds} s")
 
+    async def alarms(self, id: str) -> None:
+        count, jumps = self.chance.randint(2, 5), self._jump_ms
+        slept = await self.outcome(await self.start("alarms", id, count))
+        wanted = [1000 + 125 * index for index in range(count)]
+        is_early = any(a < b for a, b in zip(slept, wanted, strict=True)) and jumps == self._jump_ms
+        require(not is_early, f"{id}: slept {slept} ms of {wanted}")
+
+    async def milling(self, id: str) -> None:
+        """Senders that do not wait for each other: messages pile up."""
+        count = self.chance.randint(2, 8)
+        ref = await self.start("mill", id, count)
+
+        async def send(index: int) -> None:
+            with suppress(NotRunning):
+                await self.insist(lambda: ref.send("numbers", index, key=f"m{index}"))
+
+        await asyncio.gather(*(send(index) for index in range(count)))
+        done = await self.outcome(ref)
+        require(sorted(done) == list(range(count)), f"{id}: {done} of {count}")
+
+    async def once(self, id: str) -> None:
+        count = self.chance.randint(1, 4)
+        seen = await self.outcome(await self.start("once", id, count))
+        require(all(value in (index, -1) for index, value in enumerate(seen)), f"{id}: {seen}")
+        twice = {key for key, made in self.attempts.items() if key.startswith(f"{id}:") and len(made) > 1}
+        require(not twice, f"{id}: {twice} were started twice")
+
     async def raising(self, id: str) -> None:
         count = self.chance.randint(1, 5)
         counted, naps = await self.outcome(await self.start("parent", id, count))
@@ -319,6 +349,7 @@ class World:
             self.chaining,
             self.racing,
             self.napping,
+            self.alarms,
             self.raising,
             self.leaving,
             self.crewing,
@@ -326,6 +357,8 @@ class World:
             self.cancelling,
             self.breaking,
             self.waiting,
+            self.milling,
+            self.once,
         ]
         chosen = deque(self.chance.choices(kinds, k=self.chance.randint(2, 7)))
         around = [self.keep_up(), self.trouble(), *(self.work(f"worker{n}") for n in range(self.chance.randint(1, 3)))]

@@ -114,9 +114,7 @@ class Engine(Answers):
         """Activate every process that is ready, has something in its inbox, or has effects."""
         after = ""
         while page := await self.read(self.store.runnable, after, self.settings.recovery_page):
-            for outcome in await asyncio.gather(*map(self.activate, page), return_exceptions=True):
-                if isinstance(outcome, ApiError):  # one that cannot be read must not keep the others from running
-                    _log.error("%s", outcome)
+            await self._take_up(page)
             after = page[-1]
         await self._recover_watches()
 
@@ -534,16 +532,21 @@ class Engine(Answers):
                 self._wake(resident)
         self.dispatcher.pump()
         if absent:
-            self.spawn(self._wake_absent(absent))
+            self.spawn(self._take_up(absent))
 
-    async def _wake_absent(self, process_ids: list[str]) -> None:
-        # Loading a process applies what is due to it.
-        for outcome in await asyncio.gather(*(self.activate(p) for p in process_ids), return_exceptions=True):
-            if isinstance(outcome, ApiError):
-                _log.error("%s", outcome)
-                for process_id in process_ids:
-                    self.timers.add(self.now_ms() + self.settings.store_retry_ms, process_id)
-                return
+    async def _take_up(self, process_ids: list[str]) -> None:
+        """Load processes: that applies what is due to them. One that cannot be read keeps no other from running.
+
+        While the store cannot be read, it is tried again; a process that is stored but unreadable waits to be asked for.
+        """
+        outcomes = await asyncio.gather(*map(self.activate, process_ids), return_exceptions=True)
+        failed = {p: o for p, o in zip(process_ids, outcomes, strict=True) if isinstance(o, ApiError)}
+        for text in dict.fromkeys(map(str, failed.values())):
+            _log.error("%s", text)
+        retry_ms = self.now_ms() + self.settings.store_retry_ms
+        for process_id, error in failed.items():
+            if error.code is ErrorCode.UNAVAILABLE:
+                self.timers.add(retry_ms, process_id)
 
     def _wake(self, resident: Resident) -> None:
         now = self.now_ms()

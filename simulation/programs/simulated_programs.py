@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtime_client import (
     Cancelled,
     Channel,
+    EffectUnknown,
     Process,
     Request,
     Retry,
@@ -74,6 +75,43 @@ class Nap(Process):
         began = await call(clock)
         await sleep(seconds)
         return await call(clock) - began
+
+
+class Alarms(Process):
+    """How long each of several goroutines slept; their timers are due shortly after each other."""
+
+    async def main(self, count: int) -> list[int]:
+        return await gather(*(self.sleeping(1 + index / 8) for index in range(count)))
+
+    async def sleeping(self, seconds: float) -> int:
+        began = await call(clock)
+        await sleep(seconds)
+        return await call(clock) - began
+
+
+class Mill(Process):
+    """Works on each number for a while, so that others wait."""
+
+    numbers = Channel[int]()
+
+    async def main(self, goal: int) -> list[int]:
+        done: list[int] = []
+        while len(done) < goal:
+            done.append(await call(slow, await recv(self.numbers)))
+        return done
+
+
+class Once(Process):
+    """Effects of which nobody may see two attempts; -1 where the outcome is not known."""
+
+    async def main(self, count: int) -> list[int]:
+        seen: list[int] = []
+        for index in range(count):
+            try:
+                seen.append((await call(note, index, at_most_once=True))[1])
+            except EffectUnknown:
+                seen.append(-1)
+        return seen
 
 
 class Parent(Process):

@@ -14,11 +14,12 @@ import builtins
 import contextlib
 import copy
 import functools
+import gc
 import random
 import types
 import unittest
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,14 +149,21 @@ def judge(tests: Installed, method: Method, *, operands: bool) -> Verdict:
             codes = codes or sorted({d.code for d in output.diagnostics})
             detail = detail or "\n".join(render(d, source) for d in output.diagnostics)
             continue
-        again = functools.partial(_run_as_coroutine, tests, method, source)
-        direct = again()
+        runs = (
+            functools.partial(_run_as_coroutine, tests, method, source),
+            functools.partial(run_rewritten, tests, method, loaded(source, output), drive_frames),
+        )
+        direct = runs[0]()
         if "NeedsALoop" in str(direct.events):
             return Verdict("unfit", detail="waits for an event loop")
         if not direct.is_cut and direct.events != native.events:
             return Verdict("changed", codes, f"as it is {native.events}\nrewritten {direct.events}\n{source}", left_out)
-        compiled = run_rewritten(tests, method, loaded(source, output), drive_frames)
-        if not _agree(direct, compiled) and not _agree_but_for_chance(direct, compiled, again):
+        compiled = runs[1]()
+        try:
+            does_agree = _agree(direct, compiled) or _agree_but_for_chance(direct, compiled, runs)
+        except _ByChance:
+            return Verdict("unfit", codes, "does not do the same each time", left_out)
+        if not does_agree:
             if REFUSAL in str(compiled.events):
                 return Verdict("refused", ["at run time"], str(compiled.events), left_out)
             if compiled.refused:
@@ -171,19 +179,39 @@ def _agree(direct: Ended, compiled: Ended) -> bool:
     return direct == compiled
 
 
-def _agree_but_for_chance(direct: Ended, compiled: Ended, again: Callable[[], Ended]) -> bool:
-    """Whether all that differs are values that also differ from run to run of the coroutine: hashes, ids, what `gc` counts."""
-    if (direct.events, [n for n, _ in direct.trace]) != (compiled.events, [n for n, _ in compiled.trace]):
-        return False
-    differing = {i for i, (a, b) in enumerate(zip(direct.trace, compiled.trace, strict=True)) if a != b}
-    by_chance: set[int] = set()
+class _ByChance(Exception):
+    """The method itself does not do the same each time, as one that looks at all objects of the interpreter."""
+
+
+def _agree_but_for_chance(direct: Ended, compiled: Ended, again: Sequence[Callable[[], Ended]]) -> bool:
+    """Whether all that differs are values that also differ from run to run of one side: hashes, ids, what `gc` counts.
+
+    Raises:
+      _ByChance: the coroutine does not suspend in the same places each time.
+    """
+    varying: set[int] = set()
     kept: list[object] = []
+    first = (direct, compiled)
     for run in range(RUNS_AGAIN):
-        kept += [bytearray(size) for size in range(16, 4096, 16 + run)]  # other addresses
-        other = again()
-        if other.events == direct.events and len(other.trace) == len(direct.trace):
-            by_chance |= {i for i in differing if other.trace[i] != direct.trace[i]}
-    return differing <= by_chance
+        kept += [{*range(size % 9)} for size in range(500)] + [bytearray(size) for size in range(16, 4096, 16 + run)]
+        others = [_after_collection(side) for side in again]
+        if _agree(*others):
+            return True
+        if _places(others[0]) != _places(direct):
+            raise _ByChance
+        for one, other in zip(first, others, strict=True):
+            varying |= {i for i, (a, b) in enumerate(zip(one.trace, other.trace, strict=False)) if a != b}
+    differing = {i for i, (a, b) in enumerate(zip(direct.trace, compiled.trace, strict=False)) if a != b}
+    return _places(direct) == _places(compiled) and differing <= varying
+
+
+def _after_collection(run: Callable[[], Ended]) -> Ended:
+    gc.collect()
+    return run()
+
+
+def _places(ended: Ended) -> tuple[Any, ...]:
+    return (ended.events, [number for number, _ in ended.trace])
 
 
 def _skipped(ended: Ended) -> bool:

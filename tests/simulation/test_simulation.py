@@ -10,28 +10,22 @@ from pathlib import Path
 import pytest
 
 from simulation._world import Failure, simulate
-from simulation.bugs import BUGS, NOT_FOUND, Bug, planted
+from simulation.bugs import BUGS, Bug, planted
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("first", range(0, 60, 20))
+@pytest.mark.parametrize("first", range(0, 300, 50))
 def test_rule_26_whatever_happens_to_the_machines_processes_end_as_they_should(first: int) -> None:
-    for seed in range(first, first + 20):
+    for seed in range(first, first + 50):
         simulate(seed)
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_mistake_is_found(bug: Bug) -> None:
-    with planted(bug), pytest.raises(Failure, match="seed 0"):
-        simulate(0)
-
-
-@pytest.mark.parametrize("bug", NOT_FOUND, ids=lambda bug: bug.name)
-def test_a_mistake_that_is_not_found_yet_still_applies(bug: Bug) -> None:
-    with planted(bug):
-        pass
+    with planted(bug), pytest.raises(Failure, match=f"seed {bug.seed}:"):
+        simulate(bug.seed)
 
 
 def test_the_same_seed_gives_the_same_trace_under_every_hash_seed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,7 +27,7 @@ from runtime_client import (
 from slct_runtime.runtime import Runtime
 from slct_runtime.settings import Settings
 from slct_runtime.store import MemoryStore
-from slct_runtime.store.base import Conflict, ProcessCommit, StoreUnavailable
+from slct_runtime.store.base import Conflict, LoadedProcess, ProcessCommit, StoreUnavailable
 
 from .shell_programs import ATTEMPTS, defs
 
@@ -38,6 +39,8 @@ class Disk:
         self.store = MemoryStore()
         self.commits = 0
         self.full = False
+        self.loads_refused = 0
+        self.ended = threading.Event()  # set when a process is stored as completed
         self.dies_at: int | None = None  # the commit after which nothing is stored any more: the runtime is dead
 
     def __getattr__(self, name: str) -> Any:
@@ -49,7 +52,16 @@ class Disk:
             raise StoreUnavailable("disk", "database or disk is full")
         if self.dies_at is not None and self.commits > self.dies_at:
             raise StoreUnavailable("disk", "the machine is gone")
-        return self.store.commit(batch)
+        conflicts = self.store.commit(batch)
+        if any(commit.row is not None and commit.row.status == "completed" for commit in batch):
+            self.ended.set()
+        return conflicts
+
+    def load(self, process_ids: Sequence[str]) -> list[LoadedProcess]:
+        if self.loads_refused > 0:
+            self.loads_refused -= 1
+            raise StoreUnavailable("disk", "database is locked")
+        return self.store.load(process_ids)
 
     def close(self) -> None:
         """The store lives on."""
@@ -80,6 +92,22 @@ def test_a_process_goes_on_in_the_next_runtime() -> None:
             assert (await ref.describe()).fields == {"total": "60"}
             await ref.send("numbers", 50)
             assert await ref.result(5) == 110
+
+    asyncio.run(scene())
+
+
+def test_a_process_that_could_not_be_read_when_the_runtime_began_goes_on_unasked() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk):
+            pass  # the definitions are known
+        runtime = await Runtime.open(disk)
+        await Client(runtime, defs).start("chain", 2, id="c")
+        await runtime.aclose()
+        disk.loads_refused = 3
+        async with running(disk):
+            assert await asyncio.to_thread(disk.ended.wait, 5)
+        assert disk.loads_refused == 0
 
     asyncio.run(scene())
 
