@@ -9,6 +9,13 @@ Given a source class, its coroutines run directly. Given a compiled class, or wi
 through the codec at every suspension, and the core through its saved form: what would be lost in storage is lost here.
 `crash=seed` also kills transitions before they commit and effects before they answer, at random places, and runs them again.
 
+`schedule=seed` draws what a machine does not promise: which effect ends first, how long effects take while time passes, which
+of several processes runs next, and in which order messages arrive that are sent at the same time. `explore=N` tries many:
+
+    for sim in Simulation(explore=200):
+        async with sim:
+            ...  # the test; an error says which schedule it was, and how to repeat that one
+
 Time moves only in `advance`, which stops at each deadline on the way and lets everything come to rest there (detail D3).
 Effects complete in the order of their requests, when no goroutine is ready and before time passes; `sim.effects` puts fakes
 in their place.
@@ -16,8 +23,9 @@ in their place.
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -86,6 +94,8 @@ class _Effect:
     request: EffectRequest
     attempt: int = 0
     due_ms: int = 0
+    is_new: bool = True
+    is_running: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -116,11 +126,28 @@ class _Simulated:
         return str(self.core.status.value)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seeds:
+    """What decides a simulation; printed, it is the call that repeats it."""
+
+    schedule: int | None
+    crash: int | None
+    compiled: bool
+    explore: int | None
+
+    def __str__(self) -> str:
+        given = [f"compiled={self.compiled}"] if self.compiled else []
+        given += [f"{name}={seed}" for name in ("crash", "schedule") if (seed := getattr(self, name)) is not None]
+        return f"Simulation({', '.join(given)})"
+
+
 class Simulation:
     """Processes in memory and in virtual time.
 
     definitions: what `start("name")` and processes that start others may use; a class given to `start` needs none.
     compiled: run source classes compiled (the compiler must be installed). crash: seed of random kills.
+    schedule: seed of the order of what may happen in several orders; None: always the same, effects as they were requested.
+    explore: so many simulations, to be iterated over: their schedules, and seeds of kills if there are any, are 0, 1, 2, ...
     """
 
     def __init__(
@@ -129,13 +156,24 @@ class Simulation:
         *,
         compiled: bool = False,
         crash: int | None = None,
+        schedule: int | None = None,
+        explore: int | None = None,
         now: datetime = EPOCH,
     ) -> None:
+        if explore is not None and (explore < 1 or schedule is not None):
+            raise ValueError(
+                f"explore={explore!r} with schedule={schedule!r}: explore a number of schedules from 1 on, or run one by its seed"
+            )
+        self._seeds = _Seeds(schedule, crash, compiled, explore)
+        self._start_ms = round(now.timestamp() * 1000)
+        self._given = definitions
+        self._schedule = None if schedule is None else random.Random(schedule)
+        self._slow_until_ms: int | None = None
         self.effects: dict[Callable[..., Any], Callable[..., Any]] = {}
         self.trace: list[str] = []
         self._compiled = compiled
         self._chance = None if crash is None else random.Random(crash)
-        self._now_ms = round(now.timestamp() * 1000)
+        self._now_ms = self._start_ms
         self._definitions: dict[str, Definitions] = {}
         self._processes: dict[str, _Simulated] = {}
         self._client_codecs: dict[str, Codec] = {}
@@ -144,13 +182,33 @@ class Simulation:
             for name in definitions.names:
                 self._definitions[name] = definitions
 
+    def __iter__(self) -> Iterator[Self]:
+        """The simulations to explore, each with a schedule of its own. Raises TypeError without `explore`."""
+        if self._seeds.explore is None:
+            raise TypeError("one simulation is no series\n  help: for sim in Simulation(explore=100): ...")
+        return self._explored(self._seeds.explore)
+
+    def _explored(self, count: int) -> Iterator[Self]:
+        for number in range(count):
+            crash = None if self._seeds.crash is None else self._seeds.crash + number
+            now = datetime.fromtimestamp(self._start_ms / 1000, UTC)
+            made = type(self)(self._given, compiled=self._compiled, crash=crash, schedule=number, now=now)
+            made.effects.update(self.effects)
+            yield made
+
     async def __aenter__(self) -> Self:
+        if self._seeds.explore is not None:
+            raise TypeError(
+                f"explore={self._seeds.explore} is that many simulations\n"
+                "  help: for sim in Simulation(explore=...): and in it, async with sim: ..."
+            )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        return None
+        if isinstance(error, Exception) and self._schedule is not None:
+            error.add_note(f"schedule {self._seeds.schedule}; to repeat it: {self._seeds}")
 
     @property
     def now(self) -> datetime:
@@ -185,24 +243,48 @@ class Simulation:
             raise ValueError(f"time passes forwards only, got {by!r}")
         until_ms = self._now_ms + round(seconds * 1000)
         await self.settle()
-        while (due_ms := self._next_due_ms()) is not None and due_ms <= until_ms:
-            self._now_ms = max(self._now_ms, due_ms)
-            for process in self._running():
-                self._apply(process, TimerDue(self._now_ms))
-            await self.settle()
+        self._slow_until_ms = until_ms
+        try:
+            await self._pass_until(until_ms)
+        finally:
+            self._slow_until_ms = None
         self._now_ms = until_ms
 
+    async def _pass_until(self, until_ms: int) -> None:
+        while (due_ms := self._next_due_ms()) is not None and due_ms <= until_ms:
+            self._now_ms = max(self._now_ms, due_ms)
+            for process in self._drawn(self._running()):
+                self._apply(process, TimerDue(self._now_ms))
+            await self.settle()
+
     async def settle(self) -> None:
-        """Run whatever can run now: transitions first, then effects in the order of their requests."""
+        """Run whatever can run now: transitions first, then effects in the order of their requests; or as `schedule` draws."""
         while True:
-            process = next((p for p in self._processes.values() if p.run is not None), None)
-            if process is not None:
-                self._transition(process)
-                continue
-            due = self._due_effect()
-            if due is None:
+            self._draw_durations()
+            ready = [p for p in self._processes.values() if p.run is not None]
+            due = self._due_effects()
+            if due and (not ready or self._is_effect_first()):
+                await self._attempt(*(due[0] if self._schedule is None else self._schedule.choice(due)))
+            elif ready:
+                self._transition(ready[0] if self._schedule is None else self._schedule.choice(ready))
+            else:
                 return
-            await self._attempt(*due)
+
+    def _drawn(self, processes: list[_Simulated]) -> list[_Simulated]:
+        """In the order in which they come; or in any, as `schedule` draws."""
+        return processes if self._schedule is None else self._schedule.sample(processes, len(processes))
+
+    def _draw_durations(self) -> None:
+        """While time passes, an effect may take some of it."""
+        if self._schedule is None or self._slow_until_ms is None:
+            return
+        for _, effect in self._due_effects():
+            if effect.is_new and self._schedule.random() < 0.5:
+                effect.due_ms = self._schedule.randint(self._now_ms, self._slow_until_ms)
+            effect.is_new = False
+
+    def _is_effect_first(self) -> bool:
+        return self._schedule is not None and self._schedule.random() < 0.3
 
     # --- processes -------------------------------------------------------------------------------------------------
 
@@ -377,15 +459,19 @@ class Simulation:
     def _is_hit(self) -> bool:
         return self._chance is not None and self._chance.random() < 0.3
 
-    def _due_effect(self) -> tuple[_Simulated, _Effect] | None:
-        for process in self._running():
-            for effect in process.effects.values():
-                if effect.due_ms <= self._now_ms:
-                    return process, effect
-        return None
+    def _due_effects(self) -> list[tuple[_Simulated, _Effect]]:
+        running = ((p, e) for p in self._running() for e in p.effects.values())
+        return [(p, e) for p, e in running if e.due_ms <= self._now_ms and not e.is_running]
 
     async def _attempt(self, process: _Simulated, effect: _Effect) -> None:
-        """One attempt of an effect, by its fake if it has one."""
+        """One attempt of an effect, by its fake if it has one. Whoever else lets things come to rest meanwhile passes it by."""
+        effect.is_running = True
+        try:
+            await self._attempt_once(process, effect)
+        finally:
+            effect.is_running = False
+
+    async def _attempt_once(self, process: _Simulated, effect: _Effect) -> None:
         effect.attempt += 1
         request = effect.request
         order = RunEffect(
@@ -422,7 +508,14 @@ class Simulation:
         process.queued[process.position] = (process.position, channel, payload)
         self._apply(process, Message(self._now_ms, process.position, channel, payload))
 
+    async def _turn(self) -> None:
+        """Who sends at the same time arrives in any order."""
+        if self._schedule is not None:
+            for _ in range(self._schedule.randrange(4)):
+                await asyncio.sleep(0)
+
     async def _send(self, process_id: str, channel: str, value: Any, key: str | None) -> None:
+        await self._turn()
         process = self._find(process_id)
         definition = process.definition
         if not definition.open_channels and channel not in definition.capacities:
@@ -453,6 +546,7 @@ class Simulation:
         raise StillRunning(process_id, process.status, self._waits(process), 'request(..., key="...") again, same key')
 
     async def _arrive(self, process_id: str, make: Callable[[int], Event]) -> None:
+        await self._turn()
         process = self._find(process_id)
         process.position += 1
         self._apply(process, make(process.position))

@@ -49,6 +49,12 @@ async def test_paid(sim):
     await ref.send("payments", 100)
     assert await ref.result() == Receipt("fake 100")
 
+@pytest.mark.slct(both=True, explore=3)
+async def test_in_any_order(sim):
+    ref = await sim.start(Order, 100)
+    await ref.send("payments", 100)
+    assert (await ref.result()).text == "real 100"
+
 async def test_direct(sim):
     ref = await sim.start(Order, 1)
     await ref.send(Order.payments, 1)
@@ -63,7 +69,8 @@ def test_both_modes_run_and_values_keep_the_tests_own_classes(pytester: pytest.P
     pytester.makepyfile(test_orders=TESTS)
     pytester.makeini("[pytest]\npythonpath = src\n")
     outcome = pytester.runpytest_subprocess("-v")
-    outcome.assert_outcomes(passed=5)
+    outcome.assert_outcomes(passed=11)
+    outcome.stdout.fnmatch_lines(["*::test_in_any_order[[]compiled-schedule2] PASSED*"])
 
 
 def test_what_does_not_compile_is_said_with_the_compilers_words(pytester: pytest.Pytester) -> None:
