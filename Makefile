@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: fuzz help demo check format test test-all-pythons test-slow mutation differential chaos simulate bench clean oracle
+.PHONY: fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos simulate bench clean oracle
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,6 +38,9 @@ mutation: $(VENV)/.dev  ## put faults into the compiler, one at a time, and see 
 
 differential: $(VENV)/.dev  ## random programs as written, and saved at every suspension: SEED=first COUNT=n; prints the smallest that differs
 	@$(BIN)/python tests/compile/differential.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
+
+matrix: $(VENV)/.dev  ## every way of leaving every part of a statement, nested: EVERY=n for one in n, DEEPER=n for n of three levels
+	@$(BIN)/python tests/compile/jump_matrix.py $(if $(EVERY),--every $(EVERY)) $(if $(DEEPER),--deeper $(DEEPER)) $(ARGS)
 
 oracle: $(VENV)/.dev  ## compile CPython's own tests and compare how they end: ARGS="--modules test_patma --modes operands"
 	$(BIN)/python tests/oracle/oracle_report.py $(ARGS)

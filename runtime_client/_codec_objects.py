@@ -45,7 +45,7 @@ TRACEBACK_FRAMES_MAX = 40
 """Frames of a traceback that are kept as text; the innermost are kept."""
 
 TRACEBACK_CHARS_MAX = 16_000
-"""Longest traceback text kept with an exception, in characters."""
+"""Longest traceback text kept with an exception, in characters; the innermost frames are kept."""
 
 TEXT_CHARS_MAX = 10_000
 """Longest `str()` of an exception kept beside its arguments, in characters."""
@@ -819,10 +819,18 @@ _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+>")
 
 
 def _traceback_text(value: BaseException, earlier: str) -> str:
-    """Where it was raised, without frames of this package."""
+    """Where it was raised, without frames of this package. What it went through since it was read is further out, so it stands first."""
     frames = traceback.extract_tb(value.__traceback__, limit=-TRACEBACK_FRAMES_MAX) if value.__traceback__ else []
     new = "".join(traceback.format_list([f for f in frames if not f.filename.startswith(_PACKAGE_DIR)]))
-    return (earlier + ("" if new and earlier.endswith(new) else new))[:TRACEBACK_CHARS_MAX]
+    return _innermost(new + earlier)
+
+
+def _innermost(text: str) -> str:
+    """The end of a traceback's text, in whole frames."""
+    if len(text) <= TRACEBACK_CHARS_MAX:
+        return text
+    cut = text.find("\n  File ", len(text) - TRACEBACK_CHARS_MAX - 1)
+    return text[cut + 1 :] if cut >= 0 else text[-TRACEBACK_CHARS_MAX:]
 
 
 def _make_exception(decoder: Decoder, node: dict[str, Json]) -> BaseException:

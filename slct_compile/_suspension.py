@@ -1,4 +1,9 @@
-"""One question, asked everywhere and answered once per node: may this node suspend?"""
+"""One question, asked everywhere and answered once per node: may this node suspend?
+
+There is one kind of statement that cannot, and of which the answer is yes, so that it becomes states: a `try` in whose `finally` a
+jump may be overridden in turn. While it runs, another jump may wait for its end; in a plain method there is one place for both, the
+instruction that the method returns.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +33,8 @@ class Suspensions:
         kind = type(node)
         if kind is cst.Await:
             return True
+        if kind in _TRIES and _overrides_twice(node):
+            return True
         if kind in _MAYBE_ASYNCHRONOUS and node.asynchronous is not None:  # type: ignore[attr-defined]
             return True
         heads = _HEADS.get(kind)
@@ -36,6 +43,8 @@ class Suspensions:
         return any(self.contains(head) for field in heads for head in _nodes(getattr(node, field)))
 
 
+_TRIES = frozenset({cst.Try, cst.TryStar})
+_JUMPS = frozenset({cst.Return, cst.Break, cst.Continue})
 _MAYBE_ASYNCHRONOUS = frozenset({cst.For, cst.With, cst.CompFor})
 _HEADS: dict[type[cst.CSTNode], tuple[str, ...]] = {
     cst.Lambda: ("params",),
@@ -43,6 +52,22 @@ _HEADS: dict[type[cst.CSTNode], tuple[str, ...]] = {
     cst.ClassDef: ("decorators", "bases", "keywords"),
 }
 """What of an inner scope is evaluated outside it."""
+
+
+def _overrides_twice(node: cst.CSTNode) -> bool:
+    """Whether in the `finally` of a `try` there is a jump in a `with`, or in a `try` that has a `finally` of its own."""
+    final = getattr(node, "finalbody", None)
+    return final is not None and _has_jump(final.body, is_overridden=False)
+
+
+def _has_jump(node: cst.CSTNode, *, is_overridden: bool) -> bool:
+    kind = type(node)
+    if kind in _JUMPS:
+        return is_overridden
+    if kind in _HEADS:
+        return False
+    inside = is_overridden or kind is cst.With or (kind in _TRIES and getattr(node, "finalbody", None) is not None)
+    return any(_has_jump(child, is_overridden=inside) for child in children(node))
 
 
 def _nodes(value: cst.CSTNode | Sequence[cst.CSTNode]) -> Sequence[cst.CSTNode]:

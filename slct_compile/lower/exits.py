@@ -81,7 +81,7 @@ def depart(kind: Kind, value: cst.BaseExpression | None, context: Context, resul
                 done.append(assign(through.completion, _record(kind, value)))
                 return Departure(tuple(done), Goto(through.entry))
             case UnbindExit(name):
-                if value is not None and not isinstance(value, cst.Name | cst.BaseNumber):
+                if value is not None and not _outlives(value, name):
                     done.append(assign(result, value))
                     value = cst.Name(result)
                 done += unbind(name)
@@ -89,6 +89,11 @@ def depart(kind: Kind, value: cst.BaseExpression | None, context: Context, resul
                 assert_never(other)
     assert kind is Kind.RETURN, "a jump outside a loop"
     return Departure(tuple(done), Return(value))
+
+
+def _outlives(value: cst.BaseExpression, name: str) -> bool:
+    """Whether a value is the same after a name has been unbound."""
+    return isinstance(value, cst.BaseNumber) or (isinstance(value, cst.Name) and value.value != name)
 
 
 def _record(kind: Kind, value: cst.BaseExpression | None) -> cst.BaseExpression:

@@ -113,7 +113,7 @@ class _Lowering:
             block.line = statement.place.line  # of what it does, not of what it comes after
         match statement:
             case Keep(node):
-                self.current.statements.append(rewrite_jumps(node, context, self._result_for(context)))
+                self.current.statements.append(self._kept(node, context))
             case Comment(lines):
                 self.current.statements += comment_lines(lines)
             case Await():
@@ -142,6 +142,21 @@ class _Lowering:
                 self._try_finally(statement, context)
             case _:
                 assert_never(statement)
+
+    def _kept(self, node: cst.BaseStatement, context: Context) -> cst.BaseStatement:
+        def leaving_block(kind: Kind, has_value: bool) -> tuple[BlockId, str]:
+            variable = self.names.fresh("result") if has_value else ""
+            leaving = self.block(f"Leave{kind.value.capitalize()}", self.current.line, context)
+            self._leave_in(leaving, kind, cst.Name(variable) if has_value else None, context)
+            return leaving.id, variable
+
+        return rewrite_jumps(node, context, self._result_for(context), leaving_block)
+
+    def _leave_in(self, block: Block, kind: Kind, value: cst.BaseExpression | None, context: Context) -> None:
+        """Leave, from a block that is not the current one."""
+        rest, self.current = self.current, block
+        self._leave(kind, value, context)
+        self.current = rest
 
     def _result_for(self, context: Context) -> str:
         return self.result_name() if any(isinstance(e, UnbindExit) for e in context.exits) else ""
@@ -402,9 +417,7 @@ class _Lowering:
         for kind in through.kinds:
             leaving = self.block(f"Leave{kind.value.capitalize()}", line, context)
             self._choose(_is_kind(completion, kind.value), leaving)
-            rest, self.current = self.current, leaving
-            self._leave(kind, _second(completion) if kind is Kind.RETURN else None, context)
-            self.current = rest
+            self._leave_in(leaving, kind, _second(completion) if kind is Kind.RETURN else None, context)
         self.end(Goto(after.id))
 
     def _choose(self, test: cst.BaseExpression, then: Block) -> None:

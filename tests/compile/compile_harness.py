@@ -11,7 +11,7 @@ import sys
 import types
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -31,12 +31,17 @@ SUSPENSIONS_MAX = 60
 
 @dataclass(frozen=True, slots=True)
 class Op(Operation):
-    """An operation that a script decides."""
+    """An operation that a script decides.
+
+    As written, the outcome is sent in and raised here. An error thrown into a coroutine that handles another one would lose the
+    lines of the functions that it is called through: an error of the interpreter, up to Python 3.11.
+    """
 
     arguments: tuple[Any, ...]
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return (yield self)
+        sent = yield self
+        return sent.unwrap() if isinstance(sent, Outcome) else sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,25 +208,36 @@ def namespace_of(source: str, name: str) -> dict[str, Any]:
 
 def run_direct(source: str, script: Script, *arguments: Any) -> Run:
     """As written, by the coroutine protocol."""
-    namespace = namespace_of(source.replace("from runtime_client import", "from plain_client import"), "direct_program")
-    process = namespace["Program"]()
+    namespace = namespace_of(as_written(source), "direct_program")
+    return drive_written(lambda: namespace["Program"]().main(*arguments), script)
+
+
+def as_written(source: str) -> str:
+    """A program that needs no engine."""
+    return source.replace("from runtime_client import", "from plain_client import")
+
+
+Chain: TypeAlias = Callable[[BaseException | None], Any]
+"""What of an error is compared."""
+
+
+def drive_written(call: Callable[[], Any], script: Script, chain: Chain | None = None) -> Run:
+    """Run the coroutine that a call makes."""
     coroutine: Any = None
 
     def advance(outcome: Outcome | None) -> Op | Outcome:
         nonlocal coroutine
         if outcome is None:
-            coroutine = process.main(*arguments)
+            coroutine = call()
         try:
-            if outcome is None or outcome.error is None:
-                return _operation(coroutine.send(None if outcome is None else outcome.value))
-            return _operation(coroutine.throw(outcome.error))
+            return _operation(coroutine.send(outcome))
         except StopIteration as stop:
             return Outcome(stop.value)
         except BaseException as error:
             return Outcome(error=error)
 
     try:
-        return _run(advance, script)
+        return _run(advance, script, chain)
     finally:
         if coroutine is not None:
             coroutine.close()
@@ -229,34 +245,50 @@ def run_direct(source: str, script: Script, *arguments: Any) -> Run:
 
 def run_compiled(text: str, script: Script, *arguments: Any) -> Run:
     """Compiled, by the engine's driver; every frame is rebuilt from its slots at every suspension."""
-    namespace = namespace_of(text, "compiled_program")
-    process = object.__new__(namespace["Program"])  # only a start makes one that has fields and channels
+    process = new_process(namespace_of(text, "compiled_program"))
+    return drive_compiled(lambda: process.main(*arguments), script)
+
+
+def new_process(namespace: dict[str, Any]) -> Any:
+    """A process of the program, which has no fields: only a start makes one that has."""
+    return object.__new__(namespace["Program"])
+
+
+def drive_compiled(call: Callable[[], Frame], script: Script, chain: Chain | None = None) -> Run:
+    """Run the frame that a call makes; every frame is rebuilt from its slots at every suspension."""
     stack: Stack | None = None
 
     def advance(outcome: Outcome | None) -> Op | Outcome:
         nonlocal stack
         if stack is None:
-            stack = Stack([process.main(*arguments)])
+            stack = Stack([call()])
         else:
             stack = Stack([_restored(f) for f in stack.frames])
         return _operation(run_to_suspension(stack, outcome))
 
-    return _run(advance, script)
+    return _run(advance, script, chain)
 
 
 def run_saved(text: str, script: Script, *arguments: Any) -> Run:
     """Compiled; the whole process goes through the codec at every suspension."""
     namespace = namespace_of(text, "compiled_program")
     codec = Codec(Resolver(modules=("compiled_program",)))
-    process = object.__new__(namespace["Program"])
-    frames: list[Frame] = [process.main(*arguments)]
+    return drive_saved(lambda: new_process(namespace), lambda process: process.main(*arguments), codec, script)
+
+
+def drive_saved(
+    make: Callable[[], Any], call: Callable[[Any], Frame], codec: Codec, script: Script, chain: Chain | None = None
+) -> Run:
+    """Run the frame that a call on a process makes; the whole process goes through the codec at every suspension."""
+    process = make()
+    frames = [call(process)]
     frames[0].frame_status = FrameStatus.STARTED
 
     def advance(outcome: Outcome | None) -> Op | Outcome:
         nonlocal process, frames
         if outcome is not None:
             document = codec.encode([process.__dict__, frames], process=process, active=frames)
-            process = object.__new__(namespace["Program"])
+            process = make()
             fields, frames = codec.decode(document, process=process)
             process.__dict__.update(fields)
         stack = Stack(frames)
@@ -264,7 +296,7 @@ def run_saved(text: str, script: Script, *arguments: Any) -> Run:
         frames = stack.frames
         return found
 
-    return _run(advance, script)
+    return _run(advance, script, chain)
 
 
 def _restored(frame: Frame) -> Frame:
@@ -281,22 +313,22 @@ def _operation(found: Any) -> Any:
     return found
 
 
-def _run(advance: Callable[[Outcome | None], Any], script: Script) -> Run:
+def _run(advance: Callable[[Outcome | None], Any], script: Script, chain: Chain | None) -> Run:
     _trace.clear()
     outcome: Outcome | None = None
     for turn in range(SUSPENSIONS_MAX):
         found = advance(outcome)
         if isinstance(found, Outcome):
-            return Run(ended_in(found), tuple(_trace))
+            return Run(ended_in(found, chain), tuple(_trace))
         _report(("op", repr(found.arguments)))
         outcome = _outcome(script[turn % len(script)] if script else None)
     trace = tuple(_trace)
     return Run(("cut", None), trace)
 
 
-def ended_in(found: Outcome) -> tuple[str, Any]:
+def ended_in(found: Outcome, chain: Chain | None = None) -> tuple[str, Any]:
     """What a program ended in, as it is compared."""
-    return ("raise", _chain(found.error)) if found.error is not None else ("return", repr(found.value))
+    return ("raise", (chain or _chain)(found.error)) if found.error is not None else ("return", repr(found.value))
 
 
 def _outcome(scripted: object) -> Outcome:

@@ -35,14 +35,17 @@ class Mutant:
 _NORMALIZE = "slct_compile/_normalize.py"
 _STATEMENTS = "slct_compile/lower/statements.py"
 _EXITS = "slct_compile/lower/exits.py"
+_JUMPS = "slct_compile/lower/jumps.py"
 _STATES = "slct_compile/lower/states.py"
 _LIVENESS = "slct_compile/analysis/liveness.py"
 _SLOTS = "slct_compile/_slots.py"
 _EMIT = "slct_compile/emit.py"
 _NAMES = "slct_compile/_names.py"
+_SUSPENSION = "slct_compile/_suspension.py"
 _DRIVER = "runtime_client/_trampoline.py"
 _FRAME = "runtime_client/_frame.py"
 _CURSORS = "runtime_client/_cursors.py"
+_OBJECTS = "runtime_client/_codec_objects.py"
 
 OPERANDS = (
     Mutant(
@@ -168,6 +171,27 @@ JUMPS = (
         "pass",
     ),
     Mutant(
+        "a jump out of a kept statement counts before it has left",
+        _JUMPS,
+        "if not self.overriders or not departure.statements:",
+        "if True:",
+    ),
+    Mutant(
+        "a jump in finally takes the place of the one on its way", _SUSPENSION, "return is_overridden", "return False"
+    ),
+    Mutant(
+        "the returned name of a handler is unbound first",
+        _EXITS,
+        "isinstance(value, cst.Name) and value.value != name",
+        "isinstance(value, cst.Name)",
+    ),
+    Mutant(
+        "a saved traceback grows at the wrong end",
+        _OBJECTS,
+        "return _innermost(new + earlier)",
+        "return _innermost(earlier + new)",
+    ),
+    Mutant(
         "for-else runs on break",
         _STATEMENTS,
         '        orelse = self.block("ForElse", line, context) if statement.orelse else after\n'
@@ -214,8 +238,8 @@ HANDLING = (
     Mutant(
         "exception context lost",
         _DRIVER,
-        "        handled.__traceback__, handled.__context__ = traceback, context\n",
-        "        handled.__traceback__, handled.__context__ = traceback, None\n",
+        "        handled.__traceback__, handled.__context__ = before\n",
+        "        handled.__traceback__, handled.__context__ = before[0], None\n",
     ),
     Mutant(
         "context of a returned error replaced",

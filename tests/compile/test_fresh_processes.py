@@ -19,6 +19,7 @@ EVERY = 4
 GENERATED = 25
 
 NOT_SAVED = {
+    "code evaluated in a namespace of its own": "type '_frozen_importlib:BuiltinImporter' cannot be saved",
     "augmented assignment takes the old value first": "type 'Program.Main_Start.<locals>.Box' is defined inside a function",
     "f-strings format each field before the next": "type 'Program.Main_Start.<locals>.Shown' is defined inside a function",
     "for targets of every kind": "type 'Program.Main_Start.<locals>.Box' is defined inside a function",

@@ -1,11 +1,19 @@
-"""Every way of leaving every part of a `try`, with and without awaits, compiled and as written."""
+"""Every way of leaving every part of a statement, with and without awaits, as written, compiled, and saved at every suspension.
+
+The first tests have one `try`, or jumps that meet in one. The matrix (`jump_matrix.py`, `jump_programs.py`) has one statement inside every
+part of another, lets each await fail in turn, and compares lines of tracebacks: a sample by default, all of it with `slow`.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 
+import jump_matrix
 import pytest
 from compile_harness import compare, program
+from jump_matrix import Found
+from jump_programs import COUNT, Case, case, deeper_case
 
 JUMPS = {
     "fall": "trace('fell')",
@@ -103,3 +111,45 @@ def test_jumps_pass_two_finallys_and_a_handler(jump: str) -> None:
     )
     compare(program(body), [1, 2, 3])
     compare(program(body), [1, KeyError, 3, 4, ValueError], compiled_once=True)
+
+
+STRIDE = 373
+"""One in so many programs of the matrix is run by default. It has no divisor in common with the number of inner levels, so that
+these differ from program to program."""
+
+
+def check_all(cases: list[Case]) -> Found:
+    found = Found()
+    for one in jump_matrix.check_all(cases, os.cpu_count() or 1):
+        found += one
+    assert not found.differences, "\n".join(text for _, text in found.differences[:3])
+    print(f"{found.programs} programs, {found.runs} runs in each world")
+    return found
+
+
+without_syntax_warnings = pytest.mark.filterwarnings("ignore::SyntaxWarning")
+"""From Python 3.14 on: jumps in `finally`."""
+
+
+@without_syntax_warnings
+@pytest.mark.parametrize("group", list(jump_matrix.groups(range(0, COUNT, STRIDE))), ids=lambda g: f"from-{g[0]}")
+def test_programs_of_the_matrix_do_the_same(group: range) -> None:
+    found = jump_matrix.check([case(number) for number in group])
+    assert not found.differences, found.differences[0][1]
+    assert found.runs > 5 * found.programs
+
+
+@without_syntax_warnings
+def test_programs_of_three_levels_do_the_same() -> None:
+    found = jump_matrix.check([deeper_case(seed) for seed in range(10)])
+    assert not found.differences, found.differences[0][1]
+
+
+@pytest.mark.slow
+def test_the_whole_matrix_does_the_same() -> None:
+    assert check_all([case(number) for number in range(COUNT)]).programs == COUNT
+
+
+@pytest.mark.slow
+def test_more_programs_of_three_levels_do_the_same() -> None:
+    check_all([deeper_case(seed) for seed in range(5000)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import codec_shop as shop
 import pytest
 
 from runtime_client._codec import Codec
-from runtime_client._codec_objects import TRACEBACK_ATTRIBUTE
+from runtime_client._codec_objects import TRACEBACK_ATTRIBUTE, TRACEBACK_CHARS_MAX
 from runtime_client._errors import CallFailed, Cancelled, ChannelClosed, CodecError, ProcessCancelled, RemoteError
 from runtime_client._resolver import Resolver
 
@@ -20,6 +21,13 @@ Again = Callable[[Any], Any]
 def _raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
     try:
         raise error from cause
+    except BaseException as caught:
+        return caught
+
+
+def _raised_outside(error: BaseException) -> BaseException:
+    try:
+        raise error
     except BaseException as caught:
         return caught
 
@@ -88,6 +96,22 @@ def test_traceback_text_survives_a_second_saving(again: Again) -> None:
     text = getattr(once, TRACEBACK_ATTRIBUTE)
     assert 'test_codec_exceptions.py", line' in text
     assert getattr(again(once), TRACEBACK_ATTRIBUTE) == text
+
+
+def test_what_an_error_goes_through_after_it_was_read_stands_before_the_rest(again: Again) -> None:
+    once = again(_raised(ValueError(1)))
+    text = getattr(again(_raised_outside(once)), TRACEBACK_ATTRIBUTE)
+    assert re.findall(r", in (\w+)", text) == ["_raised_outside", "_raised"]
+
+
+def test_a_long_traceback_keeps_its_innermost_frames_whole(again: Again) -> None:
+    error = again(_raised(ValueError("innermost")))
+    for _ in range(200):
+        error = again(_raised(error))
+    text = getattr(error, TRACEBACK_ATTRIBUTE)
+    assert TRACEBACK_CHARS_MAX - 500 < len(text) <= TRACEBACK_CHARS_MAX
+    assert text.startswith('  File "')
+    assert text.endswith(getattr(again(_raised(ValueError("innermost"))), TRACEBACK_ATTRIBUTE))
 
 
 def test_identity_of_an_exception_and_a_cycle_through_context(again: Again) -> None:
