@@ -6,7 +6,7 @@ Values arrive as the codec's JSON, or as text for reading already; nothing here 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -20,6 +20,7 @@ from slct_runtime.wire.api import (
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
+    QueueInfo,
     WatchEvent,
 )
 from slct_runtime.wire.render import render
@@ -181,6 +182,25 @@ async def write_list_json(processes: AsyncIterator[ProcessInfo], out: TextIO) ->
         out.write(opening + json.dumps(asdict(info), ensure_ascii=False))
         opening = ",\n"
     out.write("[]\n" if opening == "[\n" else "\n]\n")
+
+
+# --- queues of effects -----------------------------------------------------------------------------------------------
+
+
+def write_queues_text(queues: Sequence[QueueInfo], out: TextIO) -> None:
+    rows = [("QUEUE", "WAITING", "RUNNING", "WORKERS", "LIMITS")]
+    rows += [(q.name, str(q.waiting_count), str(q.running_count), str(q.worker_count), _limits(q)) for q in queues]
+    _write_table(list(rows), out)
+
+
+def _limits(queue: QueueInfo) -> str:
+    limits = queue.limits
+    shown = {"concurrency": limits.concurrency, "worker concurrency": limits.worker_concurrency}
+    return ", ".join(f"{name} {value}" for name, value in shown.items() if value is not None) or "none"
+
+
+def queues_json(queues: Sequence[QueueInfo]) -> str:
+    return json.dumps([asdict(queue) for queue in queues], indent=2, ensure_ascii=False)
 
 
 # --- what happens ----------------------------------------------------------------------------------------------------

@@ -11,11 +11,12 @@ import asyncio
 import json
 import threading
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, overload
 
+from slct_runtime.core.queues import QueueLimits
 from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
@@ -25,6 +26,7 @@ from slct_runtime.wire.api import (
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
+    QueueInfo,
     RuntimeApi,
     SendRequest,
     StartRequest,
@@ -365,6 +367,23 @@ class Client:
         """What is deployed."""
         return await _asked(self.api.definitions())
 
+    async def set_queue(
+        self, name: str, *, concurrency: int | None = None, worker_concurrency: int | None = None
+    ) -> None:
+        """Limit a queue of effects, for the whole cluster and durably; what is left out is not limited (any more).
+
+        Args:
+          concurrency: attempts that run at once on all workers together; 0 holds the queue. worker_concurrency: on each worker.
+
+        Raises:
+          InvalidValue: a limit is none.
+        """
+        await _asked(self.api.set_queue(QueueLimits(name, concurrency, worker_concurrency)))
+
+    async def queues(self) -> Sequence[QueueInfo]:
+        """Every queue that has limits or something in it: its limits, how much waits and runs, how many workers serve it."""
+        return await _asked(self.api.queues())
+
 
 class _Embedded:
     """A runtime and a worker in this event loop."""
@@ -575,6 +594,14 @@ class SyncClient:
     def definitions(self) -> tuple[DefinitionRecord, ...]:
         """See `Client.definitions`."""
         return self.wait(self._client.definitions())
+
+    def set_queue(self, name: str, **limits: Any) -> None:
+        """See `Client.set_queue`."""
+        self.wait(self._client.set_queue(name, **limits))
+
+    def queues(self) -> Sequence[QueueInfo]:
+        """See `Client.queues`."""
+        return self.wait(self._client.queues())
 
 
 async def _next(items: AsyncIterator[T]) -> T:

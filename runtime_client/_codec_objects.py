@@ -348,10 +348,11 @@ class Layout:
     """How instances of one class are taken apart and put together.
 
     base: the builtin type whose content they carry besides attributes, None if there is none.
-    slots: name to descriptor. has_state: `__getstate__` or `__setstate__` of its own.
+    slots: name to descriptor. has_state: `__getstate__` or `__setstate__` of its own. later: attributes of our own classes that
+    came after the format was fixed, with what they are where nothing was saved; that is not saved.
     """
 
-    __slots__ = ("base", "cls", "has_dict", "has_state", "slots")
+    __slots__ = ("base", "cls", "has_dict", "has_state", "later", "slots")
 
     def __init__(self, cls: type, base: type | None, slots: dict[str, Any], has_state: bool) -> None:
         self.cls = cls
@@ -359,6 +360,7 @@ class Layout:
         self.slots = slots
         self.has_dict = cls.__dictoffset__ != 0
         self.has_state = has_state
+        self.later: dict[str, Any] = getattr(cls, "SAVED_IF_GIVEN", {}) if cls in _RUNTIME_OBJECTS else {}
 
     def attributes(self, value: Any) -> dict[str, Any]:
         found = dict(object.__getattribute__(value, "__dict__")) if self.has_dict else {}
@@ -368,9 +370,14 @@ class Layout:
                 found[name] = slot.__get__(value)
             except AttributeError:
                 pass  # not set
+        for name, default in self.later.items():
+            if found[name] == default:
+                del found[name]
         return found
 
     def set_attributes(self, value: Any, attributes: list[tuple[str, Any]]) -> None:
+        for name, default in self.later.items():
+            self.slots[name].__set__(value, default)
         for name, item in attributes:
             slot = self.slots.get(name)
             if slot is not None:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from slct_runtime.core.queues import DEFAULT_QUEUE
+
 from ._channels import Channel
 from ._context import current
 from ._direct import as_frame
@@ -27,6 +29,8 @@ T = TypeVar("T")
 
 DURATION_S_MAX = 1_000 * 366 * 86_400
 """Longest duration, in seconds: a thousand years."""
+PRIORITY_MAX = 2**31 - 1
+"""Priorities lie between this and its negative."""
 
 
 # --- operations -----------------------------------------------------------------------------------------------------------
@@ -60,14 +64,16 @@ def call(
     timeout: float | timedelta | None = None,
     key: str | None = None,
     at_most_once: bool = False,
-    queue: str = "default",
+    queue: str = DEFAULT_QUEUE,
+    priority: int = 0,
     **kwargs: Any,
 ) -> Call:
     """Run an ordinary function, sync or async, outside the transition: an effect (rule 18). Gives its result.
 
     Args:
       retry: How often it is attempted. timeout: of one attempt, in seconds or a timedelta. key: takes the place of the request's
-        number in the idempotency key. at_most_once: never attempted twice (rule 19). queue: which workers run it.
+        number in the idempotency key. at_most_once: never attempted twice (rule 19). queue: where it waits for a worker; queues
+        may be limited, and workers may serve some only. priority: of what waits the lowest goes first, then the oldest.
 
     Raises, when awaited:
       CallFailed: the last attempt failed; `__cause__` is its exception. EffectUnknown: at most once, and nobody knows.
@@ -81,9 +87,11 @@ def call(
         raise ValueError(f"a timeout is longer than nothing, got {timeout!r}")
     if key is not None and not (isinstance(key, str) and key):
         raise TypeError(f"key is a text that is not empty, got {key!r}")
-    if not isinstance(queue, str):
+    if not (isinstance(queue, str) and queue):
         raise TypeError(f"queue is the name of a queue, got {queue!r}")
-    return Call(function, args, kwargs, retry or Retry(), timeout, key, bool(at_most_once), queue)
+    if not isinstance(priority, int) or not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
+        raise TypeError(f"priority is a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}, got {priority!r}")
+    return Call(function, args, kwargs, retry or Retry(), timeout, key, bool(at_most_once), queue, int(priority))
 
 
 def default() -> Default:

@@ -20,6 +20,8 @@ from datetime import timedelta
 from types import FunctionType
 from typing import Any, ClassVar
 
+from slct_runtime.core.queues import DEFAULT_QUEUE
+
 from . import _functions
 from ._channels import Channel
 from ._context import current
@@ -139,7 +141,8 @@ class Step:
         timeout: float | timedelta | None = None,
         key: str | None = None,
         at_most_once: bool = False,
-        queue: str = "default",
+        queue: str = DEFAULT_QUEUE,
+        priority: int = 0,
         **kwargs: Any,
     ) -> Case:
         """The result of an effect; see `runtime_client.call`."""
@@ -151,6 +154,7 @@ class Step:
             key=key,
             at_most_once=at_most_once,
             queue=queue,
+            priority=priority,
             **kwargs,
         )
         return self._case(operation, f"p.call({getattr(function, '__name__', function)}, ...)")

@@ -13,7 +13,9 @@ import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from slct_runtime.core.queues import DEFAULT_QUEUE
 
 if TYPE_CHECKING:
     from ._channels import Channel
@@ -97,7 +99,10 @@ class Call(Operation):
     timeout: float | timedelta | None = None
     key: str | None = None
     at_most_once: bool = False
-    queue: str = "default"
+    queue: str = DEFAULT_QUEUE
+    priority: int = 0
+
+    SAVED_IF_GIVEN: ClassVar[dict[str, Any]] = {"priority": 0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -565,6 +565,7 @@ class _Transition:
             call.key,
             call.queue,
             call.at_most_once,
+            call.priority,
         )
 
     def _channel_name(self, channel: Channel[Any] | str | None) -> str | None:

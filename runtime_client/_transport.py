@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import grpc.aio  # type: ignore[import-untyped,unused-ignore]  # grpcio ships no types
 from google.protobuf.message import Message
 
+from slct_runtime.core.queues import QueueLimits
 from slct_runtime.wire import convert, status
 from slct_runtime.wire.address import BadAddress, split_address
 from slct_runtime.wire.api import (
@@ -25,6 +26,7 @@ from slct_runtime.wire.api import (
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
+    QueueInfo,
     RuntimeApi,
     SendRequest,
     Started,
@@ -39,6 +41,8 @@ from slct_runtime.wire.slct.v1 import (
     deployments_pb2_grpc,
     processes_pb2,
     processes_pb2_grpc,
+    queues_pb2,
+    queues_pb2_grpc,
     workers_pb2_grpc,
 )
 from slct_runtime.wire.work import DefinitionRecord, FromWorker, Register, ToWorker
@@ -141,6 +145,17 @@ class GrpcTransport(RuntimeApi):
         response = await self._ask(self._connection.deployments.List, message)
         return convert.get_definitions(response.definitions)
 
+    # --- queues ----------------------------------------------------------------------------------------------------
+
+    async def set_queue(self, limits: QueueLimits) -> None:
+        message = queues_pb2.SetQueueRequest()
+        _filled(message.limits, convert.put_queue_limits, limits)
+        await self._ask(self._connection.queues.Set, message)
+
+    async def queues(self) -> Sequence[QueueInfo]:
+        response = await self._ask(self._connection.queues.List, queues_pb2.ListQueuesRequest())
+        return [convert.get_queue_info(info) for info in response.queues]
+
     # --- workers ---------------------------------------------------------------------------------------------------
 
     async def serve(self, registration: Register) -> WorkerSession:
@@ -179,6 +194,7 @@ class _Connection:
         self.channel: Any = grpc.aio.insecure_channel(target, options=CLIENT_OPTIONS)
         self.processes: Any = processes_pb2_grpc.ProcessesStub(self.channel)  # type: ignore[no-untyped-call]
         self.workers: Any = workers_pb2_grpc.WorkersStub(self.channel)  # type: ignore[no-untyped-call]
+        self.queues: Any = queues_pb2_grpc.QueuesStub(self.channel)  # type: ignore[no-untyped-call]
         self.deployments: Any = deployments_pb2_grpc.DeploymentsStub(self.channel)  # type: ignore[no-untyped-call]
 
 

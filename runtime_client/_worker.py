@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import uuid
+from collections.abc import Sequence
 from typing import assert_never
 
 from slct_runtime.wire.api import ApiError, ErrorCode, RuntimeApi, WorkerSession
@@ -48,6 +49,8 @@ class Worker:
 
     `target` is an address such as `localhost:9090`, or a runtime in this OS process. `run()` reconnects when the
     connection breaks; `stop()` takes nothing new, finishes what runs, and returns.
+
+    queues: take effects from these only (default: from all). effect_credits: how many effects it runs at a time.
     """
 
     def __init__(
@@ -57,13 +60,16 @@ class Worker:
         *,
         version: str = "1",
         worker_id: str | None = None,
+        queues: Sequence[str] = (),
         effect_credits: int = EFFECT_CREDITS,
     ) -> None:
         definitions.require_compiled()
         self.definitions = definitions
         self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._target = target
-        self._registration = Register(self.worker_id, definitions.records(version), TRANSITION_CREDITS, effect_credits)
+        self._registration = Register(
+            self.worker_id, definitions.records(version), TRANSITION_CREDITS, effect_credits, tuple(queues)
+        )
         self._stopping = asyncio.Event()
         self.connected = asyncio.Event()
 

@@ -120,7 +120,13 @@ async def run_worker(arguments: argparse.Namespace) -> int:
     """Run the transitions and effects of one build until SIGTERM or Ctrl-C."""
     from ._worker import Worker
 
-    worker = Worker(arguments.runtime, load_build(arguments.build), version=arguments.version)
+    worker = Worker(
+        arguments.runtime,
+        load_build(arguments.build),
+        version=arguments.version,
+        queues=arguments.queue,
+        effect_credits=arguments.concurrency,
+    )
     with _Stop() as stop:
         serving = asyncio.create_task(worker.run())
         announcing = asyncio.create_task(_announce(worker, arguments))
@@ -310,6 +316,17 @@ async def retry(arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def limit_queue(arguments: argparse.Namespace) -> int:
+    """Limit a queue of effects, on all workers together or on each; what is left out is not limited any more."""
+    given = {"concurrency": arguments.concurrency, "worker_concurrency": arguments.worker_concurrency}
+    is_limit = any(limit is not None for limit in given.values())
+    if is_limit == arguments.unlimited:
+        raise Refusal("say either what is limited or --unlimited", f"slct queue {arguments.name} --concurrency 10")
+    async with _client(arguments) as client:
+        await client.set_queue(arguments.name, **given)
+    return 0
+
+
 # --- looking ---------------------------------------------------------------------------------------------------------
 
 
@@ -339,6 +356,17 @@ async def _first(items: AsyncIterator[Any], count: int | None) -> AsyncIterator[
             return
         yield item
         taken += 1
+
+
+async def queues(arguments: argparse.Namespace) -> int:
+    """Print the queues of effects: their limits, what waits and what runs."""
+    async with _client(arguments) as client:
+        found = await client.queues()
+    if _wants_json(arguments):
+        print(output.queues_json(found))
+    else:
+        output.write_queues_text(found, sys.stdout)
+    return 0
 
 
 async def watch(arguments: argparse.Namespace) -> int:
@@ -487,6 +515,16 @@ def _add_servers(verbs: Any) -> None:
     verb = _add(verbs, "worker", run_worker)
     verb.add_argument("build", metavar="BUILD", help="a directory made by slct-compile")
     verb.add_argument("--version", default="1", help="what to register the build as (default: %(default)s)")
+    verb.add_argument(
+        "--queue",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="take effects from this queue only; may be repeated",
+    )
+    verb.add_argument(
+        "--concurrency", type=_positive, default=100, metavar="N", help="effects run at a time (default: %(default)s)"
+    )
 
 
 def _add_actions(verbs: Any) -> None:
@@ -534,6 +572,11 @@ def _add_actions(verbs: Any) -> None:
     _add_to_process(verbs, "cancel", cancel)
     _add_to_process(verbs, "terminate", terminate)
     _add_to_process(verbs, "retry", retry)
+    verb = _add(verbs, "queue", limit_queue)
+    verb.add_argument("name", metavar="NAME", help="as in call(..., queue=NAME)")
+    verb.add_argument("--concurrency", type=_count, metavar="N", help="run at once on all workers together; 0 holds it")
+    verb.add_argument("--worker-concurrency", type=_positive, metavar="N", help="run at once on each worker")
+    verb.add_argument("--unlimited", action="store_true", help="lift all limits")
 
 
 def _add_views(verbs: Any) -> None:
@@ -544,6 +587,7 @@ def _add_views(verbs: Any) -> None:
     verb.add_argument("--limit", type=_count, metavar="N", help="how many at most (default: all)")
     _add_format(verb)
     _add_format(_add_to_process(verbs, "show", show))
+    _add_format(_add(verbs, "queues", queues))
     _add_format(_add_to_process(verbs, "watch", watch))
     verb = _add_to_process(verbs, "history", history)
     verb.add_argument("--after", type=int, default=-1, metavar="SEQ", help="only what came after that seq")
@@ -594,6 +638,12 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up")
     return int(text)
+
+
+def _positive(text: str) -> int:
+    if (count := _count(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 up")
+    return count
 
 
 def _seconds(text: str) -> float:

@@ -182,6 +182,12 @@ class Network(RuntimeApi):
         stored = event.offset < len(held) and held[event.offset] == event.payload
         require(stored, f"{process_id}: output {event.offset} was told, and is not stored")
 
+    async def set_queue(self, limits: Any) -> None:
+        await self._call("set_queue", limits)
+
+    async def queues(self) -> Any:
+        return await self._call("queues")
+
     async def serve(self, registration: Any) -> WorkerSession:
         await self.delay()
         runtime = self.runtime

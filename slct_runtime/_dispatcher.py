@@ -2,18 +2,22 @@
 
 Decides who runs what; knows nothing of channels or of the store. A worker holds the processes that it ran last decoded:
 they go to it again while it has credits, and then only their `seq` travels. A session that ends gives everything back at once.
+Effects wait in their queues (`_queues.py`), whose limits hold for all workers together; a worker may serve some queues only.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias, assert_never
+from functools import partial
+from typing import assert_never
 
+from ._jobs import DefinitionKey, EffectJob, Job, TransitionJob, definition_key
+from ._queues import EffectQueues
 from ._resident import EffectRun, Resident
-from .core.commands import Resumption
+from .core.queues import QueueLimits, has_room
 from .wire.api import ApiError, ErrorCode, WorkerSession
 from .wire.work import (
     CancelEffectRun,
@@ -30,32 +34,14 @@ HELD_PROCESSES_MAX = 4_000
 """Decoded processes one worker is asked to hold; the one used longest ago is forgotten."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TransitionJob:
-    """One transition to be run, or running."""
-
-    resident: Resident
-    goroutine_id: int
-    resumption: Resumption
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EffectJob:
-    """One attempt of an effect to be run, or running."""
-
-    resident: Resident
-    run: EffectRun
-
-
-Job: TypeAlias = TransitionJob | EffectJob
-DefinitionKey: TypeAlias = tuple[str, str]
-"""Name and version."""
-
-
 class Answers:
     """Who is told what workers say. Implemented by the runtime."""
 
     def order(self, job: Job, dispatch_id: int, worker_holds: bool) -> ToWorker:
+        raise NotImplementedError
+
+    def before_effect(self, job: EffectJob, send: Callable[[], None]) -> None:
+        """A worker has a place for it: call `send` when whatever must be durable before it begins is."""
         raise NotImplementedError
 
     def transition_answered(self, job: TransitionJob, answer: TransitionAnswer) -> bool:
@@ -71,14 +57,19 @@ class Answers:
 
 @dataclass(slots=True, eq=False)
 class Session(WorkerSession):
-    """One registered worker. `held`: process id to the resident whose present state the worker has decoded."""
+    """One registered worker. `held`: process id to the resident whose present state the worker has decoded.
+
+    `queues`: of those that it takes effects from; none means all. `running`: its effects, by queue.
+    """
 
     worker_id: str
     serves: frozenset[DefinitionKey]
+    queues: frozenset[str]
     transition_credits: int
     effect_credits: int
     dispatcher: Dispatcher
     jobs: dict[int, Job] = field(default_factory=dict)
+    running: Counter[str] = field(default_factory=Counter)
     held: OrderedDict[str, Resident] = field(default_factory=OrderedDict)
     outbox: list[ToWorker] = field(default_factory=list)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -104,9 +95,20 @@ class Session(WorkerSession):
         self.outbox.append(order)
         self.wake.set()
 
-    def may_take(self, job: Job, key: DefinitionKey) -> bool:
-        credits = self.transition_credits if isinstance(job, TransitionJob) else self.effect_credits
-        return credits > 0 and key in self.serves and not self.is_draining and not self.is_closed
+    def may_take_transition(self, key: DefinitionKey) -> bool:
+        return self.transition_credits > 0 and key in self.serves and not self.is_draining and not self.is_closed
+
+    def may_take_effect(self, key: DefinitionKey, limits: QueueLimits) -> bool:
+        return (
+            self.effect_credits > 0
+            and key in self.serves
+            and not self.is_draining
+            and self.serves_queue(limits.name)
+            and has_room(limits.worker_concurrency, self.running[limits.name])
+        )
+
+    def serves_queue(self, name: str) -> bool:
+        return not self.queues or name in self.queues
 
     def keep(self, resident: Resident) -> None:
         self.held[resident.process_id] = resident
@@ -123,12 +125,12 @@ class Session(WorkerSession):
 class Dispatcher:
     """Gives jobs to sessions, by credits."""
 
-    def __init__(self, answers: Answers, lost_worker: Callable[[str], None] | None = None) -> None:
+    def __init__(self, answers: Answers) -> None:
+        self.queues = EffectQueues()
         self._answers = answers
-        self._lost_worker = lost_worker
         self._sessions: list[Session] = []
         self._holders: dict[str, Session] = {}
-        self._waiting: dict[tuple[type, DefinitionKey], deque[Job]] = {}
+        self._waiting: dict[DefinitionKey, deque[TransitionJob]] = {}
         self._dispatch_id = 0
 
     @property
@@ -140,7 +142,12 @@ class Dispatcher:
             raise ApiError(ErrorCode.INVALID_ARGUMENT, f"worker {registration.worker_id!r} offers no credits")
         serves = frozenset((d.name, d.version) for d in registration.definitions)
         session = Session(
-            registration.worker_id, serves, registration.transition_credits, registration.effect_credits, self
+            registration.worker_id,
+            serves,
+            frozenset(registration.queues),
+            registration.transition_credits,
+            registration.effect_credits,
+            self,
         )
         self._sessions.append(session)
         self.pump()
@@ -157,13 +164,17 @@ class Dispatcher:
             self._holders.pop(process_id, None)
         jobs, session.jobs = session.jobs, {}
         for job in jobs.values():
+            if isinstance(job, EffectJob):
+                self.queues.end(job.queue)
             self._answers.job_lost(job)
         self.pump()
 
     def submit(self, job: Job) -> None:
         """Put it in its queue; the next `pump` gives it to a worker with room."""
-        key = (job.resident.definition, job.resident.version)
-        self._waiting.setdefault((type(job), key), deque()).append(job)
+        if isinstance(job, EffectJob):
+            self.queues.add(job)
+        else:
+            self._waiting.setdefault(definition_key(job), deque()).append(job)
 
     def forget(self, process_id: str) -> None:
         """No worker needs to hold this process any more, or what it holds is not the process as it stands."""
@@ -176,18 +187,17 @@ class Dispatcher:
         if run.dispatch_id is None:
             return
         for session in self._sessions:
-            if session.jobs.pop(run.dispatch_id, None) is not None:
-                session.effect_credits += 1
+            if self._end_effect(session, run.dispatch_id) is not None and run.is_begun:
                 session.put(CancelEffectRun(run.dispatch_id))
+        self.pump()
 
     def answered(self, session: Session, message: FromWorker) -> None:
         match message:
             case TransitionAnswer():
                 self._transition_answered(session, message)
             case EffectAnswer():
-                job = session.jobs.pop(message.dispatch_id, None)
-                if isinstance(job, EffectJob):
-                    session.effect_credits += 1
+                job = self._end_effect(session, message.dispatch_id)
+                if job is not None:
                     job.run.dispatch_id = None
                     self._answers.effect_answered(job, message)
             case Draining():
@@ -212,53 +222,88 @@ class Dispatcher:
             self._holders.pop(process_id, None)
             session.forget(process_id)
 
+    def _end_effect(self, session: Session, dispatch_id: int) -> EffectJob | None:
+        """It occupies its places no more."""
+        job = session.jobs.get(dispatch_id)
+        if not isinstance(job, EffectJob):
+            return None
+        del session.jobs[dispatch_id]
+        session.effect_credits += 1
+        session.running[job.queue] -= 1
+        self.queues.end(job.queue)
+        return job
+
     def pump(self) -> None:
-        """Give out what waits, as far as credits go."""
-        for slot, queue in self._waiting.items():
-            while queue:
-                if _is_stale(queue[0]):
-                    queue.popleft()
-                    continue
-                session = self._choose(queue[0], slot[1])
-                if session is None:
-                    break
-                self._give(session, queue.popleft())
+        """Give out what waits, as far as credits and the limits of queues go."""
+        for key, waiting in self._waiting.items():
+            self._pump_transitions(key, waiting)
+        if self.queues.has_waiting:
+            self._pump_effects()
 
-    def _choose(self, job: Job, key: DefinitionKey) -> Session | None:
-        if isinstance(job, TransitionJob):
-            holder = self._holders.get(job.resident.process_id)
-            if holder is not None and holder.may_take(job, key):
-                return holder
-        best: Session | None = None
-        for session in self._sessions:
-            if session.may_take(job, key) and (best is None or _room(session, job) > _room(best, job)):
-                best = session
-        return best
+    # --- transitions -----------------------------------------------------------------------------------------------
 
-    def _give(self, session: Session, job: Job) -> None:
+    def _pump_transitions(self, key: DefinitionKey, waiting: deque[TransitionJob]) -> None:
+        while waiting:
+            if waiting[0].is_stale:
+                waiting.popleft()
+                continue
+            session = self._choose_for_transition(waiting[0], key)
+            if session is None:
+                return
+            self._give_transition(session, waiting.popleft())
+
+    def _choose_for_transition(self, job: TransitionJob, key: DefinitionKey) -> Session | None:
+        holder = self._holders.get(job.resident.process_id)
+        if holder is not None and holder.may_take_transition(key):
+            return holder
+        able = [session for session in self._sessions if session.may_take_transition(key)]
+        return max(able, key=lambda session: session.transition_credits, default=None)
+
+    def _give_transition(self, session: Session, job: TransitionJob) -> None:
         self._dispatch_id += 1
         process_id = job.resident.process_id
         holds = session.held.get(process_id) is job.resident
         order = self._answers.order(job, self._dispatch_id, holds)
         session.jobs[self._dispatch_id] = job
-        if isinstance(job, TransitionJob):
-            session.transition_credits -= 1
-            # What any worker holds is outdated from now on; this one holds the new state once it has answered.
-            holder = self._holders.pop(process_id, None)
-            if holder is not None and holder is not session:
-                holder.forget(process_id)
-        else:
-            session.effect_credits -= 1
-            job.run.dispatch_id = self._dispatch_id
+        session.transition_credits -= 1
+        # What any worker holds is outdated from now on; this one holds the new state once it has answered.
+        holder = self._holders.pop(process_id, None)
+        if holder is not None and holder is not session:
+            holder.forget(process_id)
         session.put(order)
 
+    # --- effects ---------------------------------------------------------------------------------------------------
 
-def _is_stale(job: Job) -> bool:
-    """Nobody waits for it any more."""
-    if job.resident.is_lost:
-        return True
-    return isinstance(job, EffectJob) and job.resident.effects.get(job.run.request.effect_id) is not job.run
+    def limit_queue(self, limits: QueueLimits) -> None:
+        """These hold from now on; what now has room goes at once."""
+        self.queues.limit(limits)
+        self.pump()
 
+    def _pump_effects(self) -> None:
+        while any(session.effect_credits > 0 for session in self._sessions):
+            given = next((found for job in self.queues.first() if (found := self._choose_for_effect(job))), None)
+            if given is None:
+                return
+            self._give_effect(*given)
 
-def _room(session: Session, job: Job) -> int:
-    return session.transition_credits if isinstance(job, TransitionJob) else session.effect_credits
+    def _choose_for_effect(self, job: EffectJob) -> tuple[Session, EffectJob] | None:
+        key, limits = definition_key(job), self.queues.limits(job.queue)
+        able = [session for session in self._sessions if session.may_take_effect(key, limits)]
+        return (max(able, key=lambda session: session.effect_credits), job) if able else None
+
+    def _give_effect(self, session: Session, job: EffectJob) -> None:
+        """Take its places at once; the order leaves when what must be durable before it begins is."""
+        self._dispatch_id += 1
+        dispatch_id = self._dispatch_id
+        self.queues.begin(job)
+        session.jobs[dispatch_id] = job
+        session.effect_credits -= 1
+        session.running[job.queue] += 1
+        job.run.dispatch_id, job.run.is_queued, job.run.is_begun = dispatch_id, False, False
+        self._answers.before_effect(job, partial(self._send_effect, session, dispatch_id))
+
+    def _send_effect(self, session: Session, dispatch_id: int) -> None:
+        job = session.jobs.get(dispatch_id)
+        if isinstance(job, EffectJob):  # else it was cancelled, or its worker has gone
+            job.run.is_begun = True
+            session.put(self._answers.order(job, dispatch_id, False))

@@ -21,9 +21,10 @@ from typing import Any, assert_never
 
 from ._catalogue import Catalogue, Deployed
 from ._committer import Committer
-from ._dispatcher import Answers, Dispatcher, EffectJob, Job, TransitionJob
+from ._dispatcher import Answers, Dispatcher
 from ._documents import error_text
 from ._history import TRIM_EVERY, Recorder, history_row, value_text
+from ._jobs import EffectJob, Job, TransitionJob
 from ._resident import EffectRun, Release, Resident
 from ._timers import Timers
 from .core import (
@@ -63,9 +64,10 @@ from .core.events import (
     TransitionDone,
     TransitionLost,
 )
+from .core.queues import QueueLimits
 from .retry import delay_ms, may_retry
 from .settings import Settings
-from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, ReplyRow, Store, StoreError
+from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, QueueRow, ReplyRow, Store, StoreError
 from .wire.api import ApiError, ErrorCode, HistoryEntry, ProcessOutcome, WatchEvent
 from .wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition, ToWorker, TransitionAnswer
 
@@ -107,6 +109,8 @@ class Engine(Answers):
     async def open(self) -> None:
         """Read what is deployed, take up every process that needs attention, and watch the deadlines."""
         self.catalogue.add(await self.read(self.store.definitions))
+        for row in await self.read(self.store.queues):
+            self.dispatcher.queues.limit(queue_limits(row))
         await self.recover()
         self.spawn(self._read_windows())
 
@@ -246,6 +250,7 @@ class Engine(Answers):
         for effect in loaded.effects:
             request = effect_request(effect.request)
             run = EffectRun(request, effect.attempt, effect.due_ms, effect.requested_ms, is_durable=True)
+            run.is_begun = effect.attempt > 0  # as far as anybody knows
             resident.effects[effect.effect_id] = run
         self._carry_out_posts(resident)
         if resident.has_ended:
@@ -576,7 +581,6 @@ class Engine(Answers):
             case TransitionJob(resident, goroutine_id, resumption):
                 return self._transition_order(resident, goroutine_id, resumption, dispatch_id, worker_holds)
             case EffectJob(resident, run):
-                run.is_queued = False
                 deadline_ms = None if run.request.timeout_ms is None else self.now_ms() + run.request.timeout_ms
                 attempt = max(1, run.attempt) if run.request.at_most_once else run.attempt + 1
                 return RunEffect(
@@ -705,21 +709,23 @@ class Engine(Answers):
             self._carry_out_posts(resident)
         elif run.due_ms > self.now_ms():
             self.timers.add(run.due_ms, resident.process_id)
-        elif not request.at_most_once:
-            self._submit_effect(resident, run)
-        elif run.attempt == 0:
-            run.attempt = 1  # noted before it starts: whoever finds this note later must not start it again
-            resident.pending.attempts[request.effect_id] = effect_row(resident.process_id, run)
-            resident.pending.releases.append(Release(partial(self._submit_effect, resident, run)))
-            run.is_queued = True  # from here on: a wake meanwhile must not take it for one whose worker is gone
-            self.committer.mark(resident)
-        else:
+        elif request.at_most_once and run.is_begun:
             self._end_effect(resident, run, None, None)
+        else:
+            run.is_queued = True
+            self.dispatcher.submit(EffectJob(resident, run))
+            self.dispatcher.pump()
 
-    def _submit_effect(self, resident: Resident, run: EffectRun) -> None:
-        run.is_queued = True
-        self.dispatcher.submit(EffectJob(resident, run))
-        self.dispatcher.pump()
+    def before_effect(self, job: EffectJob, send: Callable[[], None]) -> None:
+        """Note at-most-once effects before they begin: whoever finds the note later must not begin them again (rule 19)."""
+        resident, run = job.resident, job.run
+        if not run.request.at_most_once:
+            send()
+            return
+        run.attempt = 1
+        resident.pending.attempts[run.request.effect_id] = effect_row(resident.process_id, run)
+        resident.pending.releases.append(Release(send))
+        self.committer.mark(resident)
 
     def effect_answered(self, job: EffectJob, answer: EffectAnswer) -> None:
         resident, run = job.resident, job.run
@@ -918,6 +924,16 @@ def effect_request(text: str) -> EffectRequest:
     retry = facts.pop("retry")
     retry["non_retryable"] = tuple(retry["non_retryable"])
     return EffectRequest(**facts, retry=RetryPolicy(**retry))
+
+
+def queue_row(limits: QueueLimits) -> QueueRow:
+    """The limits of a queue as stored."""
+    facts = asdict(limits)
+    return QueueRow(facts.pop("name"), json.dumps(facts, separators=(",", ":")))
+
+
+def queue_limits(row: QueueRow) -> QueueLimits:
+    return QueueLimits(row.name, **json.loads(row.limits))
 
 
 def restore_core(loaded: LoadedProcess) -> tuple[Any, list[InboxRow]]:

@@ -39,6 +39,8 @@ class EffectRun:
     requested_ms: int
     dispatch_id: int | None = None
     is_queued: bool = False
+    place: int = 0  # in its queue, among requests of the same moment
+    is_begun: bool = False  # the order to run this attempt has left: a worker may have begun
     is_durable: bool = False  # its row is on disk as it stands here; until then nobody may run it (rule 26)
     last_error: str = ""
 

@@ -14,11 +14,12 @@ from typing import Any
 
 from ._catalogue import Deployed
 from ._describe import describe
-from ._engine import Engine, default_chance, lost, releasing, wall_clock_ms
+from ._engine import Engine, default_chance, lost, queue_row, releasing, wall_clock_ms
 from ._history import history_entry
 from ._resident import ENDED, Resident
 from .core.commands import EffectRequest, Payload
 from .core.events import RetryRequested, TerminateRequested
+from .core.queues import QueueLimits
 from .settings import Settings
 from .store import open_store
 from .store.base import DefinitionRow, KeyRow, LoadedProcess, ProcessFilter, Store
@@ -31,6 +32,7 @@ from .wire.api import (
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
+    QueueInfo,
     RuntimeApi,
     SendRequest,
     Started,
@@ -40,6 +42,7 @@ from .wire.api import (
 )
 from .wire.work import DefinitionRecord, Register
 
+QUEUE_NAME_CHARACTERS_MAX = 255
 PROCESS_ID_CHARACTERS_MAX = 255
 """Ids are keys in the store and parts of idempotency keys: they stay short."""
 
@@ -104,6 +107,30 @@ class Runtime(RuntimeApi):
         assert isinstance(registration, Register)
         await self.deploy(registration.definitions)
         return self._engine.dispatcher.connect(registration)
+
+    # --- queues of effects -----------------------------------------------------------------------------------------
+
+    async def set_queue(self, limits: QueueLimits) -> None:
+        _check_queue(limits)
+        engine = self._engine
+        if limits.is_open:
+            await engine.read(engine.store.delete_queue, limits.name)
+        else:
+            await engine.read(engine.store.put_queue, queue_row(limits))
+        engine.dispatcher.limit_queue(limits)
+
+    async def queues(self) -> Sequence[QueueInfo]:
+        dispatcher = self._engine.dispatcher
+        held = dispatcher.queues
+        return [
+            QueueInfo(
+                held.limits(name),
+                held.waiting_count(name),
+                held.running_count(name),
+                sum(1 for session in dispatcher.sessions if session.serves_queue(name) and not session.is_draining),
+            )
+            for name in sorted(held.names)
+        ]
 
     # --- start -----------------------------------------------------------------------------------------------------
 
@@ -454,6 +481,23 @@ def _unknown(process_id: str) -> ApiError:
         "`slct list` shows those that exist",
         {"process_id": process_id},
     )
+
+
+def _check_queue(limits: QueueLimits) -> None:
+    if not limits.name or len(limits.name) > QUEUE_NAME_CHARACTERS_MAX or not limits.name.isprintable():
+        raise ApiError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"queue {limits.name[:80]!r} is not a printable text of 1 to {QUEUE_NAME_CHARACTERS_MAX} characters",
+        )
+    for name, lowest in (("concurrency", 0), ("worker_concurrency", 1)):
+        value = getattr(limits, name)
+        if value is not None and value < lowest:
+            raise ApiError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"{name} of queue {limits.name!r} is {value}, and is at least {lowest}",
+                "leave it out for no limit; concurrency 0 holds a queue",
+                {"queue": limits.name},
+            )
 
 
 def _check_key(key: str) -> None:

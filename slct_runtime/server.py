@@ -33,6 +33,8 @@ from .wire.slct.v1 import (
     deployments_pb2_grpc,
     processes_pb2,
     processes_pb2_grpc,
+    queues_pb2,
+    queues_pb2_grpc,
     workers_pb2,
     workers_pb2_grpc,
 )
@@ -87,7 +89,9 @@ async def _add_services(grpc_server: Any, runtime: RuntimeApi, lasting: LastingC
     processes_pb2_grpc.add_ProcessesServicer_to_server(Processes(runtime, lasting), grpc_server)  # type: ignore[no-untyped-call]
     workers_pb2_grpc.add_WorkersServicer_to_server(Workers(runtime, lasting), grpc_server)  # type: ignore[no-untyped-call]
     deployments_pb2_grpc.add_DeploymentsServicer_to_server(Deployments(runtime), grpc_server)  # type: ignore[no-untyped-call]
-    files = (processes_pb2.DESCRIPTOR, workers_pb2.DESCRIPTOR, deployments_pb2.DESCRIPTOR)
+    queues_pb2_grpc.add_QueuesServicer_to_server(Queues(runtime), grpc_server)  # type: ignore[no-untyped-call]
+    modules = (processes_pb2, workers_pb2, deployments_pb2, queues_pb2)
+    files = [module.DESCRIPTOR for module in modules]
     names = [service.full_name for file in files for service in file.services_by_name.values()]
     health_servicer = health.aio.HealthServicer()
     for name in names:
@@ -350,6 +354,25 @@ class Deployments:
     ) -> deployments_pb2.ListDefinitionsResponse:
         response = deployments_pb2.ListDefinitionsResponse()
         convert.put_definitions(await self._runtime.definitions(), response.definitions)
+        return response
+
+
+class Queues:
+    """`slct.v1.Queues`."""
+
+    def __init__(self, runtime: RuntimeApi) -> None:
+        self._runtime = runtime
+
+    @refusing
+    async def Set(self, request: queues_pb2.SetQueueRequest, _: Context) -> queues_pb2.SetQueueResponse:
+        await self._runtime.set_queue(convert.get_queue_limits(request.limits))
+        return queues_pb2.SetQueueResponse()
+
+    @refusing
+    async def List(self, _request: queues_pb2.ListQueuesRequest, _: Context) -> queues_pb2.ListQueuesResponse:
+        response = queues_pb2.ListQueuesResponse()
+        for info in await self._runtime.queues():
+            convert.put_queue_info(info, response.queues.add())
         return response
 
 

@@ -337,3 +337,30 @@ def test_broken_pipe_is_quiet(slct: Slct, address: str) -> None:
         ["bash", "-c", f"({command}) | true"], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     assert re.fullmatch(r"exit (0|141)\n", done.stderr)
+
+
+def test_queues_are_limited_and_listed(slct: Slct) -> None:
+    assert slct("queue", "mail", "--concurrency", "2") == (0, "", "")
+    assert slct("queue", "mail", "--concurrency", "3", "--worker-concurrency", "1") == (0, "", "")
+    code, out, _ = slct("queues")
+    assert code == 0
+    assert re.fullmatch(r"QUEUE .*LIMITS\nmail +0 +0 +1 +concurrency 3, worker concurrency 1\n", out), out
+    code, out, _ = slct("queues", "--format", "json")
+    assert json.loads(out)[0]["limits"] == {"name": "mail", "concurrency": 3, "worker_concurrency": 1}
+    assert slct("queue", "mail", "--unlimited") == (0, "", "")
+    assert slct("queues") == (0, "QUEUE  WAITING  RUNNING  WORKERS  LIMITS\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("queue", "mail"), 1, "either what is limited or --unlimited"),
+        (("queue", "mail", "--unlimited", "--concurrency", "1"), 1, "either what is limited or --unlimited"),
+        (("queue", "mail", "--worker-concurrency", "0"), 2, "'0' is not a number from 1 up"),
+        (("worker", "build", "--concurrency", "0"), 2, "'0' is not a number from 1 up"),
+    ],
+)
+def test_limits_that_are_none(slct: Slct, words: tuple[str, ...], code: int, said: str) -> None:
+    given, _, err = slct(*words)
+    assert given == code
+    assert said in err

@@ -25,7 +25,7 @@ TOOLS = {"grpcio-tools": "1.85.1", "mypy-protobuf": "5.1.0"}
 """What the checked-in code was generated with."""
 
 WIRE = Path(__file__).resolve().parents[1] / "slct_runtime" / "wire"
-PROTOS = ("commands", "deployments", "processes", "workers")
+PROTOS = ("commands", "deployments", "processes", "queues", "workers")
 PACKAGE = Path("slct", "v1")
 
 

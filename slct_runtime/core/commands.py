@@ -39,7 +39,10 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class EffectRequest:
-    """One call to run outside the transition (rule 18). `effect_id` is unique in its process, for ever."""
+    """One call to run outside the transition (rule 18). `effect_id` is unique in its process, for ever.
+
+    `priority`: of what waits in queues the lowest goes first.
+    """
 
     effect_id: int
     function: str
@@ -49,6 +52,7 @@ class EffectRequest:
     key: str | None = None
     queue: str = "default"
     at_most_once: bool = False
+    priority: int = 0
 
 
 # --- cases: what a goroutine may wait for --------------------------------------------------------------------------

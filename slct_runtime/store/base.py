@@ -121,6 +121,14 @@ class DefinitionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueRow:
+    """What one queue of effects allows: `limits` is JSON text (see `_engine.py`)."""
+
+    name: str
+    limits: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessCommit:
     """All that one process changes at once. Stored whole or not at all.
 
@@ -251,6 +259,18 @@ class Store(Protocol):
         ...
 
     def definitions(self) -> list[DefinitionRow]: ...
+
+    def put_queue(self, row: QueueRow) -> None:
+        """Insert or replace the limits of a queue, durably."""
+        ...
+
+    def delete_queue(self, name: str) -> None:
+        """It has no limits any more, durably."""
+        ...
+
+    def queues(self) -> list[QueueRow]:
+        """All queues that have limits, by name."""
+        ...
 
     def vacuum(self, before_ms: int) -> int:
         """Delete ended processes last updated before then, and keys and answers from before then; return how many processes."""

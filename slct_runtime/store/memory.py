@@ -25,6 +25,7 @@ from .base import (
     ProcessFilter,
     ProcessRow,
     ProcessSummary,
+    QueueRow,
     ReplyRow,
     StoreUnavailable,
 )
@@ -77,6 +78,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._processes: dict[str, _Held] = {}
         self._definitions: dict[tuple[str, str], DefinitionRow] = {}
+        self._queues: dict[str, QueueRow] = {}
         self._is_closed = False
 
     # --- writing ---------------------------------------------------------------------------------------------------
@@ -92,6 +94,14 @@ class MemoryStore:
     @_exclusively
     def put_definitions(self, rows: Sequence[DefinitionRow]) -> None:
         self._definitions.update({(row.name, row.version): row for row in rows})
+
+    @_exclusively
+    def put_queue(self, row: QueueRow) -> None:
+        self._queues[row.name] = row
+
+    @_exclusively
+    def delete_queue(self, name: str) -> None:
+        self._queues.pop(name, None)
 
     @_exclusively
     def vacuum(self, before_ms: int) -> int:
@@ -173,6 +183,10 @@ class MemoryStore:
     @_exclusively
     def definitions(self) -> list[DefinitionRow]:
         return [self._definitions[key] for key in sorted(self._definitions)]
+
+    @_exclusively
+    def queues(self) -> list[QueueRow]:
+        return sorted(self._queues.values(), key=lambda row: _by_id(row.name))
 
     def close(self) -> None:
         with self._lock:

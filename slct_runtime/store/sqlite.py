@@ -52,6 +52,7 @@ from .base import (
     ProcessFilter,
     ProcessRow,
     ProcessSummary,
+    QueueRow,
     StoreError,
     StoreUnavailable,
 )
@@ -122,6 +123,14 @@ class SqliteStore:
         with self._writing() as connection:
             given = [(row.name, row.version, row.deployed_ms, row.manifest) for row in rows]
             _run_rows(connection, "put_definitions", given)
+
+    def put_queue(self, row: QueueRow) -> None:
+        with self._writing() as connection:
+            _run(connection, "put_queue", row.name, row.limits)
+
+    def delete_queue(self, name: str) -> None:
+        with self._writing() as connection:
+            _run(connection, "delete_queue", name)
 
     def vacuum(self, before_ms: int) -> int:
         """As `Store.vacuum`, in several transactions. Room in the file is used again; the file does not shrink."""
@@ -201,6 +210,10 @@ class SqliteStore:
     def definitions(self) -> list[DefinitionRow]:
         with self._reading() as connection:
             return [definition_row(row) for row in _run(connection, "list_definitions")]
+
+    def queues(self) -> list[QueueRow]:
+        with self._reading() as connection:
+            return [QueueRow(*row) for row in _run(connection, "list_queues")]
 
     # --- opening and closing ---------------------------------------------------------------------------------------
 

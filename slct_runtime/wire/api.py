@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from ..core.commands import Payload
+from ..core.queues import QueueLimits
 from .work import DefinitionRecord, FromWorker, ToWorker
 
 
@@ -207,6 +208,24 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueInfo:
+    """One queue of effects as it is now.
+
+    `waiting_count`: effects that wait for a place or a worker, not those whose next attempt is not due. `worker_count`: workers
+    connected that take effects from it.
+    """
+
+    limits: QueueLimits
+    waiting_count: int
+    running_count: int
+    worker_count: int
+
+    @property
+    def name(self) -> str:
+        return self.limits.name
+
+
+@dataclass(frozen=True, slots=True)
 class ListRequest:
     definition: str | None = None
     status: str | None = None
@@ -259,6 +278,14 @@ class RuntimeApi(Protocol):
     def watch(self, process_id: str, from_offset: int = 0) -> AsyncIterator[WatchEvent]: ...
     async def deploy(self, definitions: tuple[DefinitionRecord, ...]) -> None: ...
     async def definitions(self) -> tuple[DefinitionRecord, ...]: ...
+    async def set_queue(self, limits: QueueLimits) -> None:
+        """Limit a queue of effects, in place of the limits that it had; durable."""
+        ...
+
+    async def queues(self) -> Sequence[QueueInfo]:
+        """Every queue that has limits, or something in it; by name."""
+        ...
+
     async def serve(self, registration: Any) -> WorkerSession:
         """Register a worker (a `work.Register`)."""
         ...

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, MutableSequence
 from typing import ParamSpec, TypeVar, assert_never
 
 from ..core import commands as core
+from ..core.queues import QueueLimits
 from . import api, work
-from .slct.v1 import commands_pb2, deployments_pb2, processes_pb2, workers_pb2
+from .slct.v1 import commands_pb2, deployments_pb2, processes_pb2, queues_pb2, workers_pb2
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -186,6 +187,7 @@ def put_register(word: work.Register, into: workers_pb2.Register) -> None:
     put_definitions(word.definitions, into.definitions)
     into.transition_credits = word.transition_credits
     into.effect_credits = word.effect_credits
+    into.queues.extend(word.queues)
 
 
 def get_register(message: workers_pb2.Register) -> work.Register:
@@ -194,6 +196,7 @@ def get_register(message: workers_pb2.Register) -> work.Register:
         definitions=get_definitions(message.definitions),
         transition_credits=message.transition_credits,
         effect_credits=message.effect_credits,
+        queues=tuple(message.queues),
     )
 
 
@@ -367,6 +370,7 @@ def put_effect_request(request: core.EffectRequest, into: commands_pb2.EffectReq
         into.key = request.key
     into.queue = request.queue
     into.at_most_once = request.at_most_once
+    into.priority = request.priority
 
 
 def get_effect_request(message: commands_pb2.EffectRequest) -> core.EffectRequest:
@@ -379,6 +383,7 @@ def get_effect_request(message: commands_pb2.EffectRequest) -> core.EffectReques
         key=message.key if message.HasField("key") else None,
         queue=message.queue,
         at_most_once=message.at_most_once,
+        priority=message.priority,
     )
 
 
@@ -513,6 +518,42 @@ def get_definitions(messages: Iterable[deployments_pb2.DefinitionRecord]) -> tup
 
 def put_deploy(records: Iterable[work.DefinitionRecord], into: deployments_pb2.DeployRequest) -> None:
     put_definitions(records, into.definitions)
+
+
+# --- queues ----------------------------------------------------------------------------------------------------------
+
+
+def put_queue_limits(limits: QueueLimits, into: queues_pb2.QueueLimits) -> None:
+    into.SetInParent()
+    into.name = limits.name
+    if limits.concurrency is not None:
+        into.concurrency = limits.concurrency
+    if limits.worker_concurrency is not None:
+        into.worker_concurrency = limits.worker_concurrency
+
+
+def get_queue_limits(message: queues_pb2.QueueLimits) -> QueueLimits:
+    return QueueLimits(
+        name=message.name,
+        concurrency=message.concurrency if message.HasField("concurrency") else None,
+        worker_concurrency=message.worker_concurrency if message.HasField("worker_concurrency") else None,
+    )
+
+
+def put_queue_info(info: api.QueueInfo, into: queues_pb2.QueueInfo) -> None:
+    put_queue_limits(info.limits, into.limits)
+    into.waiting_count = info.waiting_count
+    into.running_count = info.running_count
+    into.worker_count = info.worker_count
+
+
+def get_queue_info(message: queues_pb2.QueueInfo) -> api.QueueInfo:
+    return api.QueueInfo(
+        limits=get_queue_limits(message.limits),
+        waiting_count=message.waiting_count,
+        running_count=message.running_count,
+        worker_count=message.worker_count,
+    )
 
 
 # --- requests of a client --------------------------------------------------------------------------------------------

@@ -23,12 +23,13 @@ class DefinitionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """First word of a worker."""
+    """First word of a worker. `queues`: of those that it takes effects from; none means all."""
 
     worker_id: str
     definitions: tuple[DefinitionRecord, ...]
     transition_credits: int
     effect_credits: int
+    queues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,18 @@ ON CONFLICT (name, version) DO UPDATE SET deployed_ms = excluded.deployed_ms, ma
 -- All that is deployed.
 SELECT name, version, manifest, deployed_ms FROM definition ORDER BY name, version
 
+-- put_queue --
+-- Limit a queue, or limit it anew.
+INSERT INTO queue (name, limits) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET limits = excluded.limits
+
+-- delete_queue --
+-- Lift all limits of a queue.
+DELETE FROM queue WHERE name = ?
+
+-- list_queues --
+-- All queues that have limits.
+SELECT name, limits FROM queue ORDER BY name
+
 -- ended_before --
 -- Processes at an end since before then, oldest first.
 SELECT process_id FROM process WHERE status BETWEEN 1 AND 4 AND updated_ms < ? ORDER BY updated_ms, process_id LIMIT ?

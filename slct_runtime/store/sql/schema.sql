@@ -123,3 +123,9 @@ CREATE TABLE definition (
     manifest TEXT NOT NULL,
     PRIMARY KEY (name, version)
 );
+
+-- What queues of effects allow; one without limits is not here.
+CREATE TABLE queue (
+    name TEXT PRIMARY KEY NOT NULL,
+    limits TEXT NOT NULL                          -- JSON; see _engine.py
+) WITHOUT ROWID;

@@ -112,6 +112,7 @@ VALUES: list[Any] = [
     *(operations.Recv("ch"), operations.Send(None, [1]), operations.After(dt.timedelta(1)), operations.Retry.never()),
     operations.Retry(non_retryable=(ValueError, shop.OrderError)),
     operations.Call(shop.charge, (1,), {"total": 2}),
+    operations.Call(shop.charge, (1,), {"total": 2}, queue="slow", priority=-3),
     operations.Select((0, "late"), (operations.Recv("a"), operations.Default())),
     *(operations.Join(1), operations.Result("id"), Channel(3, channel_id="#1"), Handle(2), ChildRef("order-1")),
     *(Outcome([1]), types.SimpleNamespace(a=1), collections.UserList([1])),

@@ -95,7 +95,10 @@ class Children(Process):
 class Calls(Process):
     async def main(self) -> list[Any]:
         seen: list[Any] = []
-        for options in ({"retry": Retry.never(), "timeout": 1.5, "key": "k"}, {"at_most_once": True, "queue": "slow"}):
+        for options in (
+            {"retry": Retry.never(), "timeout": 1.5, "key": "k"},
+            {"at_most_once": True, "queue": "slow", "priority": -3},
+        ):
             try:
                 await call(explode, "boom", **options)  # type: ignore[arg-type]
             except EffectUnknown as error:

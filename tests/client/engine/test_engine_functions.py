@@ -139,6 +139,9 @@ class DataFrame:
         ({"retry": Retry(non_retryable=("ValueError",))}, "exception types"),
         ({"key": ""}, "key is a text"),
         ({"queue": None}, "queue is the name"),
+        ({"queue": ""}, "queue is the name"),
+        ({"priority": 2**31}, "priority is a whole number"),
+        ({"priority": "high"}, "priority is a whole number"),
     ],
 )
 def test_options_of_a_call_are_checked(options: dict[str, Any], message: str) -> None:

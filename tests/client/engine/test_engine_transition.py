@@ -71,7 +71,8 @@ def test_rules_18_and_19_calls() -> None:
     assert request.function == "engine_compiled:explode"
     assert (request.retry, request.timeout_ms, request.key) == (RetryPolicy(max_attempts=1), 1500, "k")
     driver.end_effect(1, None, driver.codec.encode(ValueError("boom")))
-    assert (driver.effects[2].at_most_once, driver.effects[2].queue) == (True, "slow")
+    other = driver.effects[2]
+    assert (other.at_most_once, other.queue, other.priority) == (True, "slow", -3)
     driver.end_effect(2, None, None)
     driver.run_effects()
     assert driver.result == [

@@ -17,6 +17,7 @@ from slct_runtime.store.base import (
     ProcessCommit,
     ProcessFilter,
     ProcessSummary,
+    QueueRow,
     Store,
     StoreUnavailable,
 )
@@ -403,6 +404,15 @@ def test_definitions_are_replaced_by_name_and_version(store: Store) -> None:
         DefinitionRow("order", "1", '{"new":1}', 2),
         DefinitionRow("order", "2", "{}", 1),
     ]
+
+
+def test_limits_of_queues_are_replaced_by_name_and_lifted(store: Store) -> None:
+    for row in (QueueRow("mail", '{"concurrency":1}'), QueueRow("gpu", "{}"), QueueRow("mail", '{"concurrency":2}')):
+        store.put_queue(row)
+    assert store.queues() == [QueueRow("gpu", "{}"), QueueRow("mail", '{"concurrency":2}')]
+    store.delete_queue("gpu")
+    store.delete_queue("unknown")
+    assert [row.name for row in store.queues()] == ["mail"]
 
 
 def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from slct_runtime.core import commands
 from slct_runtime.wire import api, convert, work
 from slct_runtime.wire.convert import BadMessage, Unsendable
-from slct_runtime.wire.slct.v1 import commands_pb2, deployments_pb2, processes_pb2, workers_pb2
+from slct_runtime.wire.slct.v1 import commands_pb2, deployments_pb2, processes_pb2, queues_pb2, workers_pb2
 
 PAYLOAD_NAMES = {"payload", "arguments", "result", "error", "document", "progress", "manifest"}
 """Fields that travel as bytes: they may hold any Python string, half a surrogate pair included."""
@@ -58,6 +58,7 @@ ROUNDTRIPS: dict[Any, Roundtrip] = {
     api.ProcessDescription: Roundtrip(convert.put_description, convert.get_description, processes_pb2.DescribeResponse),
     api.ProcessOutcome: Roundtrip(convert.put_outcome, convert.get_outcome, processes_pb2.ResultResponse),
     api.WatchEvent: Roundtrip(convert.put_watch_event, convert.get_watch_event, processes_pb2.WatchResponse),
+    api.QueueInfo: Roundtrip(convert.put_queue_info, convert.get_queue_info, queues_pb2.QueueInfo),
     work.DefinitionRecord: Roundtrip(
         put_records, lambda m: convert.get_definitions(m.definitions)[0], deployments_pb2.DeployRequest
     ),

@@ -12,7 +12,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from wire_fakes import HISTORY_ENTRY, FakeRuntime, description, info, run
+from wire_fakes import HISTORY_ENTRY, QUEUE, FakeRuntime, description, info, run
 
 from runtime_client._transport import GrpcTransport
 from slct_runtime.server import ListenError, Server, serve_grpc
@@ -79,6 +79,8 @@ REQUESTS: dict[str, tuple[Callable[[RuntimeApi], Awaitable[Any]], tuple[Any, ...
     "list": (lambda r: r.list(ListRequest("order", limit=7)), ("list", ListRequest("order", limit=7)), []),
     "history": (lambda r: r.history("p", 2, 7), ("history", "p", 2, 7), [HISTORY_ENTRY]),
     "deploy": (lambda r: r.deploy(RECORDS), ("deploy", RECORDS), None),
+    "set_queue": (lambda r: r.set_queue(QUEUE.limits), ("set_queue", QUEUE.limits), None),
+    "queues": (lambda r: r.queues(), ("queues",), [QUEUE]),
     "definitions": (lambda r: r.definitions(), ("definitions",), ()),
 }
 
@@ -459,7 +461,9 @@ def test_reflection_lists_the_services_and_their_methods() -> None:
                 requests = [ask(list_services=""), ask(file_containing_symbol="slct.v1.Workers")]
                 answers = [answer async for answer in stub.ServerReflectionInfo(iter(requests))]
             names = {service.name for service in answers[0].list_services_response.service}
-            assert {"slct.v1.Processes", "slct.v1.Workers", "slct.v1.Deployments", "grpc.health.v1.Health"} <= names
+            assert {f"slct.v1.{name}" for name in ("Processes", "Workers", "Deployments", "Queues")} | {
+                "grpc.health.v1.Health"
+            } <= names
             assert b"Serve" in answers[1].file_descriptor_response.file_descriptor_proto[0]
 
     run(test)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from slct_runtime.core.queues import QueueLimits
 from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
@@ -19,6 +20,7 @@ from slct_runtime.wire.api import (
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
+    QueueInfo,
     RuntimeApi,
     SendRequest,
     Started,
@@ -43,6 +45,7 @@ def run(test: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return asyncio.run(limited())
 
 
+QUEUE = QueueInfo(QueueLimits("mail", 0, 2), 7, 1, 3)
 HISTORY_ENTRY = HistoryEntry(3, 7, goroutine_id=1, woken_by="recv(payments)", asks=("after x",), waited_ms=4)
 
 
@@ -191,6 +194,13 @@ class FakeRuntime(RuntimeApi):
     async def definitions(self) -> tuple[DefinitionRecord, ...]:
         self.note("definitions")
         return self.deployed
+
+    async def set_queue(self, limits: QueueLimits) -> None:
+        self.note("set_queue", limits)
+
+    async def queues(self) -> Sequence[QueueInfo]:
+        self.note("queues")
+        return [QUEUE]
 
     async def serve(self, registration: Register) -> WorkerSession:
         self.note("serve", registration)

@@ -140,6 +140,7 @@ class EffectRequest(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     QUEUE_FIELD_NUMBER: _builtins.int
     AT_MOST_ONCE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     effect_id: _builtins.int
     """Unique in its process, for ever."""
     function: _builtins.str
@@ -154,6 +155,8 @@ class EffectRequest(_message.Message):
     """Which workers may run it."""
     at_most_once: _builtins.bool
     """Never start a second attempt (rule 19)."""
+    priority: _builtins.int
+    """Of what waits in queues the lowest goes first."""
     @_builtins.property
     def retry(self) -> Global___RetryPolicy:
         """When to try again."""
@@ -169,10 +172,11 @@ class EffectRequest(_message.Message):
         key: _builtins.str | None = ...,
         queue: _builtins.str = ...,
         at_most_once: _builtins.bool = ...,
+        priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_timeout_ms", b"_timeout_ms", "key", b"key", "retry", b"retry", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_timeout_ms", b"_timeout_ms", "arguments", b"arguments", "at_most_once", b"at_most_once", "effect_id", b"effect_id", "function", b"function", "key", b"key", "queue", b"queue", "retry", b"retry", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_timeout_ms", b"_timeout_ms", "arguments", b"arguments", "at_most_once", b"at_most_once", "effect_id", b"effect_id", "function", b"function", "key", b"key", "priority", b"priority", "queue", b"queue", "retry", b"retry", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__key: _TypeAlias = _typing.Literal["key"]  # noqa: Y015
     _WhichOneofArgType__key: _TypeAlias = _typing.Literal["_key", b"_key"]  # noqa: Y015

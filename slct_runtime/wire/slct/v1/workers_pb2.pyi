@@ -189,6 +189,7 @@ class Register(_message.Message):
     DEFINITIONS_FIELD_NUMBER: _builtins.int
     TRANSITION_CREDITS_FIELD_NUMBER: _builtins.int
     EFFECT_CREDITS_FIELD_NUMBER: _builtins.int
+    QUEUES_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Its name in logs; need not be unique."""
     transition_credits: _builtins.int
@@ -199,6 +200,10 @@ class Register(_message.Message):
     def definitions(self) -> _containers.RepeatedCompositeFieldContainer[_deployments_pb2.DefinitionRecord]:
         """What it can run."""
 
+    @_builtins.property
+    def queues(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Queues that it takes effects from; none: from all."""
+
     def __init__(
         self,
         *,
@@ -206,10 +211,11 @@ class Register(_message.Message):
         definitions: _abc.Iterable[_deployments_pb2.DefinitionRecord] | None = ...,
         transition_credits: _builtins.int = ...,
         effect_credits: _builtins.int = ...,
+        queues: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["definitions", b"definitions", "effect_credits", b"effect_credits", "transition_credits", b"transition_credits", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["definitions", b"definitions", "effect_credits", b"effect_credits", "queues", b"queues", "transition_credits", b"transition_credits", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

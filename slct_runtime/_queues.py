@@ -1,0 +1,111 @@
+"""Effects that wait for a worker, by queue, and how many of each queue run (rule 18).
+
+Knows jobs and limits; awaits nothing, gives nothing out. What waits is in order of priority, then of request. A queue keeps one
+lane per version of a definition: a lane for which there is no worker holds up no other.
+
+What waits here is in the store as well, as effects without outcome: a runtime that starts puts it back in its place.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ._jobs import DefinitionKey, EffectJob, definition_key
+from .core.queues import QueueLimits, has_room
+
+Entry: TypeAlias = tuple[int, int, int, EffectJob]
+"""Priority, time of the request, and a number that settles the rest: first come, first served. No two are alike."""
+
+
+@dataclass(slots=True, eq=False)
+class _Queue:
+    limits: QueueLimits
+    lanes: dict[DefinitionKey, list[Entry]] = field(default_factory=dict)
+    running_count: int = 0
+
+
+class EffectQueues:
+    """All queues of one runtime."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, _Queue] = {}
+        self._number = 0
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self._queues
+
+    def limit(self, limits: QueueLimits) -> None:
+        """From now on these hold. What runs beyond them runs to its end."""
+        queue = self._queue(limits.name)
+        queue.limits = limits
+        self._forget_unused(limits.name, queue)
+
+    def limits(self, name: str) -> QueueLimits:
+        held = self._queues.get(name)
+        return QueueLimits(name) if held is None else held.limits
+
+    @property
+    def has_waiting(self) -> bool:
+        return any(queue.lanes for queue in self._queues.values())
+
+    def add(self, job: EffectJob) -> None:
+        """Put it in its place, the one that it had if it has been here before."""
+        if not job.run.place:
+            self._number += 1
+            job.run.place = self._number
+        entry = (job.run.request.priority, job.run.requested_ms, job.run.place, job)
+        heapq.heappush(self._queue(job.queue).lanes.setdefault(definition_key(job), []), entry)
+
+    def first(self) -> list[EffectJob]:
+        """The first job of each lane whose queue has room, in the order in which they are to be given out."""
+        heads: list[Entry] = []
+        for name, queue in list(self._queues.items()):
+            if has_room(queue.limits.concurrency, queue.running_count):
+                heads += [lane[0] for lane in _lanes(queue)]
+                self._forget_unused(name, queue)
+        return [entry[3] for entry in sorted(heads)]
+
+    def begin(self, job: EffectJob) -> None:
+        """It is one of `first`, and leaves for a worker."""
+        queue = self._queues[job.queue]
+        entry = heapq.heappop(queue.lanes[definition_key(job)])
+        assert entry[3] is job, f"{entry[3]} stands before {job}"
+        queue.running_count += 1
+
+    def end(self, name: str) -> None:
+        """One that had begun occupies its place no more."""
+        queue = self._queues[name]
+        assert queue.running_count > 0, f"queue {name!r}: more ended than began"
+        queue.running_count -= 1
+        self._forget_unused(name, queue)
+
+    def running_count(self, name: str) -> int:
+        held = self._queues.get(name)
+        return 0 if held is None else held.running_count
+
+    def waiting_count(self, name: str) -> int:
+        held = self._queues.get(name)
+        lanes = () if held is None else held.lanes.values()
+        return sum(1 for lane in lanes for *_, job in lane if not job.is_stale)
+
+    def _queue(self, name: str) -> _Queue:
+        return self._queues.setdefault(name, _Queue(QueueLimits(name)))
+
+    def _forget_unused(self, name: str, queue: _Queue) -> None:
+        """Names may be many: those of customers, say."""
+        if queue.limits.is_open and not queue.running_count and not any(queue.lanes.values()):
+            self._queues.pop(name, None)
+
+
+def _lanes(queue: _Queue) -> list[list[Entry]]:
+    """Those that have something, without what nobody waits for at their heads."""
+    for key, lane in list(queue.lanes.items()):
+        while lane and lane[0][3].is_stale:
+            heapq.heappop(lane)
+        if not lane:
+            del queue.lanes[key]
+    return list(queue.lanes.values())
