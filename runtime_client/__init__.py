@@ -14,7 +14,7 @@ Reading order of the parts:
 from __future__ import annotations
 
 from ._channels import Channel
-from ._client import Client, ProcessRef, SyncClient, SyncProcessRef
+from ._client import Client, ProcessRef, Rate, SyncClient, SyncProcessRef
 from ._definitions import Definitions
 from ._effects import Effect, current_effect, heartbeat
 from ._errors import (
@@ -106,6 +106,7 @@ __all__ = [  # noqa: RUF022 - in the order in which a reader needs them
     "SyncClient",
     "ProcessRef",
     "SyncProcessRef",
+    "Rate",
     "Schedule",
     "ScheduleSpec",
     "Worker",

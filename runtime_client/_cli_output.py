@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from slct_runtime.core.queues import RateLimit
 from slct_runtime.wire.api import (
     ChannelInfo,
     EffectInfo,
@@ -195,8 +196,18 @@ def write_queues_text(queues: Sequence[QueueInfo], out: TextIO) -> None:
 
 def _limits(queue: QueueInfo) -> str:
     limits = queue.limits
-    shown = {"concurrency": limits.concurrency, "worker concurrency": limits.worker_concurrency}
+    shown = {
+        "concurrency": limits.concurrency,
+        "worker concurrency": limits.worker_concurrency,
+        "rate": limits.rate and rate_text(limits.rate),
+        "worker rate": limits.worker_rate and rate_text(limits.worker_rate),
+    }
     return ", ".join(f"{name} {value}" for name, value in shown.items() if value is not None) or "none"
+
+
+def rate_text(rate: RateLimit) -> str:
+    """As it is given on the command line."""
+    return f"{rate.count}/{rate.per_ms / 1000:g}"
 
 
 def queues_json(queues: Sequence[QueueInfo]) -> str:

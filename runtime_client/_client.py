@@ -12,11 +12,12 @@ import json
 import threading
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, overload
 
-from slct_runtime.core.queues import QueueLimits
+from slct_runtime.core.queues import QueueLimits, RateLimit
 from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
@@ -48,6 +49,7 @@ from ._errors import (
     ProcessFailed,
     Unavailable,
 )
+from ._operations import duration_ms
 from ._process import Process, definition_name
 from ._requests import AnswerT, QuestionT, Request
 from ._resolver import Resolver
@@ -77,6 +79,19 @@ async def _asked(request: Coroutine[Any, Any, T]) -> T:
         return await request
     except ApiError as error:
         raise_client_error(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """No more than `count` in any span of `per` (seconds, or a timedelta), wherever it is laid: `Rate(100, per=60)`."""
+
+    count: int
+    per: float | timedelta = 1.0
+
+    @property
+    def limit(self) -> RateLimit:
+        """As the runtime has it."""
+        return RateLimit(self.count, duration_ms(self.per))
 
 
 class ProcessRef:
@@ -368,17 +383,25 @@ class Client:
         return await _asked(self.api.definitions())
 
     async def set_queue(
-        self, name: str, *, concurrency: int | None = None, worker_concurrency: int | None = None
+        self,
+        name: str,
+        *,
+        concurrency: int | None = None,
+        worker_concurrency: int | None = None,
+        rate: Rate | None = None,
+        worker_rate: Rate | None = None,
     ) -> None:
         """Limit a queue of effects, for the whole cluster and durably; what is left out is not limited (any more).
 
         Args:
           concurrency: attempts that run at once on all workers together; 0 holds the queue. worker_concurrency: on each worker.
+          rate: attempts that begin in a time, on all workers together. worker_rate: on each worker.
 
         Raises:
           InvalidValue: a limit is none.
         """
-        await _asked(self.api.set_queue(QueueLimits(name, concurrency, worker_concurrency)))
+        rates = [None if each is None else each.limit for each in (rate, worker_rate)]
+        await _asked(self.api.set_queue(QueueLimits(name, concurrency, worker_concurrency, *rates)))
 
     async def queues(self) -> Sequence[QueueInfo]:
         """Every queue that has limits or something in it: its limits, how much waits and runs, how many workers serve it."""

@@ -27,7 +27,7 @@ from slct_runtime.wire.api import ApiError
 from slct_runtime.wire.work import DefinitionRecord
 
 from . import _cli_output as output
-from ._client import Client
+from ._client import Client, Rate
 from ._definitions import Definitions
 from ._errors import ClientError, SlctError
 from ._schedule import CatchUp, Overlap, ScheduleSpec
@@ -318,7 +318,8 @@ async def retry(arguments: argparse.Namespace) -> int:
 
 async def limit_queue(arguments: argparse.Namespace) -> int:
     """Limit a queue of effects, on all workers together or on each; what is left out is not limited any more."""
-    given = {"concurrency": arguments.concurrency, "worker_concurrency": arguments.worker_concurrency}
+    names = ("concurrency", "worker_concurrency", "rate", "worker_rate")
+    given = {name: getattr(arguments, name) for name in names}
     is_limit = any(limit is not None for limit in given.values())
     if is_limit == arguments.unlimited:
         raise Refusal("say either what is limited or --unlimited", f"slct queue {arguments.name} --concurrency 10")
@@ -576,6 +577,9 @@ def _add_actions(verbs: Any) -> None:
     verb.add_argument("name", metavar="NAME", help="as in call(..., queue=NAME)")
     verb.add_argument("--concurrency", type=_count, metavar="N", help="run at once on all workers together; 0 holds it")
     verb.add_argument("--worker-concurrency", type=_positive, metavar="N", help="run at once on each worker")
+    rate_help = "begin in a time, COUNT/SECONDS: 100/60"
+    verb.add_argument("--rate", type=_rate, metavar="RATE", help=f"{rate_help}; on all workers together")
+    verb.add_argument("--worker-rate", type=_rate, metavar="RATE", help=f"{rate_help}; on each worker")
     verb.add_argument("--unlimited", action="store_true", help="lift all limits")
 
 
@@ -644,6 +648,14 @@ def _positive(text: str) -> int:
     if (count := _count(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 up")
     return count
+
+
+def _rate(text: str) -> Rate:
+    count, slash, per = text.partition("/")
+    try:
+        return Rate(_positive(count), _seconds(per if slash else "1"))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not COUNT/SECONDS, such as 100/60") from None
 
 
 def _seconds(text: str) -> float:

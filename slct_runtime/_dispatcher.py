@@ -17,7 +17,7 @@ from typing import assert_never
 from ._jobs import DefinitionKey, EffectJob, Job, TransitionJob, definition_key
 from ._queues import EffectQueues
 from ._resident import EffectRun, Resident
-from .core.queues import QueueLimits, has_room
+from .core.queues import QueueLimits, Window, has_room
 from .wire.api import ApiError, ErrorCode, WorkerSession
 from .wire.work import (
     CancelEffectRun,
@@ -70,6 +70,8 @@ class Session(WorkerSession):
     dispatcher: Dispatcher
     jobs: dict[int, Job] = field(default_factory=dict)
     running: Counter[str] = field(default_factory=Counter)
+    leaving: Counter[str] = field(default_factory=Counter)  # of those, what has not left for it yet
+    windows: dict[str, Window] = field(default_factory=dict)
     held: OrderedDict[str, Resident] = field(default_factory=OrderedDict)
     outbox: list[ToWorker] = field(default_factory=list)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,14 +100,22 @@ class Session(WorkerSession):
     def may_take_transition(self, key: DefinitionKey) -> bool:
         return self.transition_credits > 0 and key in self.serves and not self.is_draining and not self.is_closed
 
-    def may_take_effect(self, key: DefinitionKey, limits: QueueLimits) -> bool:
-        return (
-            self.effect_credits > 0
-            and key in self.serves
-            and not self.is_draining
-            and self.serves_queue(limits.name)
-            and has_room(limits.worker_concurrency, self.running[limits.name])
-        )
+    def may_take_effect(self, key: DefinitionKey, limits: QueueLimits, now_ms: int) -> bool:
+        if key not in self.serves:
+            return False
+        opens_ms = self.opens_ms(limits, now_ms)
+        return opens_ms is not None and opens_ms <= now_ms
+
+    def opens_ms(self, limits: QueueLimits, now_ms: int) -> int | None:
+        """When it may take one more of that queue; None: not before something else has happened."""
+        name = limits.name
+        if self.effect_credits < 1 or self.is_draining or not self.serves_queue(name):
+            return None
+        if not has_room(limits.worker_concurrency, self.running[name]):
+            return None
+        if limits.worker_rate is None:
+            return now_ms
+        return self.windows.setdefault(name, Window()).opens_ms(limits.worker_rate, now_ms, self.leaving[name])
 
     def serves_queue(self, name: str) -> bool:
         return not self.queues or name in self.queues
@@ -125,8 +135,10 @@ class Session(WorkerSession):
 class Dispatcher:
     """Gives jobs to sessions, by credits."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, now_ms: Callable[[], int]) -> None:
         self.queues = EffectQueues()
+        self._now_ms = now_ms
+        self._alarm: asyncio.TimerHandle | None = None  # a rate lets something go then
         self._answers = answers
         self._sessions: list[Session] = []
         self._holders: dict[str, Session] = {}
@@ -165,7 +177,7 @@ class Dispatcher:
         jobs, session.jobs = session.jobs, {}
         for job in jobs.values():
             if isinstance(job, EffectJob):
-                self.queues.end(job.queue)
+                self.queues.end(job, has_begun=job.run.is_begun)
             self._answers.job_lost(job)
         self.pump()
 
@@ -230,7 +242,8 @@ class Dispatcher:
         del session.jobs[dispatch_id]
         session.effect_credits += 1
         session.running[job.queue] -= 1
-        self.queues.end(job.queue)
+        session.leaving[job.queue] -= not job.run.is_begun
+        self.queues.end(job, has_begun=job.run.is_begun)
         return job
 
     def pump(self) -> None:
@@ -280,30 +293,66 @@ class Dispatcher:
         self.pump()
 
     def _pump_effects(self) -> None:
+        now_ms = self._now_ms()
         while any(session.effect_credits > 0 for session in self._sessions):
-            given = next((found for job in self.queues.first() if (found := self._choose_for_effect(job))), None)
+            chosen = (self._choose_for_effect(job, now_ms) for job in self.queues.first(now_ms))
+            given = next((found for found in chosen if found is not None), None)
             if given is None:
-                return
+                break
             self._give_effect(*given)
+        self._ring_when_a_rate_allows(now_ms)
 
-    def _choose_for_effect(self, job: EffectJob) -> tuple[Session, EffectJob] | None:
+    def _choose_for_effect(self, job: EffectJob, now_ms: int) -> tuple[Session, EffectJob] | None:
         key, limits = definition_key(job), self.queues.limits(job.queue)
-        able = [session for session in self._sessions if session.may_take_effect(key, limits)]
+        able = [session for session in self._sessions if session.may_take_effect(key, limits, now_ms)]
         return (max(able, key=lambda session: session.effect_credits), job) if able else None
 
     def _give_effect(self, session: Session, job: EffectJob) -> None:
         """Take its places at once; the order leaves when what must be durable before it begins is."""
         self._dispatch_id += 1
         dispatch_id = self._dispatch_id
-        self.queues.begin(job)
+        self.queues.take(job)
         session.jobs[dispatch_id] = job
         session.effect_credits -= 1
         session.running[job.queue] += 1
+        session.leaving[job.queue] += 1
         job.run.dispatch_id, job.run.is_queued, job.run.is_begun = dispatch_id, False, False
         self._answers.before_effect(job, partial(self._send_effect, session, dispatch_id))
 
     def _send_effect(self, session: Session, dispatch_id: int) -> None:
         job = session.jobs.get(dispatch_id)
         if isinstance(job, EffectJob):  # else it was cancelled, or its worker has gone
+            now_ms = self._now_ms()
             job.run.is_begun = True
+            self.queues.begin(job, now_ms)
+            session.leaving[job.queue] -= 1
+            if self.queues.limits(job.queue).worker_rate is not None:
+                session.windows.setdefault(job.queue, Window()).note(now_ms)
             session.put(self._answers.order(job, dispatch_id, False))
+
+    def _ring_when_a_rate_allows(self, now_ms: int) -> None:
+        times_ms = [time_ms for name in self.queues.waiting() for time_ms in self._openings_ms(name, now_ms)]
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if times_ms:
+            # One hour at most: the wall clock may be set while the loop's own clock runs on.
+            delay_s = min((min(times_ms) - now_ms) / 1000, 3600.0)
+            self._alarm = asyncio.get_running_loop().call_later(delay_s, self.pump)
+
+    def _openings_ms(self, name: str, now_ms: int) -> list[int]:
+        """When something of this queue may leave that a rate holds up now."""
+        opens_ms, limits = self.queues.opens_ms(name, now_ms), self.queues.limits(name)
+        if opens_ms is None or (limits.rate is None and limits.worker_rate is None):
+            return []
+        workers_ms = [session.opens_ms(limits, now_ms) for session in self._sessions]
+        both_ms = [max(opens_ms, worker_ms) for worker_ms in workers_ms if worker_ms is not None]
+        return [time_ms for time_ms in both_ms if time_ms > now_ms]
+
+    def stop(self) -> None:
+        """Give out nothing any more."""
+        for session in list(self._sessions):
+            self.disconnect(session)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None

@@ -19,6 +19,7 @@ from dataclasses import asdict, fields, replace
 from functools import partial
 from typing import Any, assert_never
 
+from ._beginnings import Beginnings, began_before
 from ._catalogue import Catalogue, Deployed
 from ._committer import Committer
 from ._dispatcher import Answers, Dispatcher
@@ -64,7 +65,7 @@ from .core.events import (
     TransitionDone,
     TransitionLost,
 )
-from .core.queues import QueueLimits
+from .core.queues import QueueLimits, RateLimit
 from .retry import delay_ms, may_retry
 from .settings import Settings
 from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, QueueRow, ReplyRow, Store, StoreError
@@ -91,7 +92,8 @@ class Engine(Answers):
         self.catalogue = Catalogue()
         self.residents: OrderedDict[str, Resident] = OrderedDict()
         self.committer = Committer(store, settings.batch_processes_max, self._lost)
-        self.dispatcher = Dispatcher(self)
+        self.dispatcher = Dispatcher(self, now_ms)
+        self.beginnings = Beginnings(self.insist, store, now_ms)
         self.timers = Timers(now_ms, self._wake_all)
         self.result_waiters: dict[str, set[asyncio.Future[ProcessOutcome]]] = {}
         self.reply_waiters: dict[str, dict[str, set[asyncio.Future[Payload]]]] = {}
@@ -109,10 +111,16 @@ class Engine(Answers):
     async def open(self) -> None:
         """Read what is deployed, take up every process that needs attention, and watch the deadlines."""
         self.catalogue.add(await self.read(self.store.definitions))
-        for row in await self.read(self.store.queues):
-            self.dispatcher.queues.limit(queue_limits(row))
+        await self._open_queues()
         await self.recover()
         self.spawn(self._read_windows())
+
+    async def _open_queues(self) -> None:
+        queues = self.dispatcher.queues
+        for row in await self.read(self.store.queues):
+            queues.limit(queue_limits(row))
+        for name, began_ms in began_before(await self.read(self.store.beginnings), self.now_ms()).items():
+            queues.remember(name, began_ms)
 
     async def recover(self) -> None:
         """Activate every process that is ready, has something in its inbox, or has effects."""
@@ -131,8 +139,7 @@ class Engine(Answers):
             after = page[-1]
 
     async def close(self) -> None:
-        for session in list(self.dispatcher.sessions):
-            self.dispatcher.disconnect(session)
+        self.dispatcher.stop()
         for queues in self.watchers.values():
             for queue in queues:
                 queue.put_nowait(None)
@@ -159,6 +166,14 @@ class Engine(Answers):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("background task failed", exc_info=error)
+
+    async def insist(self, query: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a query on the reader thread, again and again until the store answers."""
+        while True:
+            try:
+                return await self.read(query, *arguments)
+            except ApiError:
+                await asyncio.sleep(self.settings.store_retry_ms / 1000)
 
     async def read(self, query: Callable[..., Any], *arguments: Any) -> Any:
         """Run a query on the reader thread.
@@ -717,15 +732,24 @@ class Engine(Answers):
             self.dispatcher.pump()
 
     def before_effect(self, job: EffectJob, send: Callable[[], None]) -> None:
-        """Note at-most-once effects before they begin: whoever finds the note later must not begin them again (rule 19)."""
+        """Note at-most-once effects before they begin: whoever finds the note later must not begin them again (rule 19).
+
+        And note all that begin in queues with a rate: who comes later has to count them.
+        """
         resident, run = job.resident, job.run
+        rate = self.dispatcher.queues.limits(job.queue).rate
+        begin = send if rate is None else partial(self._note_beginning, job.queue, rate, send)
         if not run.request.at_most_once:
-            send()
+            begin()
             return
         run.attempt = 1
         resident.pending.attempts[run.request.effect_id] = effect_row(resident.process_id, run)
-        resident.pending.releases.append(Release(send))
+        resident.pending.releases.append(Release(begin))
         self.committer.mark(resident)
+
+    def _note_beginning(self, queue: str, rate: RateLimit, send: Callable[[], None]) -> None:
+        if self.beginnings.add(queue, rate, send):
+            self.spawn(self.beginnings.write())
 
     def effect_answered(self, job: EffectJob, answer: EffectAnswer) -> None:
         resident, run = job.resident, job.run
@@ -829,12 +853,8 @@ class Engine(Answers):
                 _log.error("%s", error)
 
     async def _read_watchers(self, process_id: str) -> list[str]:
-        while True:
-            try:
-                watchers: list[str] = await self.read(self.store.watchers, process_id)
-                return watchers
-            except ApiError:
-                await asyncio.sleep(self.settings.store_retry_ms / 1000)
+        watchers: list[str] = await self.insist(self.store.watchers, process_id)
+        return watchers
 
     async def _report_if_ended(self, parent_id: str, child_id: str) -> None:
         """Tell the parent of an end that came before it waited. If the child goes on, `_finished` tells it later."""
@@ -933,7 +953,9 @@ def queue_row(limits: QueueLimits) -> QueueRow:
 
 
 def queue_limits(row: QueueRow) -> QueueLimits:
-    return QueueLimits(row.name, **json.loads(row.limits))
+    facts = json.loads(row.limits)
+    rates = {name: RateLimit(**facts[name]) for name in ("rate", "worker_rate") if facts.get(name) is not None}
+    return QueueLimits(row.name, **{**facts, **rates})
 
 
 def restore_core(loaded: LoadedProcess) -> tuple[Any, list[InboxRow]]:

@@ -1,6 +1,6 @@
-"""Effects that wait for a worker, by queue, and how many of each queue run (rule 18).
+"""Effects that wait for a worker, by queue, and how many of each queue run and have begun (rule 18).
 
-Knows jobs and limits; awaits nothing, gives nothing out. What waits is in order of priority, then of request. A queue keeps one
+Knows jobs and limits; awaits nothing, gives nothing out, and has no clock. What waits is in order of priority, then of request. A queue keeps one
 lane per version of a definition: a lane for which there is no worker holds up no other.
 
 What waits here is in the store as well, as effects without outcome: a runtime that starts puts it back in its place.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ._jobs import DefinitionKey, EffectJob, definition_key
-from .core.queues import QueueLimits, has_room
+from .core.queues import QueueLimits, Window, has_room
 
 Entry: TypeAlias = tuple[int, int, int, EffectJob]
 """Priority, time of the request, and a number that settles the rest: first come, first served. No two are alike."""
@@ -22,9 +22,19 @@ Entry: TypeAlias = tuple[int, int, int, EffectJob]
 
 @dataclass(slots=True, eq=False)
 class _Queue:
+    """`running_count`: places taken. `leaving_count`: of those, what has not left for its worker yet."""
+
     limits: QueueLimits
     lanes: dict[DefinitionKey, list[Entry]] = field(default_factory=dict)
     running_count: int = 0
+    leaving_count: int = 0
+    window: Window = field(default_factory=Window)
+
+    def opens_ms(self, now_ms: int) -> int | None:
+        """When one more may leave, as far as its limits go; None: not before something else has happened."""
+        if not has_room(self.limits.concurrency, self.running_count):
+            return None
+        return self.window.opens_ms(self.limits.rate, now_ms, self.leaving_count)
 
 
 class EffectQueues:
@@ -60,28 +70,50 @@ class EffectQueues:
         entry = (job.run.request.priority, job.run.requested_ms, job.run.place, job)
         heapq.heappush(self._queue(job.queue).lanes.setdefault(definition_key(job), []), entry)
 
-    def first(self) -> list[EffectJob]:
+    def first(self, now_ms: int) -> list[EffectJob]:
         """The first job of each lane whose queue has room, in the order in which they are to be given out."""
         heads: list[Entry] = []
         for name, queue in list(self._queues.items()):
-            if has_room(queue.limits.concurrency, queue.running_count):
+            opens_ms = queue.opens_ms(now_ms)
+            if opens_ms is not None and opens_ms <= now_ms:
                 heads += [lane[0] for lane in _lanes(queue)]
                 self._forget_unused(name, queue)
         return [entry[3] for entry in sorted(heads)]
 
-    def begin(self, job: EffectJob) -> None:
-        """It is one of `first`, and leaves for a worker."""
+    def waiting(self) -> list[str]:
+        """Queues in which something waits."""
+        return [name for name, queue in self._queues.items() if queue.lanes and _lanes(queue)]
+
+    def opens_ms(self, name: str, now_ms: int) -> int | None:
+        """When one more of that queue may leave, as far as its limits go; None: not before something else has happened."""
+        return self._queues[name].opens_ms(now_ms)
+
+    def remember(self, name: str, began_ms: Iterable[int]) -> None:
+        """What has begun before this runtime was there."""
+        self._queue(name).window = Window(began_ms)
+
+    def take(self, job: EffectJob) -> None:
+        """It is one of `first`, and takes a place: soon it leaves."""
         queue = self._queues[job.queue]
         entry = heapq.heappop(queue.lanes[definition_key(job)])
         assert entry[3] is job, f"{entry[3]} stands before {job}"
         queue.running_count += 1
+        queue.leaving_count += 1
 
-    def end(self, name: str) -> None:
-        """One that had begun occupies its place no more."""
-        queue = self._queues[name]
-        assert queue.running_count > 0, f"queue {name!r}: more ended than began"
+    def begin(self, job: EffectJob, now_ms: int) -> None:
+        """It has taken a place, and leaves for its worker."""
+        queue = self._queues[job.queue]
+        queue.leaving_count -= 1
+        if queue.limits.rate is not None:
+            queue.window.note(now_ms)
+
+    def end(self, job: EffectJob, *, has_begun: bool) -> None:
+        """It gives its place back."""
+        queue = self._queues[job.queue]
         queue.running_count -= 1
-        self._forget_unused(name, queue)
+        queue.leaving_count -= not has_begun
+        assert 0 <= queue.leaving_count <= queue.running_count, f"queue {job.queue!r}: {queue}"
+        self._forget_unused(job.queue, queue)
 
     def running_count(self, name: str) -> int:
         held = self._queues.get(name)

@@ -43,6 +43,9 @@ from .wire.api import (
 from .wire.work import DefinitionRecord, Register
 
 QUEUE_NAME_CHARACTERS_MAX = 255
+RATE_COUNT_MAX = 100_000
+"""Every beginning within a rate's time is remembered."""
+RATE_PER_MS_MAX = 31 * 24 * 3600 * 1000
 PROCESS_ID_CHARACTERS_MAX = 255
 """Ids are keys in the store and parts of idempotency keys: they stay short."""
 
@@ -208,13 +211,28 @@ class Runtime(RuntimeApi):
             self._forget_waiter(request, future)
 
     async def _answered(self, request: AskRequest, future: asyncio.Future[Payload]) -> Payload:
-        held: Payload | None = await self._engine.read(self._engine.store.find_reply, request.process_id, request.key)
-        if held is not None:
+        if (held := await self._reply(request)) is not None:
             return held
+        try:
+            await self._put_question(request)
+        except ApiError as error:
+            # It may have answered, to the same question asked before, and ended while the store was read.
+            if error.code is not ErrorCode.FAILED_PRECONDITION:
+                raise
+            await self._durable(await self._any(request.process_id))
+            if (held := await self._reply(request)) is not None:
+                return held
+            raise
+        return await future
+
+    async def _reply(self, request: AskRequest) -> Payload | None:
+        held: Payload | None = await self._engine.read(self._engine.store.find_reply, request.process_id, request.key)
+        return held
+
+    async def _put_question(self, request: AskRequest) -> None:
         resident = await self._find(request.process_id)
         question = self._deployed(resident).conform_question(request.channel, request.payload, request.key)
         await self.send(SendRequest(request.process_id, request.channel, question, request.key))
-        return await future
 
     def _forget_waiter(self, request: AskRequest, future: asyncio.Future[Payload]) -> None:
         of_process = self._engine.reply_waiters.get(request.process_id, {})
@@ -496,6 +514,16 @@ def _check_queue(limits: QueueLimits) -> None:
                 ErrorCode.INVALID_ARGUMENT,
                 f"{name} of queue {limits.name!r} is {value}, and is at least {lowest}",
                 "leave it out for no limit; concurrency 0 holds a queue",
+                {"queue": limits.name},
+            )
+    for name in ("rate", "worker_rate"):
+        rate = getattr(limits, name)
+        if rate is not None and not (1 <= rate.count <= RATE_COUNT_MAX and 1 <= rate.per_ms <= RATE_PER_MS_MAX):
+            raise ApiError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"{name} of queue {limits.name!r} is {rate.count} per {rate.per_ms / 1000:g} s, and is 1 to {RATE_COUNT_MAX} "
+                f"per 0.001 to {RATE_PER_MS_MAX // 1000} s",
+                "",
                 {"queue": limits.name},
             )
 

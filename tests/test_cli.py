@@ -346,7 +346,15 @@ def test_queues_are_limited_and_listed(slct: Slct) -> None:
     assert code == 0
     assert re.fullmatch(r"QUEUE .*LIMITS\nmail +0 +0 +1 +concurrency 3, worker concurrency 1\n", out), out
     code, out, _ = slct("queues", "--format", "json")
-    assert json.loads(out)[0]["limits"] == {"name": "mail", "concurrency": 3, "worker_concurrency": 1}
+    assert json.loads(out)[0]["limits"] == {
+        "name": "mail",
+        "concurrency": 3,
+        "worker_concurrency": 1,
+        "rate": None,
+        "worker_rate": None,
+    }
+    assert slct("queue", "mail", "--rate", "100/60", "--worker-rate", "3") == (0, "", "")
+    assert slct("queues")[1].endswith("rate 100/60, worker rate 3/1\n")
     assert slct("queue", "mail", "--unlimited") == (0, "", "")
     assert slct("queues") == (0, "QUEUE  WAITING  RUNNING  WORKERS  LIMITS\n", "")
 
@@ -356,6 +364,7 @@ def test_queues_are_limited_and_listed(slct: Slct) -> None:
     [
         (("queue", "mail"), 1, "either what is limited or --unlimited"),
         (("queue", "mail", "--unlimited", "--concurrency", "1"), 1, "either what is limited or --unlimited"),
+        (("queue", "mail", "--rate", "0/60"), 2, "'0/60' is not COUNT/SECONDS"),
         (("queue", "mail", "--worker-concurrency", "0"), 2, "'0' is not a number from 1 up"),
         (("worker", "build", "--concurrency", "0"), 2, "'0' is not a number from 1 up"),
     ],

@@ -129,6 +129,16 @@ class QueueRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginningRow:
+    """So many effects of a queue began then. `forget_until_ms`: when it is stored, those of the queue up to then are forgotten."""
+
+    queue: str
+    at_ms: int
+    count: int
+    forget_until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessCommit:
     """All that one process changes at once. Stored whole or not at all.
 
@@ -265,7 +275,15 @@ class Store(Protocol):
         ...
 
     def delete_queue(self, name: str) -> None:
-        """It has no limits any more, durably."""
+        """It has no limits any more, durably; what began in it is forgotten."""
+        ...
+
+    def note_beginnings(self, rows: Sequence[BeginningRow]) -> None:
+        """Effects begin, durably; counts of one queue and moment add up."""
+        ...
+
+    def beginnings(self) -> list[BeginningRow]:
+        """What began and is not forgotten, by queue and time."""
         ...
 
     def queues(self) -> list[QueueRow]:

@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from ._codes import ENDED, KIND_CODES, OUTCOME_KINDS, RUNNING, STATUS_CODES
 from .base import (
+    BeginningRow,
     Conflict,
     DefinitionRow,
     EffectRow,
@@ -79,6 +80,7 @@ class MemoryStore:
         self._processes: dict[str, _Held] = {}
         self._definitions: dict[tuple[str, str], DefinitionRow] = {}
         self._queues: dict[str, QueueRow] = {}
+        self._beginnings: dict[tuple[str, int], int] = {}
         self._is_closed = False
 
     # --- writing ---------------------------------------------------------------------------------------------------
@@ -102,6 +104,19 @@ class MemoryStore:
     @_exclusively
     def delete_queue(self, name: str) -> None:
         self._queues.pop(name, None)
+        self._forget_beginnings(name, None)
+
+    @_exclusively
+    def note_beginnings(self, rows: Sequence[BeginningRow]) -> None:
+        for row in rows:
+            self._forget_beginnings(row.queue, row.forget_until_ms)
+            moment = (row.queue, row.at_ms)
+            self._beginnings[moment] = self._beginnings.get(moment, 0) + row.count
+
+    def _forget_beginnings(self, queue: str, until_ms: int | None) -> None:
+        for name, at_ms in list(self._beginnings):
+            if name == queue and (until_ms is None or at_ms <= until_ms):
+                del self._beginnings[name, at_ms]
 
     @_exclusively
     def vacuum(self, before_ms: int) -> int:
@@ -187,6 +202,11 @@ class MemoryStore:
     @_exclusively
     def queues(self) -> list[QueueRow]:
         return sorted(self._queues.values(), key=lambda row: _by_id(row.name))
+
+    @_exclusively
+    def beginnings(self) -> list[BeginningRow]:
+        rows = [BeginningRow(*moment, count) for moment, count in self._beginnings.items()]
+        return sorted(rows, key=lambda row: (_by_id(row.queue), row.at_ms))
 
     def close(self) -> None:
         with self._lock:

@@ -40,6 +40,7 @@ from ._rows import (
 )
 from ._schema import migrate
 from .base import (
+    BeginningRow,
     Conflict,
     DefinitionRow,
     EffectRow,
@@ -73,6 +74,8 @@ VACUUM_PROCESSES_PER_COMMIT = 500
 """Deleted at a time, so that commits do not wait long."""
 
 SQLITE_VERSION_MIN = (3, 35, 0)
+
+_FOR_EVER_MS = 2**63 - 1
 
 _QUERIES = load_queries()
 
@@ -131,6 +134,13 @@ class SqliteStore:
     def delete_queue(self, name: str) -> None:
         with self._writing() as connection:
             _run(connection, "delete_queue", name)
+            _run(connection, "forget_beginnings", name, _FOR_EVER_MS)
+
+    def note_beginnings(self, rows: Sequence[BeginningRow]) -> None:
+        with self._writing() as connection:
+            for row in rows:
+                _run(connection, "forget_beginnings", row.queue, row.forget_until_ms)
+                _run(connection, "note_beginning", row.queue, row.at_ms, row.count)
 
     def vacuum(self, before_ms: int) -> int:
         """As `Store.vacuum`, in several transactions. Room in the file is used again; the file does not shrink."""
@@ -214,6 +224,10 @@ class SqliteStore:
     def queues(self) -> list[QueueRow]:
         with self._reading() as connection:
             return [QueueRow(*row) for row in _run(connection, "list_queues")]
+
+    def beginnings(self) -> list[BeginningRow]:
+        with self._reading() as connection:
+            return [BeginningRow(*row) for row in _run(connection, "list_beginnings")]
 
     # --- opening and closing ---------------------------------------------------------------------------------------
 

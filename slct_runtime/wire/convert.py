@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableSequence
 from typing import ParamSpec, TypeVar, assert_never
 
 from ..core import commands as core
-from ..core.queues import QueueLimits
+from ..core.queues import QueueLimits, RateLimit
 from . import api, work
 from .slct.v1 import commands_pb2, deployments_pb2, processes_pb2, queues_pb2, workers_pb2
 
@@ -530,6 +530,10 @@ def put_queue_limits(limits: QueueLimits, into: queues_pb2.QueueLimits) -> None:
         into.concurrency = limits.concurrency
     if limits.worker_concurrency is not None:
         into.worker_concurrency = limits.worker_concurrency
+    if limits.rate is not None:
+        put_rate_limit(limits.rate, into.rate)
+    if limits.worker_rate is not None:
+        put_rate_limit(limits.worker_rate, into.worker_rate)
 
 
 def get_queue_limits(message: queues_pb2.QueueLimits) -> QueueLimits:
@@ -537,7 +541,19 @@ def get_queue_limits(message: queues_pb2.QueueLimits) -> QueueLimits:
         name=message.name,
         concurrency=message.concurrency if message.HasField("concurrency") else None,
         worker_concurrency=message.worker_concurrency if message.HasField("worker_concurrency") else None,
+        rate=get_rate_limit(message.rate) if message.HasField("rate") else None,
+        worker_rate=get_rate_limit(message.worker_rate) if message.HasField("worker_rate") else None,
     )
+
+
+def put_rate_limit(rate: RateLimit, into: queues_pb2.RateLimit) -> None:
+    into.SetInParent()
+    into.count = rate.count
+    into.per_ms = rate.per_ms
+
+
+def get_rate_limit(message: queues_pb2.RateLimit) -> RateLimit:
+    return RateLimit(message.count, message.per_ms)
 
 
 def put_queue_info(info: api.QueueInfo, into: queues_pb2.QueueInfo) -> None:

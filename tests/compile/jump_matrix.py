@@ -222,7 +222,6 @@ def check_all(cases: Sequence[Case], jobs: int) -> Iterator[Found]:
 
 
 def _start() -> None:
-    os.nice(10)
     warnings.simplefilter("ignore", SyntaxWarning)  # from Python 3.14 on: a jump in `finally`
 
 

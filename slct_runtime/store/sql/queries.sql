@@ -220,6 +220,19 @@ DELETE FROM queue WHERE name = ?
 -- All queues that have limits.
 SELECT name, limits FROM queue ORDER BY name
 
+-- note_beginning --
+-- Effects of a queue begin.
+INSERT INTO beginning (queue, at_ms, count) VALUES (?, ?, ?)
+ON CONFLICT (queue, at_ms) DO UPDATE SET count = count + excluded.count
+
+-- forget_beginnings --
+-- What began in a queue up to then counts no more.
+DELETE FROM beginning WHERE queue = ? AND at_ms <= ?
+
+-- list_beginnings --
+-- What began, and still counts.
+SELECT queue, at_ms, count FROM beginning ORDER BY queue, at_ms
+
 -- ended_before --
 -- Processes at an end since before then, oldest first.
 SELECT process_id FROM process WHERE status BETWEEN 1 AND 4 AND updated_ms < ? ORDER BY updated_ms, process_id LIMIT ?

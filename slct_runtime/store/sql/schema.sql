@@ -129,3 +129,11 @@ CREATE TABLE queue (
     name TEXT PRIMARY KEY NOT NULL,
     limits TEXT NOT NULL                          -- JSON; see _engine.py
 ) WITHOUT ROWID;
+
+-- What began in queues with a rate, as far back as the rate looks.
+CREATE TABLE beginning (
+    queue TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL CHECK (count > 0),
+    PRIMARY KEY (queue, at_ms)
+) WITHOUT ROWID;

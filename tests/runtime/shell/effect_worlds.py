@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runtime_client import Client, Worker
+from slct_runtime._engine import wall_clock_ms
 from slct_runtime.runtime import Runtime
 from slct_runtime.server import serve_grpc
 from slct_runtime.settings import Settings
@@ -64,9 +65,19 @@ async def die(serving: asyncio.Task[None]) -> None:
 World = Callable[..., Any]
 
 
+class Clock:
+    """A wall clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
 @asynccontextmanager
-async def embedded(disk: Disk, **settings: Any) -> AsyncIterator[Cluster]:
-    runtime = await Runtime.open(disk, settings=Settings(store_retry_ms=1, **settings))
+async def embedded(disk: Disk, now_ms: Callable[[], int] = wall_clock_ms, **settings: Any) -> AsyncIterator[Cluster]:
+    runtime = await Runtime.open(disk, settings=Settings(store_retry_ms=1, **settings), now_ms=now_ms)
     try:
         async with AsyncExitStack() as stack:
             yield Cluster(runtime, runtime, stack)
@@ -75,8 +86,8 @@ async def embedded(disk: Disk, **settings: Any) -> AsyncIterator[Cluster]:
 
 
 @asynccontextmanager
-async def over_grpc(disk: Disk, **settings: Any) -> AsyncIterator[Cluster]:
-    runtime = await Runtime.open(disk, settings=Settings(store_retry_ms=1, **settings))
+async def over_grpc(disk: Disk, now_ms: Callable[[], int] = wall_clock_ms, **settings: Any) -> AsyncIterator[Cluster]:
+    runtime = await Runtime.open(disk, settings=Settings(store_retry_ms=1, **settings), now_ms=now_ms)
     server = await serve_grpc(runtime, "127.0.0.1:0")
     try:
         async with AsyncExitStack() as stack:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from runtime_client import InvalidValue, ProcessFailed, ProcessRef
+from runtime_client import InvalidValue, ProcessFailed, ProcessRef, Rate
+from slct_runtime._beginnings import NOTE_MS_MAX
 from slct_runtime._engine import wall_clock_ms
 
 from .effect_programs import new_stage
-from .effect_worlds import Cluster, Disk, World, die, embedded, in_both_worlds, play
+from .effect_worlds import Clock, Cluster, Disk, World, die, embedded, in_both_worlds, play
 
 
 async def jobs(cluster: Cluster, queue: str, *names: str, priority: int = 0) -> list[ProcessRef]:
@@ -215,8 +217,120 @@ def test_rule_19_what_waited_when_the_runtime_ended_has_not_begun(world: World) 
     play(scene)
 
 
+HOUR = Rate(2, per=timedelta(hours=1))
+
+
 @in_both_worlds
-@pytest.mark.parametrize("limits", [{"concurrency": -1}, {"worker_concurrency": 0}])
+def test_rule_18_no_more_begin_in_a_time_than_the_rate_allows(world: World) -> None:
+    async def scene() -> None:
+        stage, clock = new_stage(), Clock()
+        await stage.let_go()
+        async with world(Disk(), clock) as cluster:
+            await cluster.client.set_queue("mail", rate=HOUR)
+            await cluster.worker()
+            await cluster.worker()
+            refs = [await cluster.client.start("job", "mail", id=name) for name in NAMES]
+            assert [await ref.result(10) for ref in refs[:2]] == ["a", "b"]
+            await cluster.until_queue("mail", waiting=4, running=0)
+            clock.now += 3_600_000 - 1
+            await cluster.client.set_queue("mail", rate=HOUR)  # whatever happens, the queue is looked at
+            await cluster.until_queue("mail", waiting=4, running=0)
+            clock.now += 1
+            await cluster.client.set_queue("mail", rate=HOUR)
+            assert [await ref.result(10) for ref in refs[2:4]] == ["c", "d"]
+            await cluster.until_queue("mail", waiting=2, running=0)
+            assert stage.begun == ["a", "b", "c", "d"]
+
+    play(scene)
+
+
+@in_both_worlds
+def test_rule_18_a_rate_counts_what_began_under_the_runtime_before(world: World) -> None:
+    async def scene() -> None:
+        disk, stage, clock = Disk(), new_stage(), Clock()
+        await stage.let_go()
+        async with world(disk, clock) as cluster:
+            await cluster.client.set_queue("mail", rate=HOUR)
+            await cluster.worker()
+            refs = [await cluster.client.start("job", "mail", id=name) for name in NAMES]
+            for ref in refs[:2]:
+                await ref.result(10)
+        clock.now += 3_599_000
+        async with world(disk, clock) as cluster:
+            await cluster.worker()
+            await cluster.until_queue("mail", waiting=4, running=0)
+            clock.now += 1_000 + NOTE_MS_MAX  # when they began is known to a second
+            await cluster.client.set_queue("mail", rate=HOUR)
+            for name in ("c", "d"):
+                await cluster.client.get(name).result(10)
+            await cluster.until_queue("mail", waiting=2, running=0)
+            assert stage.begun == ["a", "b", "c", "d"]
+
+    play(scene)
+
+
+@in_both_worlds
+def test_rule_18_a_workers_rate_is_its_own(world: World) -> None:
+    async def scene() -> None:
+        stage, clock = new_stage(), Clock()
+        await stage.let_go()
+        async with world(Disk(), clock) as cluster:
+            await cluster.client.set_queue("mail", worker_rate=Rate(1, per=60))
+            await cluster.worker()
+            refs = [await cluster.client.start("job", "mail", id=name) for name in NAMES]
+            await refs[0].result(10)
+            await cluster.until_queue("mail", waiting=5, running=0)
+            await cluster.worker()
+            await refs[1].result(10)
+            await cluster.until_queue("mail", waiting=4, running=0)
+            clock.now += 60_000
+            await cluster.client.set_queue("mail", worker_rate=Rate(1, per=60))
+            await refs[3].result(10)
+            await cluster.until_queue("mail", waiting=2, running=0)
+
+    play(scene)
+
+
+@in_both_worlds
+def test_rule_18_a_queue_goes_on_by_itself_when_its_rate_allows(world: World) -> None:
+    async def scene() -> None:
+        stage = new_stage()
+        await stage.let_go()
+        async with world(Disk()) as cluster:
+            queues, began_ms = cluster.runtime._engine.dispatcher.queues, []
+            begin = queues.begin
+            queues.begin = lambda job, now_ms: began_ms.append(now_ms) or begin(job, now_ms)  # type: ignore[func-returns-value]
+            await cluster.client.set_queue("mail", rate=Rate(2, per=0.05))
+            await cluster.worker()
+            for ref in [await cluster.client.start("job", "mail", id=name) for name in NAMES]:
+                await ref.result(10)
+            assert [late - early >= 50 for early, late in zip(began_ms, began_ms[2:], strict=False)] == [True] * 4
+
+    play(scene)
+
+
+@in_both_worlds
+def test_rule_19_with_a_rate_an_effect_is_begun_once(world: World) -> None:
+    async def scene() -> None:
+        disk, stage, clock = Disk(), new_stage(), Clock()
+        async with world(disk, clock) as cluster:
+            await cluster.client.set_queue("mail", rate=HOUR)
+            await cluster.worker()
+            refs = [await cluster.client.start("once", "mail", id=name) for name in ("a", "b", "c")]
+            await cluster.until_queue("mail", waiting=1, running=2)
+            await stage.until(lambda: len(stage.begun) == 2)
+            await stage.let_go()
+            assert [await ref.result(10) for ref in refs[:2]] == ["a", "b"]
+            assert sorted(stage.begun) == ["a", "b"]
+
+    play(scene)
+
+
+@in_both_worlds
+@pytest.mark.parametrize(
+    "limits",
+    [{"concurrency": -1}, {"worker_concurrency": 0}, {"rate": Rate(0)}, {"worker_rate": Rate(1, per=-1)}],
+)
 def test_limits_that_are_none_are_refused(world: World, limits: dict[str, Any]) -> None:
     async def scene() -> None:
         async with world(Disk()) as cluster:

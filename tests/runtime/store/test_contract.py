@@ -10,6 +10,7 @@ from store_rows import advance, creation, effect, history, key, load_one, messag
 
 from slct_runtime.store import MemoryStore, SqliteStore
 from slct_runtime.store.base import (
+    BeginningRow,
     Conflict,
     DefinitionRow,
     InboxRow,
@@ -413,6 +414,16 @@ def test_limits_of_queues_are_replaced_by_name_and_lifted(store: Store) -> None:
     store.delete_queue("gpu")
     store.delete_queue("unknown")
     assert [row.name for row in store.queues()] == ["mail"]
+
+
+def test_what_begins_in_queues_adds_up_and_is_forgotten(store: Store) -> None:
+    store.note_beginnings([BeginningRow("mail", 10, 1), BeginningRow("gpu", 10, 2), BeginningRow("mail", 10, 3)])
+    assert store.beginnings() == [BeginningRow("gpu", 10, 2), BeginningRow("mail", 10, 4)]
+    store.note_beginnings([BeginningRow("mail", 30, 1, 9), BeginningRow("gpu", 30, 1, 10)])
+    assert [(row.queue, row.at_ms) for row in store.beginnings()] == [("gpu", 30), ("mail", 10), ("mail", 30)]
+    store.delete_queue("mail")
+    assert [row.queue for row in store.beginnings()] == ["gpu"]
+    store.note_beginnings([])
 
 
 def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store) -> None:

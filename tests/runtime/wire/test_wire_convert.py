@@ -81,8 +81,8 @@ def values(hint: Any, name: str = "") -> st.SearchStrategy[Any]:
         return st.sampled_from(hint)
     if dataclasses.is_dataclass(hint):
         hints = get_type_hints(hint)
-        # The error of a description is text for people, not a payload.
-        readable = {"error"} if hint is api.ProcessDescription else set()
+        # The error of a description, or of an entry, is text for people, not a payload.
+        readable = {"error"} if hint in (api.ProcessDescription, api.HistoryEntry) else set()
         names = {f.name: "" if f.name in readable else f.name for f in dataclasses.fields(hint)}
         return st.builds(hint, **{name: values(hints[name], kind) for name, kind in names.items()})
     return _values_of_generic(hint, name)

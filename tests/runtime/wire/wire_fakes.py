@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from slct_runtime.core.queues import QueueLimits
+from slct_runtime.core.queues import QueueLimits, RateLimit
 from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
@@ -45,7 +45,7 @@ def run(test: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return asyncio.run(limited())
 
 
-QUEUE = QueueInfo(QueueLimits("mail", 0, 2), 7, 1, 3)
+QUEUE = QueueInfo(QueueLimits("mail", 0, 2, RateLimit(100, 60_000)), 7, 1, 3)
 HISTORY_ENTRY = HistoryEntry(3, 7, goroutine_id=1, woken_by="recv(payments)", asks=("after x",), waited_ms=4)
 
 

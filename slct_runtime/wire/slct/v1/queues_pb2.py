@@ -15,25 +15,27 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14slct/v1/queues.proto\x12\x07slct.v1\"}\n\x0bQueueLimits\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\x0b\x63oncurrency\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x1f\n\x12worker_concurrency\x18\x03 \x01(\x03H\x01\x88\x01\x01\x42\x0e\n\x0c_concurrencyB\x15\n\x13_worker_concurrency\"u\n\tQueueInfo\x12$\n\x06limits\x18\x01 \x01(\x0b\x32\x14.slct.v1.QueueLimits\x12\x15\n\rwaiting_count\x18\x02 \x01(\x03\x12\x15\n\rrunning_count\x18\x03 \x01(\x03\x12\x14\n\x0cworker_count\x18\x04 \x01(\x03\"7\n\x0fSetQueueRequest\x12$\n\x06limits\x18\x01 \x01(\x0b\x32\x14.slct.v1.QueueLimits\"\x12\n\x10SetQueueResponse\"\x13\n\x11ListQueuesRequest\"8\n\x12ListQueuesResponse\x12\"\n\x06queues\x18\x01 \x03(\x0b\x32\x12.slct.v1.QueueInfo2\x85\x01\n\x06Queues\x12:\n\x03Set\x12\x18.slct.v1.SetQueueRequest\x1a\x19.slct.v1.SetQueueResponse\x12?\n\x04List\x12\x1a.slct.v1.ListQueuesRequest\x1a\x1b.slct.v1.ListQueuesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14slct/v1/queues.proto\x12\x07slct.v1\"*\n\tRateLimit\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x0e\n\x06per_ms\x18\x02 \x01(\x03\"\xc8\x01\n\x0bQueueLimits\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\x0b\x63oncurrency\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x1f\n\x12worker_concurrency\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12 \n\x04rate\x18\x04 \x01(\x0b\x32\x12.slct.v1.RateLimit\x12\'\n\x0bworker_rate\x18\x05 \x01(\x0b\x32\x12.slct.v1.RateLimitB\x0e\n\x0c_concurrencyB\x15\n\x13_worker_concurrency\"u\n\tQueueInfo\x12$\n\x06limits\x18\x01 \x01(\x0b\x32\x14.slct.v1.QueueLimits\x12\x15\n\rwaiting_count\x18\x02 \x01(\x03\x12\x15\n\rrunning_count\x18\x03 \x01(\x03\x12\x14\n\x0cworker_count\x18\x04 \x01(\x03\"7\n\x0fSetQueueRequest\x12$\n\x06limits\x18\x01 \x01(\x0b\x32\x14.slct.v1.QueueLimits\"\x12\n\x10SetQueueResponse\"\x13\n\x11ListQueuesRequest\"8\n\x12ListQueuesResponse\x12\"\n\x06queues\x18\x01 \x03(\x0b\x32\x12.slct.v1.QueueInfo2\x85\x01\n\x06Queues\x12:\n\x03Set\x12\x18.slct.v1.SetQueueRequest\x1a\x19.slct.v1.SetQueueResponse\x12?\n\x04List\x12\x1a.slct.v1.ListQueuesRequest\x1a\x1b.slct.v1.ListQueuesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'slct.v1.queues_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_QUEUELIMITS']._serialized_start=33
-  _globals['_QUEUELIMITS']._serialized_end=158
-  _globals['_QUEUEINFO']._serialized_start=160
-  _globals['_QUEUEINFO']._serialized_end=277
-  _globals['_SETQUEUEREQUEST']._serialized_start=279
-  _globals['_SETQUEUEREQUEST']._serialized_end=334
-  _globals['_SETQUEUERESPONSE']._serialized_start=336
-  _globals['_SETQUEUERESPONSE']._serialized_end=354
-  _globals['_LISTQUEUESREQUEST']._serialized_start=356
-  _globals['_LISTQUEUESREQUEST']._serialized_end=375
-  _globals['_LISTQUEUESRESPONSE']._serialized_start=377
-  _globals['_LISTQUEUESRESPONSE']._serialized_end=433
-  _globals['_QUEUES']._serialized_start=436
-  _globals['_QUEUES']._serialized_end=569
+  _globals['_RATELIMIT']._serialized_start=33
+  _globals['_RATELIMIT']._serialized_end=75
+  _globals['_QUEUELIMITS']._serialized_start=78
+  _globals['_QUEUELIMITS']._serialized_end=278
+  _globals['_QUEUEINFO']._serialized_start=280
+  _globals['_QUEUEINFO']._serialized_end=397
+  _globals['_SETQUEUEREQUEST']._serialized_start=399
+  _globals['_SETQUEUEREQUEST']._serialized_end=454
+  _globals['_SETQUEUERESPONSE']._serialized_start=456
+  _globals['_SETQUEUERESPONSE']._serialized_end=474
+  _globals['_LISTQUEUESREQUEST']._serialized_start=476
+  _globals['_LISTQUEUESREQUEST']._serialized_end=495
+  _globals['_LISTQUEUESRESPONSE']._serialized_start=497
+  _globals['_LISTQUEUESRESPONSE']._serialized_end=553
+  _globals['_QUEUES']._serialized_start=556
+  _globals['_QUEUES']._serialized_end=689
 # @@protoc_insertion_point(module_scope)

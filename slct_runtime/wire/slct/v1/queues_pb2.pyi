@@ -19,6 +19,32 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class RateLimit(_message.Message):
+    """No more than so many in any span of so long, wherever it is laid."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    PER_MS_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """How many."""
+    per_ms: _builtins.int
+    """How long."""
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        per_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "per_ms", b"per_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RateLimit: _TypeAlias = RateLimit  # noqa: Y015
+
+@_typing.final
 class QueueLimits(_message.Message):
     """What one queue allows. What is absent is not limited."""
 
@@ -27,22 +53,34 @@ class QueueLimits(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     CONCURRENCY_FIELD_NUMBER: _builtins.int
     WORKER_CONCURRENCY_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    WORKER_RATE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, as used in `call(..., queue=...)`."""
     concurrency: _builtins.int
     """Attempts that run at once, on all workers together; 0 holds the queue."""
     worker_concurrency: _builtins.int
     """Attempts that run at once on one worker."""
+    @_builtins.property
+    def rate(self) -> Global___RateLimit:
+        """Attempts that begin, on all workers together."""
+
+    @_builtins.property
+    def worker_rate(self) -> Global___RateLimit:
+        """Attempts that begin on one worker."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         concurrency: _builtins.int | None = ...,
         worker_concurrency: _builtins.int | None = ...,
+        rate: Global___RateLimit | None = ...,
+        worker_rate: Global___RateLimit | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_concurrency", b"_concurrency", "_worker_concurrency", b"_worker_concurrency", "concurrency", b"concurrency", "worker_concurrency", b"worker_concurrency"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_concurrency", b"_concurrency", "_worker_concurrency", b"_worker_concurrency", "concurrency", b"concurrency", "rate", b"rate", "worker_concurrency", b"worker_concurrency", "worker_rate", b"worker_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_concurrency", b"_concurrency", "_worker_concurrency", b"_worker_concurrency", "concurrency", b"concurrency", "name", b"name", "worker_concurrency", b"worker_concurrency"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_concurrency", b"_concurrency", "_worker_concurrency", b"_worker_concurrency", "concurrency", b"concurrency", "name", b"name", "rate", b"rate", "worker_concurrency", b"worker_concurrency", "worker_rate", b"worker_rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__concurrency: _TypeAlias = _typing.Literal["concurrency"]  # noqa: Y015
     _WhichOneofArgType__concurrency: _TypeAlias = _typing.Literal["_concurrency", b"_concurrency"]  # noqa: Y015
