@@ -16,18 +16,16 @@ import enum
 import fractions
 import functools
 import io
-import os
 import pathlib
 import random
 import re
 import string
 import sys
-import traceback
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from . import _codec_sets
+from . import _codec_sets, _tracebacks
 from ._channels import Channel
 from ._errors import CodecError, RemoteError
 from ._frame import RESERVED, Frame, FrameStatus, LocalFunction, Outcome, State
@@ -41,19 +39,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TRACEBACK_FRAMES_MAX = 40
-"""Frames of a traceback that are kept as text; the innermost are kept."""
-
-TRACEBACK_CHARS_MAX = 16_000
-"""Longest traceback text kept with an exception, in characters; the innermost frames are kept."""
-
 TEXT_CHARS_MAX = 10_000
 """Longest `str()` of an exception kept beside its arguments, in characters."""
-
-TRACEBACK_ATTRIBUTE = "__slct_traceback__"
-"""Attribute of an exception that was read: the printable traceback of where it was raised."""
-
-_PACKAGE_DIR = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 _PLAIN_STANDARD_TYPES: frozenset[type] = frozenset(
     {
@@ -744,14 +731,12 @@ def _write_exception(encoder: Encoder, value: BaseException) -> Json:
     if isinstance(value, BaseExceptionGroup):
         _write_group(encoder, value, node)
     node["args"] = [] if is_group else _arguments(encoder, value)
-    attributes = dict(value.__dict__)
-    earlier = attributes.pop(TRACEBACK_ATTRIBUTE, "")
     slots = {name: slot.__get__(value) for name, slot in _slots(cls).items() if _is_set(slot, value)}
-    for key, items in (("v", {**attributes, **slots}), ("members", _member_values(value))):
+    for key, items in (("v", {**value.__dict__, **slots}), ("members", _member_values(value))):
         if items:
             node[key] = {name: encoder.part(name, item) for name, item in items.items()}
     _write_chain(encoder, value, node)
-    text = _traceback_text(value, earlier)
+    text = _tracebacks.text_of(value.__traceback__)
     if text:
         node["traceback"] = encoder.encode(text)
     return node
@@ -825,21 +810,6 @@ def without_addresses(text: str) -> str:
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+>")
 
 
-def _traceback_text(value: BaseException, earlier: str) -> str:
-    """Where it was raised, without frames of this package. What it went through since it was read is further out, so it stands first."""
-    frames = traceback.extract_tb(value.__traceback__, limit=-TRACEBACK_FRAMES_MAX) if value.__traceback__ else []
-    new = "".join(traceback.format_list([f for f in frames if not f.filename.startswith(_PACKAGE_DIR)]))
-    return _innermost(new + earlier)
-
-
-def _innermost(text: str) -> str:
-    """The end of a traceback's text, in whole frames."""
-    if len(text) <= TRACEBACK_CHARS_MAX:
-        return text
-    cut = text.find("\n  File ", len(text) - TRACEBACK_CHARS_MAX - 1)
-    return text[cut + 1 :] if cut >= 0 else text[-TRACEBACK_CHARS_MAX:]
-
-
 def _make_exception(decoder: Decoder, node: dict[str, Json]) -> BaseException:
     name = node["type"]
     try:
@@ -874,7 +844,19 @@ def _fill_exception(decoder: Decoder, value: BaseException, node: dict[str, Json
         value.__context__ = decoder.value(node["context"])
     value.__suppress_context__ = node.get("suppress") is True
     if "traceback" in node:
-        value.__dict__[TRACEBACK_ATTRIBUTE] = decoder.value(node["traceback"])
+        value.__traceback__ = _read_traceback(decoder, node["traceback"])
+
+
+def _read_traceback(decoder: Decoder, node: Json) -> types.TracebackType | None:
+    """The same one for the same text: parts of a group are raised on with the traceback of the group."""
+    text = decoder.value(node)
+    if type(text) is not str:
+        raise CodecError(f"a traceback is text, not {type(text).__name__}")
+    known = decoder.interned
+    if ("traceback", text) not in known:
+        known["traceback", text] = _tracebacks.from_text(text)
+    found: types.TracebackType | None = known["traceback", text]
+    return found
 
 
 def _fill_own(decoder: Decoder, value: BaseException, node: dict[str, Json]) -> None:

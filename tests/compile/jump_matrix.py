@@ -4,15 +4,12 @@
 failure, and then once for each of its awaits and each of two kinds of error with that await failing. What must be the same: the
 result or the error it ends in; wherever the program looks, what `sys.exc_info()` is; of all these errors the causes, contexts, and
 tracebacks, which are compared as the function names and lines of the author's frames.
-
-A saved error has no traceback any more, but the text of one. That text, and what has been added since, is compared in its place.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import time
 import types
@@ -29,7 +26,6 @@ from compile_harness import Run
 from jump_programs import COUNT, Case, case, deeper_case
 
 from runtime_client._codec import Codec
-from runtime_client._codec_objects import TRACEBACK_ATTRIBUTE
 from runtime_client._resolver import Resolver
 from runtime_client._source import relocated
 
@@ -62,7 +58,7 @@ def chain(error: BaseException | None) -> Any:
 
 
 def lines_of(error: BaseException) -> tuple[Line, ...]:
-    """The author's frames of its traceback, outermost first: those that are there, and before them in time those that were saved."""
+    """The author's frames of its traceback, outermost first."""
     found = []
     traceback = error.__traceback__
     while traceback is not None:
@@ -70,15 +66,7 @@ def lines_of(error: BaseException) -> tuple[Line, ...]:
         if code.co_filename == FILE:
             found.append((code.co_name, traceback.tb_lineno))
         traceback = traceback.tb_next
-    return (*found, *_saved_lines(getattr(error, TRACEBACK_ATTRIBUTE, "")))
-
-
-_SAVED_LINE = re.compile(rf'File "{FILE}", line (\d+), in (\w+)')
-
-
-def _saved_lines(text: str) -> Iterator[Line]:
-    for line, name in _SAVED_LINE.findall(text):
-        yield name, int(line)
+    return tuple(found)
 
 
 def _words() -> types.ModuleType:

@@ -45,6 +45,7 @@ _SUSPENSION = "slct_compile/_suspension.py"
 _DRIVER = "runtime_client/_trampoline.py"
 _FRAME = "runtime_client/_frame.py"
 _CURSORS = "runtime_client/_cursors.py"
+_TRACEBACKS = "runtime_client/_tracebacks.py"
 _OBJECTS = "runtime_client/_codec_objects.py"
 
 OPERANDS = (
@@ -186,10 +187,16 @@ JUMPS = (
         "isinstance(value, cst.Name)",
     ),
     Mutant(
-        "a saved traceback grows at the wrong end",
+        "a saved traceback is made in the wrong order",
+        _TRACEBACKS,
+        "in reversed(list(_entries(text))[-FRAMES_MAX:])",
+        "in list(_entries(text))",
+    ),
+    Mutant(
+        "a saved error comes back without its traceback",
         _OBJECTS,
-        "return _innermost(new + earlier)",
-        "return _innermost(earlier + new)",
+        '_read_traceback(decoder, node["traceback"])',
+        "None",
     ),
     Mutant(
         "for-else runs on break",

@@ -11,7 +11,7 @@ from typing import Any
 
 import codec_shop as shop
 
-from runtime_client._codec_objects import TRACEBACK_ATTRIBUTE, Layout, _builtin_base, _slots
+from runtime_client._codec_objects import Layout, _builtin_base, _slots
 
 _ATOMS = (type(None), bool, int, str, bytes)
 
@@ -75,9 +75,7 @@ def _parts(a: Any, b: Any) -> list[tuple[Any, Any]]:
 
 def _attributes(value: Any) -> dict[str, Any]:
     cls = type(value)
-    found = Layout(cls, _builtin_base(cls), _slots(cls), False).attributes(value)
-    found.pop(TRACEBACK_ATTRIBUTE, None)
-    return found
+    return Layout(cls, _builtin_base(cls), _slots(cls), False).attributes(value)
 
 
 def _order(value: Any) -> str:
