@@ -41,6 +41,7 @@ from ._page import Page, Printed
 from ._passes import PASSES
 from ._places import Link, links
 from ._scopes import rebound_handler_names
+from ._slot_types import slot_types
 from ._stable_names import name_states
 from ._suspension import Suspensions
 from ._unsupported import refuse
@@ -179,8 +180,11 @@ def compile_function(
     slots = assign_slots(function, names, layout)
     frame = "f" if "f" not in names.taken else names.reserve("frame")
     types = _annotations(function)
+    shown = slot_types(function, module.info, imports.words.any)
     made = local_rows(states, function, module.info.source, slots, names.temporaries)
-    return Compiled(function, tuple(states), state_names, layout, slots, types, rebound, frame, known, made, around)
+    return Compiled(
+        function, tuple(states), state_names, layout, slots, types, shown, rebound, frame, known, made, around
+    )
 
 
 _SHOWS_ITS_SOURCE = re.compile(r"=\s*(![rsa])?[:}]")
@@ -233,13 +237,17 @@ def _annotations(function: DurableFunction) -> dict[str, str]:
     return found
 
 
+def _has_untyped(compiled: Compiled, any_name: str) -> bool:
+    return any(any_name in compiled.shown_types.get(variable, any_name) for variable in compiled.slots)
+
+
 def assemble(
     module: ParsedModule, compiled: list[Compiled], imports: Imports, trace: Trace
 ) -> tuple[str, tuple[Link, ...]]:
     """The author's text with the durable functions replaced and the imports added; and where its leaves came from."""
     newline = "\r\n" if "\r\n" in module.info.source else "\n"
     replacements = [
-        imports.replacement(module, newline, has_untyped=any(set(c.slots) - set(c.types) for c in compiled))
+        imports.replacement(module, newline, has_untyped=any(_has_untyped(c, imports.words.any) for c in compiled))
     ]
     pages: dict[int, Printed] = {}
     lines = module.info.source.split("\n")

@@ -63,6 +63,7 @@ class RuntimeNames:
 class Compiled:
     """One function, all passes done but the text: what is emitted, and what the manifest says.
 
+    types: what the source declares variables as; shown_types: as what their slots are declared.
     around: the durable functions that define it, innermost first.
     """
 
@@ -72,6 +73,7 @@ class Compiled:
     layout: Layout
     slots: Mapping[str, str]
     types: Mapping[str, str]
+    shown_types: Mapping[str, str]
     rebound: frozenset[str]
     frame: str
     fingerprints: Mapping[BlockId, Fingerprint]
@@ -184,7 +186,7 @@ class _Emitter:
             self.state_methods(1)
 
     def _type(self, name: str) -> str:
-        written = self.compiled.types.get(name)
+        written = self.compiled.shown_types.get(name)
         if written is None:
             return self.words.any
         return written if self._is_known_here(written) else repr(written)
@@ -308,7 +310,7 @@ class _Emitter:
         function = self.function
         annotation = function.frame_class
         if function.kind is not Kind.METHOD:
-            annotation = f'"{annotation}"'  # it is being made
+            annotation = f'"{self._qualified_frame()}"'  # it is being made
         receiver = "" if function.receiver is None else f"{function.receiver}, "
         head = f"def {self._name(state.block.id)}({receiver}{self.frame}: {annotation}) -> {self.words.instruction}:"
         self.page.line(depth, f"{head}  # {self.info.path}:{state.block.line}")
@@ -465,7 +467,7 @@ def _comments_moved(code: Iterable[cst.BaseStatement]) -> list[cst.BaseStatement
 def _expanded(statement: cst.BaseStatement) -> cst.BaseStatement:
     if isinstance(statement, cst.SimpleStatementLine):
         words = [s for s in statement.body if not isinstance(s, cst.Global)]
-        return statement if len(words) == len(statement.body) else statement.with_changes(body=words or [cst.Pass()])
+        return statement if len(words) == len(statement.body) else statement.with_changes(body=words)
     result = transform(statement, _Expand())
     assert isinstance(result, cst.BaseStatement)
     return result
