@@ -429,6 +429,8 @@ class Engine(Answers):
             self._carry_out(resident, effect)
         if is_status_change:
             self._record_status(resident)
+        if resident.core.status is not status:
+            _log_parked(resident)
         due_ms = next_due_ms(resident.core)
         if due_ms is not None and due_ms <= self.now_ms() + self.settings.timer_window_ms:
             self.timers.add(due_ms, resident.process_id)
@@ -963,6 +965,20 @@ def restore_core(loaded: LoadedProcess) -> tuple[Any, list[InboxRow]]:
     messages = [(r.position, r.name, r.payload or "null") for r in loaded.inbox if r.kind == "message"]
     core = from_json(loaded.row.core, messages)
     return core, [row for row in loaded.inbox if row.position > core.last_position]
+
+
+def _log_parked(resident: Resident) -> None:
+    """What waits for a person is said where the runtime runs."""
+    process_id = resident.process_id
+    match resident.core.status:
+        case ProcessStatus.FAULTED:
+            help = f"mend the code or what it needs, then: slct retry {process_id}"
+            _log.warning("process %r is faulted\n%s\n  help: %s", process_id, _error_text(resident).rstrip(), help)
+        case ProcessStatus.DEADLOCKED:
+            help = f"slct show {process_id} tells what each goroutine waits for; a message may still come"
+            _log.warning("process %r is deadlocked: its goroutines wait for each other\n  help: %s", process_id, help)
+        case _:
+            pass
 
 
 def _error_text(resident: Resident) -> str:

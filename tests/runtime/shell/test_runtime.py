@@ -247,10 +247,10 @@ def test_a_full_disk_refuses_and_loses_nothing() -> None:
     asyncio.run(scene())
 
 
-def test_a_value_that_cannot_be_saved_leaves_the_last_state() -> None:
+def test_a_value_that_cannot_be_saved_leaves_the_last_state(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         async with running(Disk()) as (_, client, _):
-            ref = await client.start("keeper")
+            ref = await client.start("keeper", id="k")
             async for event in ref.watch():
                 if event.kind == "status" and event.status != "running":
                     break
@@ -263,6 +263,8 @@ def test_a_value_that_cannot_be_saved_leaves_the_last_state() -> None:
             assert described.status == described.info.status
 
     asyncio.run(scene())
+    assert "process 'k' is faulted\n" in caplog.text
+    assert "shell_programs.py:" in caplog.text and "then: slct retry k" in caplog.text
 
 
 def test_an_error_is_not_shown_of_a_process_that_was_taken_up_again() -> None:
