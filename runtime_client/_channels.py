@@ -7,12 +7,11 @@ that a handle stays the same key after storage (detail D10).
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, Generic, TypeVar, cast, get_args
+from typing import Any, Generic, ParamSpec, Protocol, cast, get_args
 
 from ._context import current
 from ._operations import Operation, Recv, Send
-
-T = TypeVar("T")
+from ._type_variables import T
 
 
 class Channel(Generic[T]):
@@ -46,7 +45,7 @@ class Channel(Generic[T]):
     def __bool__(self) -> bool:
         return True
 
-    def recv(self) -> Recv:
+    def recv(self) -> Recv[T]:
         """Wait for a value; raises `ChannelClosed` once closed and drained."""
         return Recv(self)
 
@@ -76,6 +75,15 @@ class Channel(Generic[T]):
         return arguments[0] if arguments else None
 
 
+P = ParamSpec("P")
+
+
+class Takes(Protocol[P]):
+    """A `Channel[T]`, for what takes a channel and a value for it: the value is inferred in view of T, as that of `channel.send` is."""
+
+    def send(self, *args: P.args, **kwargs: P.kwargs) -> Send: ...
+
+
 class _ChannelIterator:
     """`async for` over a channel: ends when it is closed and drained."""
 
@@ -85,11 +93,11 @@ class _ChannelIterator:
     def __aiter__(self) -> _ChannelIterator:
         return self
 
-    def __anext__(self) -> Operation:
+    def __anext__(self) -> Operation[Any]:
         return ReceiveNext(self.channel)
 
 
-class ReceiveNext(Recv):
+class ReceiveNext(Recv[Any]):
     """A receive that raises StopAsyncIteration at the end, for `async for`."""
 
     __slots__ = ()

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar, overload
+from typing import Any, Generic, NoReturn, Self, overload
 
 from slct_runtime.core.queues import QueueLimits, RateLimit
 from slct_runtime.wire.api import (
@@ -50,12 +50,11 @@ from ._errors import (
     Unavailable,
 )
 from ._operations import duration_ms
-from ._process import Process, definition_name
+from ._process import Process, Startable, definition_name
 from ._requests import AnswerT, QuestionT, Request
 from ._resolver import Resolver
 from ._schedule import SCHEDULE_NAME, CatchUp, Overlap, Schedule, ScheduleSpec
-
-T = TypeVar("T")
+from ._type_variables import T, ValueT
 
 _ERRORS: dict[ErrorCode, type[ClientError]] = {
     ErrorCode.NOT_FOUND: NotFound,
@@ -94,7 +93,7 @@ class Rate:
         return RateLimit(self.count, duration_ms(self.per))
 
 
-class ProcessRef:
+class ProcessRef(Generic[ValueT]):
     """One process, seen from outside. Made by `client.start(...)` and `client.get(id)`."""
 
     def __init__(self, client: Client, process_id: str) -> None:
@@ -168,14 +167,15 @@ class ProcessRef:
         asked = AskRequest(self.id, name, payload, key or uuid.uuid4().hex, _timeout_ms(timeout))
         return await _asked(self._client.api.ask(asked))
 
-    async def result(self, timeout: float | timedelta | None = None) -> Any:
+    async def result(self, timeout: float | timedelta | None = None) -> ValueT:
         """Wait for its end and give its result.
 
         Raises:
           ProcessFailed: it failed; `__cause__` is its own exception. ProcessCancelled: it was cancelled or terminated.
           TimeoutError: it has not ended after `timeout` (seconds, or a timedelta).
         """
-        return self._value(await _asked(self._client.api.result(self.id, _timeout_ms(timeout))))
+        value: ValueT = self._value(await _asked(self._client.api.result(self.id, _timeout_ms(timeout))))
+        return value
 
     def _value(self, outcome: ProcessOutcome) -> Any:
         match outcome.status:
@@ -274,6 +274,18 @@ class Client:
         elif api is not None and isinstance(self._target, str):
             await api.aclose()
 
+    @overload
+    async def start(
+        self,
+        definition: type[Startable[T]],
+        /,
+        *args: Any,
+        id: str | None = None,
+        labels: dict[str, str] | None = None,
+        version: str | None = None,
+        **kwargs: Any,
+    ) -> ProcessRef[T]: ...
+    @overload
     async def start(
         self,
         definition: str | type[Process],
@@ -283,7 +295,17 @@ class Client:
         labels: dict[str, str] | None = None,
         version: str | None = None,
         **kwargs: Any,
-    ) -> ProcessRef:
+    ) -> ProcessRef[Any]: ...
+    async def start(
+        self,
+        definition: Any,
+        /,
+        *args: Any,
+        id: str | None = None,
+        labels: dict[str, str] | None = None,
+        version: str | None = None,
+        **kwargs: Any,
+    ) -> ProcessRef[Any]:
         """Start a process; the same id again gives the same process (rule 15).
 
         Raises:
@@ -454,10 +476,10 @@ def _name_of(definition: str | type[Process]) -> str:
     return definition if isinstance(definition, str) else definition_name(definition)
 
 
-class SyncProcessRef:
+class SyncProcessRef(Generic[ValueT]):
     """`ProcessRef` without `await`."""
 
-    def __init__(self, client: SyncClient, ref: ProcessRef) -> None:
+    def __init__(self, client: SyncClient, ref: ProcessRef[ValueT]) -> None:
         self._client = client
         self._ref = ref
         self.id = ref.id
@@ -491,7 +513,7 @@ class SyncProcessRef:
         asked: Coroutine[Any, Any, Any] = self._ref.request(channel, question, key=key, timeout=timeout)
         return self._client.wait(asked)
 
-    def result(self, timeout: float | timedelta | None = None) -> Any:
+    def result(self, timeout: float | timedelta | None = None) -> ValueT:
         """See `ProcessRef.result`."""
         return self._client.wait(self._ref.result(timeout))
 
@@ -588,6 +610,18 @@ class SyncClient:
                 return
             yield item
 
+    @overload
+    def start(
+        self,
+        definition: type[Startable[T]],
+        /,
+        *args: Any,
+        id: str | None = None,
+        labels: dict[str, str] | None = None,
+        version: str | None = None,
+        **kwargs: Any,
+    ) -> SyncProcessRef[T]: ...
+    @overload
     def start(
         self,
         definition: str | type[Process],
@@ -597,7 +631,17 @@ class SyncClient:
         labels: dict[str, str] | None = None,
         version: str | None = None,
         **kwargs: Any,
-    ) -> SyncProcessRef:
+    ) -> SyncProcessRef[Any]: ...
+    def start(
+        self,
+        definition: Any,
+        /,
+        *args: Any,
+        id: str | None = None,
+        labels: dict[str, str] | None = None,
+        version: str | None = None,
+        **kwargs: Any,
+    ) -> SyncProcessRef[Any]:
         """See `Client.start`."""
         started = self._client.start(definition, *args, id=id, labels=labels, version=version, **kwargs)
         return SyncProcessRef(self, self.wait(started))

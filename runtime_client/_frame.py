@@ -17,11 +17,13 @@ Names that `Frame` itself uses are in `RESERVED`: the compiler renames an author
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from enum import Enum
-from types import FrameType
-from typing import Any, ClassVar, NoReturn
+from types import FrameType, GenericAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from ._type_variables import ValueT
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,26 @@ class FrameStatus(Enum):
     ENDED = "ended"
 
 
-class Frame:
-    """An activation of a durable function that can be saved at every suspension.
+if TYPE_CHECKING:
+
+    class _Coroutine(Coroutine[Any, Any, ValueT]):
+        """What calling an `async def` gives in the author's source: so a frame is for a type checker."""
+
+        def send(self, value: Any, /) -> Any: ...
+        def throw(self, *error: Any) -> Any: ...
+        def close(self) -> None: ...
+
+else:
+
+    class _Coroutine:
+        """Nothing, outside of type checkers: a frame is driven by the engine."""
+
+        __slots__ = ()
+        __class_getitem__ = classmethod(GenericAlias)
+
+
+class Frame(_Coroutine[ValueT]):
+    """An activation of a durable function that can be saved at every suspension. `Frame[int]` is one that returns an int.
 
     Calling a durable function makes one that has not started; `await` runs it in this goroutine, `go()` in a new one.
     """
@@ -152,10 +172,11 @@ class Frame:
             _raise_unbound(self, name, sys._getframe(1))
         object.__delattr__(self, name)
 
-    def __await__(self) -> Generator[Any, Any, Any]:
+    def __await__(self) -> Generator[Any, Any, ValueT]:
         """For uncompiled code: hand the frame up to the driver, which runs it and sends back how it ended."""
         outcome: Outcome = yield FrameCall(self, sys.exc_info()[1])
-        return outcome.unwrap()
+        value: ValueT = outcome.unwrap()
+        return value
 
     def __repr__(self) -> str:
         return f"<frame {type(self).FUNCTION or type(self).__name__} at {self.frame_state}>"

@@ -10,22 +10,25 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, overload
 
 from slct_runtime.core.queues import DEFAULT_QUEUE
 
-from ._channels import Channel
+from ._channels import Channel, P, Takes
 from ._context import current
 from ._direct import as_frame
 from ._errors import Cancelled
 from ._frame import Frame
 from ._handles import ChildRef, Handle
-from ._operations import After, Call, Deadline, Default, Operation, Recv, Retry, Select, Send
-from ._process import Process, definition_name, is_durable
+from ._operations import After, Call, Deadline, Default, Operation, Recv, Retry, Select, Selected, Send
+from ._process import Process, Startable, definition_name, is_durable
+from ._type_variables import T0, T1, T2, T3, T
 
-T = TypeVar("T")
+Case: TypeAlias = Operation[T] | Handle[T]
+"""What a `select` may wait for."""
+
 
 DURATION_S_MAX = 1_000 * 366 * 86_400
 """Longest duration, in seconds: a thousand years."""
@@ -36,12 +39,24 @@ PRIORITY_MAX = 2**31 - 1
 # --- operations -----------------------------------------------------------------------------------------------------------
 
 
-def recv(channel: Channel[Any] | str | None) -> Recv:
+@overload
+def recv(channel: None) -> Recv[Any]: ...
+@overload
+def recv(channel: Channel[T] | None) -> Recv[T]: ...
+@overload
+def recv(channel: str | None) -> Recv[Any]: ...
+@overload
+def recv(channel: Channel[T] | str | None) -> Recv[T | Any]: ...
+def recv(channel: Channel[Any] | str | None) -> Recv[Any]:
     """Wait for a value from a channel; raises `ChannelClosed` once it is closed and drained. None is never ready."""
     return Recv(_channel(channel, "recv"))
 
 
-def send(channel: Channel[Any] | str | None, value: Any) -> Send:
+@overload
+def send(channel: str | None, value: Any) -> Send: ...
+@overload
+def send(channel: Takes[P] | None, /, *value: P.args, **keyword: P.kwargs) -> Send: ...
+def send(channel: Any, value: Any) -> Send:  # type: ignore[misc]  # P is one value, as a channel takes it
     """Wait until a receiver takes the value, or until there is room in the buffer; raises `ChannelClosed`."""
     return Send(_channel(channel, "send"), value)
 
@@ -56,6 +71,32 @@ def sleep(deadline: Deadline) -> After:
     return After(check_deadline(deadline))
 
 
+@overload
+def call(
+    function: Callable[..., Coroutine[Any, Any, T]],
+    /,
+    *args: Any,
+    retry: Retry | None = None,
+    timeout: float | timedelta | None = None,
+    key: str | None = None,
+    at_most_once: bool = False,
+    queue: str = DEFAULT_QUEUE,
+    priority: int = 0,
+    **kwargs: Any,
+) -> Call[T]: ...
+@overload
+def call(
+    function: Callable[..., T],
+    /,
+    *args: Any,
+    retry: Retry | None = None,
+    timeout: float | timedelta | None = None,
+    key: str | None = None,
+    at_most_once: bool = False,
+    queue: str = DEFAULT_QUEUE,
+    priority: int = 0,
+    **kwargs: Any,
+) -> Call[T]: ...
 def call(
     function: Callable[..., Any],
     /,
@@ -67,7 +108,7 @@ def call(
     queue: str = DEFAULT_QUEUE,
     priority: int = 0,
     **kwargs: Any,
-) -> Call:
+) -> Call[Any]:
     """Run an ordinary function, sync or async, outside the transition: an effect (rule 18). Gives its result.
 
     Args:
@@ -99,8 +140,32 @@ def default() -> Default:
     return Default()
 
 
-def select(*cases: Operation | Handle, label: str | None = None, **named: Operation | Handle) -> Select:
+@overload
+def select(c0: Case[T0], /, *, label: str | None = None) -> Select[Selected[Literal[0], T0]]: ...
+@overload
+def select(
+    c0: Case[T0], c1: Case[T1], /, *, label: str | None = None
+) -> Select[Selected[Literal[0], T0] | Selected[Literal[1], T1]]: ...
+@overload
+def select(
+    c0: Case[T0], c1: Case[T1], c2: Case[T2], /, *, label: str | None = None
+) -> Select[Selected[Literal[0], T0] | Selected[Literal[1], T1] | Selected[Literal[2], T2]]: ...
+@overload
+def select(
+    c0: Case[T0], c1: Case[T1], c2: Case[T2], c3: Case[T3], /, *, label: str | None = None
+) -> Select[
+    Selected[Literal[0], T0] | Selected[Literal[1], T1] | Selected[Literal[2], T2] | Selected[Literal[3], T3]
+]: ...
+@overload
+def select(*cases: Case[T], label: str | None = None) -> Select[Selected[int, T]]: ...
+@overload
+def select(*, label: str | None = None, **named: Case[Any]) -> Select[Selected[str, Any]]: ...
+@overload
+def select(*cases: Case[Any], label: str | None = None, **named: Case[Any]) -> Select[Selected[Any, Any]]: ...
+def select(*cases: Case[Any], label: str | None = None, **named: Case[Any]) -> Select[Any]:
     """Wait for the first of several operations, in the order written (rule 10). Gives `Selected(case, value, ok)`.
+
+    Type checkers know the value of each positional case, by its index; that of a named case is `Any` to them.
 
     Args:
       label: A name for the state, kept when the code around it is edited; read by the compiler.
@@ -115,24 +180,28 @@ def select(*cases: Operation | Handle, label: str | None = None, **named: Operat
 # --- what takes effect when the transition commits -----------------------------------------------------------------------
 
 
-def go(frame: Any, /) -> Handle:
+def go(frame: Coroutine[Any, Any, T], /) -> Handle[T]:
     """Run a durable function in a new goroutine of this process.
 
     Raises:
       TypeError: not a frame. RuntimeError: the frame has been started already, or this is not durable code.
     """
-    frame = as_frame(frame)
-    if not isinstance(frame, Frame):
-        if inspect.iscoroutine(frame):
-            frame.close()
+    started = as_frame(frame)
+    if not isinstance(started, Frame):
+        if inspect.iscoroutine(started):
+            started.close()
         raise TypeError(
-            f"go() takes a durable function that was called, got {shown(frame)}\n"
+            f"go() takes a durable function that was called, got {shown(started)}\n"
             "  help: go(self.method(...)), or mark the function with @durable"
         )
-    return current().go(frame)
+    return current().go(started)
 
 
-def start(definition: str | type[Process], /, *args: Any, id: str | None = None, **kwargs: Any) -> ChildRef:
+@overload
+def start(definition: type[Startable[T]], /, *args: Any, id: str | None = None, **kwargs: Any) -> ChildRef[T]: ...
+@overload
+def start(definition: str | type[Process], /, *args: Any, id: str | None = None, **kwargs: Any) -> ChildRef[Any]: ...
+def start(definition: Any, /, *args: Any, id: str | None = None, **kwargs: Any) -> ChildRef[Any]:
     """Start another process when this transition commits. The same id again is the same process (rule 15)."""
     if not isinstance(definition, str):
         definition_name(definition)

@@ -6,15 +6,16 @@ Equal and hashed by what they name, so that a handle is the same key after stora
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Generic, overload
 
-from ._channels import Channel
+from ._channels import Channel, P, Takes
 from ._context import current
 from ._frame import Outcome
 from ._operations import Join, Result
+from ._type_variables import ValueT
 
 
-class Handle:
+class Handle(Generic[ValueT]):
     """A goroutine of this process. `await handle` joins it: gives its result, or raises its exception (rule 6)."""
 
     __slots__ = ("goroutine_id",)
@@ -22,7 +23,7 @@ class Handle:
     def __init__(self, goroutine_id: int) -> None:
         self.goroutine_id = goroutine_id
 
-    def join(self) -> Join:
+    def join(self) -> Join[ValueT]:
         """Wait until it has ended; every joiner gets the very same object (detail D4)."""
         return Join(self.goroutine_id)
 
@@ -34,9 +35,10 @@ class Handle:
         """Raise `Cancelled` in it, once, where it is parked or at its next suspension (detail D5)."""
         current().cancel(self.goroutine_id)
 
-    def __await__(self) -> Generator[Any, Any, Any]:
+    def __await__(self) -> Generator[Any, Any, ValueT]:
         outcome: Outcome = yield self.join()
-        return outcome.unwrap()
+        value: ValueT = outcome.unwrap()
+        return value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Handle) and other.goroutine_id == self.goroutine_id
@@ -48,7 +50,7 @@ class Handle:
         return f"<goroutine {self.goroutine_id}>"
 
 
-class ChildRef:
+class ChildRef(Generic[ValueT]):
     """Another process, as durable code holds it: from `start()`."""
 
     __slots__ = ("process_id",)
@@ -56,11 +58,15 @@ class ChildRef:
     def __init__(self, process_id: str) -> None:
         self.process_id = process_id
 
-    def result(self) -> Result:
+    def result(self) -> Result[ValueT]:
         """Wait for its end; raises `ProcessFailed` (detail D19)."""
         return Result(self.process_id)
 
-    def send(self, channel: Channel[Any] | str, value: Any) -> None:
+    @overload
+    def send(self, channel: str, value: Any) -> None: ...
+    @overload
+    def send(self, channel: Takes[P], /, *value: P.args, **keyword: P.kwargs) -> None: ...
+    def send(self, channel: Any, value: Any) -> None:  # type: ignore[misc]  # P is one value, as a channel takes it
         """Send to one of its channels, exactly once, when this transition commits. Does not suspend."""
         current().send_to(self.process_id, channel.channel_id if isinstance(channel, Channel) else channel, value)
 

@@ -13,9 +13,11 @@ import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias
 
 from slct_runtime.core.queues import DEFAULT_QUEUE
+
+from ._type_variables import CaseT, ValueT
 
 if TYPE_CHECKING:
     from ._channels import Channel
@@ -43,29 +45,30 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class Operation:
-    """Root of everything that may be awaited, except frames and handles."""
+class Operation(Generic[ValueT]):
+    """Root of everything that may be awaited, except frames and handles. `Operation[int]` gives an int."""
 
     __slots__ = ()
 
-    def __await__(self) -> Generator[Any, Any, Any]:
+    def __await__(self) -> Generator[Any, Any, ValueT]:
         outcome: Outcome = yield self
-        return outcome.unwrap()
+        value: ValueT = outcome.unwrap()
+        return value
 
 
 @dataclass(frozen=True, slots=True)
-class Recv(Operation):
+class Recv(Operation[ValueT]):
     channel: Channel[Any] | str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Send(Operation):
+class Send(Operation[None]):
     channel: Channel[Any] | str | None
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
-class After(Operation):
+class After(Operation[None]):
     deadline: Deadline
 
 
@@ -91,7 +94,7 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Operation):
+class Call(Operation[ValueT]):
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
@@ -106,53 +109,53 @@ class Call(Operation):
 
 
 @dataclass(frozen=True, slots=True)
-class Join(Operation):
+class Join(Operation[ValueT]):
     goroutine_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class Ended(Join):
+class Ended(Join[Any]):
     """Wait until a goroutine has ended, and never mind how. Only the runtime's own frames await it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result(Operation):
+class Result(Operation[ValueT]):
     process_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Default(Operation):
+class Default(Operation[None]):
     """The case taken when no other is ready. Only inside a select."""
 
 
 @dataclass(frozen=True, slots=True)
-class Select(Operation):
-    """Cases in the order written; `names` are their indexes or names."""
+class Select(Operation[ValueT]):
+    """Cases in the order written; `names` are their indexes or names. Gives a `Selected`."""
 
     names: tuple[int | str, ...]
-    cases: tuple[Operation, ...]
+    cases: tuple[Operation[Any], ...]
 
 
-class Selected(tuple[Any, Any]):
+class Selected(tuple[CaseT, ValueT], Generic[CaseT, ValueT]):
     """What a `select` evaluates to: the pair `(case, value)`, with `.ok` beside it (detail D9).
 
-    `.ok` is False where a receive fired because its channel is closed and drained.
+    `.ok` is False where a receive fired because its channel is closed and drained; its value is None then, whatever its type says.
     """
 
     ok: bool
     __match_args__ = ("case", "value")
 
-    def __new__(cls, case: int | str, value: Any, ok: bool = True) -> Selected:
+    def __new__(cls, case: CaseT, value: ValueT, ok: bool = True) -> Self:
         self = super().__new__(cls, (case, value))
         self.ok = ok
         return self
 
     @property
-    def case(self) -> Any:
+    def case(self) -> CaseT:
         return self[0]
 
     @property
-    def value(self) -> Any:
+    def value(self) -> ValueT:
         return self[1]
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ import copy
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from types import FunctionType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, overload
 
@@ -26,6 +26,7 @@ from ._direct import FRAME_ATTRIBUTE, CoroutineFrame, make_stub
 from ._errors import DefinitionError
 from ._frame import Frame
 from ._type_descriptions import annotations_of
+from ._type_variables import ValueT
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,6 +83,12 @@ class Process:
 
     def __repr__(self) -> str:
         return f"<process {getattr(self, '_slct_id', '(not started)')!r}: {type(self).__name__}>"
+
+
+class Startable(Protocol[ValueT]):
+    """A process class whose `main` returns a `ValueT`."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, ValueT]: ...
 
 
 _BASES: frozenset[Any] = frozenset({object, Process, abc.ABC, Generic, Protocol})
@@ -263,22 +270,21 @@ def _is_compiled_stub(function: Any) -> bool:
     """Whether it says that it returns a frame, as the stubs do that the compiler writes."""
     if not isinstance(function, FunctionType):
         return False
-    annotation: Any = function.__annotations__.get("return")
+    annotation = _returned(function)
     if isinstance(annotation, str):
-        annotation = _find_frame_class(function, annotation)
-    return isinstance(annotation, type) and issubclass(annotation, Frame)
+        annotation = function.__globals__.get(annotation.partition("[")[0])
+    kind = typing.get_origin(annotation) or annotation
+    return isinstance(kind, type) and issubclass(kind, Frame)
 
 
-def _find_frame_class(function: FunctionType, name: str) -> Any:
-    """The frame class of that name beside the function: in its module, or in its class once that is made."""
-    owner: Any = function.__globals__
-    for part in function.__qualname__.split(".")[:-1]:
-        found = owner.get(part)
-        if not isinstance(found, type):
-            # The class body is still running: only the name is there to go by.
-            return Frame if name.endswith("Frame") else None
-        owner = vars(found)
-    return owner.get(name)
+def _returned(function: FunctionType) -> Any:
+    """What a function says that it returns; its text, where what it names is not there."""
+    try:
+        return function.__annotations__.get("return")
+    except Exception:  # from Python 3.14 on it is evaluated here
+        import annotationlib  # type: ignore[import-not-found, unused-ignore]
+
+        return annotationlib.get_annotations(function, format=annotationlib.Format.STRING).get("return")
 
 
 def _shown(thing: Any) -> str:

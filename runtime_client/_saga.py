@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from dataclasses import replace
 from enum import StrEnum
 from types import TracebackType
@@ -59,7 +59,7 @@ class Saga:
         self.compensations: list[Operation | Frame] = []
         self.status = SagaStatus.NEW
 
-    def compensate(self, compensation: Any, /) -> None:
+    def compensate(self, compensation: Coroutine[Any, Any, Any] | Operation, /) -> None:
         """Undo with this, should the block fail: an operation such as `call(...)`, or a durable function that was called.
 
         A call without a `key` is given one, so that each of its attempts has the same idempotency key.

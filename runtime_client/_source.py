@@ -307,6 +307,10 @@ class _Relocation:
         inner = f"{qualname}{node.name}." if isinstance(node, ast.ClassDef) else qualname
         for name, value in ast.iter_fields(node):
             other: Any = getattr(authored, name, None)
+            if name == "returns" and isinstance(value, ast.Subscript) and isinstance(other, ast.AST):
+                _spread(value, other)  # `Frame[str]`, for what the author says: `str`
+                self._carry_part(value.slice, other, authored, inner)
+                continue
             if name in ("body", "returns") and isinstance(authored, ast.AsyncFunctionDef):
                 for child in value if isinstance(value, list) else (value,):
                     _spread(child, authored)  # those of a stub are ours

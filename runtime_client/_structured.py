@@ -21,10 +21,10 @@ Source: docs/semantics.md, rules 6 and 13, details D4 to D7.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias, overload
 
 from ._context import TransitionContext, current
 from ._direct import as_frame
@@ -34,8 +34,12 @@ from ._functions import check_deadline, go, shown
 from ._handles import ChildRef, Handle
 from ._operations import Deadline, Default, Ended, Join, Operation, Select, deadline_ms
 from ._trampoline import OWN_FILES, already_started
+from ._type_variables import T0, T1, T2, T3, T
 
 OWN_FILES.add(__file__)
+
+Awaited: TypeAlias = Coroutine[Any, Any, T] | Operation[T] | Handle[T]
+"""What `gather` waits for: durable functions that were called, operations, goroutines."""
 
 SOURCE = "runtime_client"
 """Where the frames of this module say that they come from."""
@@ -146,14 +150,14 @@ class Holder:
         self.failed: list[Handle] = []
         self.is_stopping = False
 
-    def start(self, frame: Any) -> Handle:
+    def start(self, frame: Coroutine[Any, Any, T]) -> Handle[T]:
         """Run a frame in a goroutine that this holds."""
         handle = go(frame)
         self.children.append(handle.goroutine_id)
         current().hold(handle.goroutine_id, self)
         return handle
 
-    def one_ended(self) -> Operation:
+    def one_ended(self) -> Operation[Any]:
         """The end of one of its children: the last, which mostly finds the others ended as well."""
         return Ended(self.children[-1])
 
@@ -179,7 +183,17 @@ class Holder:
 # --- gather -------------------------------------------------------------------------------------------------------------
 
 
-def gather(*awaited: Any) -> Frame:
+@overload
+def gather(a0: Awaited[T0], /) -> Frame[list[T0]]: ...
+@overload
+def gather(a0: Awaited[T0], a1: Awaited[T1], /) -> Frame[list[T0 | T1]]: ...
+@overload
+def gather(a0: Awaited[T0], a1: Awaited[T1], a2: Awaited[T2], /) -> Frame[list[T0 | T1 | T2]]: ...
+@overload
+def gather(a0: Awaited[T0], a1: Awaited[T1], a2: Awaited[T2], a3: Awaited[T3], /) -> Frame[list[T0 | T1 | T2 | T3]]: ...
+@overload
+def gather(*awaited: Awaited[T]) -> Frame[list[T]]: ...
+def gather(*awaited: Any) -> Frame[Any]:
     """Wait for several durable functions, operations and goroutines at once. Gives their values in the order written.
 
     Each function and operation runs in a goroutine of its own, started when the gather is awaited. The first error cancels
@@ -350,7 +364,7 @@ class TaskGroup(Holder):
         self.owner = 0
         self.interruption: Cancelled | None = None
 
-    def go(self, frame: Any, /) -> Handle:
+    def go(self, frame: Coroutine[Any, Any, T], /) -> Handle[T]:
         """Run a durable function in this group.
 
         Raises:

@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Self, assert_never
+from typing import Any, Generic, Self, assert_never, overload
 
 from slct_runtime._documents import error_text
 from slct_runtime.core import Process as Core
@@ -64,11 +64,12 @@ from ._codec import Codec
 from ._definitions import Definition, Definitions
 from ._effects import run_effect
 from ._errors import NotFound, NotRunning, ProcessCancelled, ProcessFailed
-from ._process import Process, definition_name
-from ._requests import Request
+from ._process import Process, Startable, definition_name
+from ._requests import AnswerT, QuestionT, Request
 from ._schedule import SCHEDULE_NAME, Schedule
 from ._transition import LiveProcess, run_transition
 from ._twins import compiled_twin
+from ._type_variables import T, ValueT
 
 ENDED = frozenset({"completed", "failed", "cancelled", "terminated"})
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
@@ -217,6 +218,17 @@ class Simulation:
 
     # --- what a test does ------------------------------------------------------------------------------------------
 
+    @overload
+    async def start(
+        self,
+        definition: type[Startable[T]],
+        /,
+        *args: Any,
+        id: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> SimulatedRef[T]: ...
+    @overload
     async def start(
         self,
         definition: str | type[Process],
@@ -225,7 +237,16 @@ class Simulation:
         id: str | None = None,
         labels: Mapping[str, str] | None = None,
         **kwargs: Any,
-    ) -> SimulatedRef:
+    ) -> SimulatedRef[Any]: ...
+    async def start(
+        self,
+        definition: Any,
+        /,
+        *args: Any,
+        id: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> SimulatedRef[Any]:
         """Start a process and let everything come to rest."""
         name = self._register(definition)
         self._count += 1
@@ -582,7 +603,7 @@ def _asked(request_id: str, question: Any) -> Request[Any, Any]:
     return request
 
 
-class SimulatedRef:
+class SimulatedRef(Generic[ValueT]):
     """One simulated process; the calls are those of `ProcessRef`. Each lets everything come to rest."""
 
     def __init__(self, simulation: Simulation, process_id: str) -> None:
@@ -617,6 +638,12 @@ class SimulatedRef:
         name = channel.channel_id if isinstance(channel, Channel) else channel
         await self._simulation._send(self.id, name, value, key)
 
+    @overload
+    async def request(
+        self, channel: Channel[Request[QuestionT, AnswerT]], question: QuestionT, *, key: str | None = None
+    ) -> AnswerT: ...
+    @overload
+    async def request(self, channel: str, question: Any, *, key: str | None = None) -> Any: ...
     async def request(self, channel: str | Channel[Any], question: Any, *, key: str | None = None) -> Any:
         """Ask, and give the answer. Raises StillRunning if there is none yet; the same key asks for it again."""
         name = channel.channel_id if isinstance(channel, Channel) else channel
@@ -635,10 +662,11 @@ class SimulatedRef:
         now = self._simulation._now_ms
         await self._simulation._arrive(self.id, lambda _: TerminateRequested(now))
 
-    async def result(self) -> Any:
+    async def result(self) -> ValueT:
         """Its result. Raises ProcessFailed, ProcessCancelled, or StillRunning if it has not ended."""
         await self._simulation.settle()
-        return self._simulation._outcome(self.id)
+        value: ValueT = self._simulation._outcome(self.id)
+        return value
 
 
 __all__ = ["EPOCH", "SimulatedRef", "Simulation", "StillRunning"]

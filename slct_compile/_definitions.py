@@ -34,7 +34,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DurableFunction:
-    """One durable function as found. `outer`: the durable function that defines it, whose variables it shares."""
+    """One durable function as found.
+
+    overrides: a base class in the tree has a durable method of this name.
+    outer: the durable function that defines it, whose variables it shares.
+    """
 
     kind: Kind
     qualname: str
@@ -46,6 +50,7 @@ class DurableFunction:
     class_members: frozenset[str]
     methods: frozenset[str]
     is_classmethod: bool
+    overrides: bool = False
     outer: DurableFunction | None = None
 
     @property
@@ -60,6 +65,11 @@ class DurableFunction:
     def enclosing(self) -> tuple[DurableFunction, ...]:
         """The durable functions around this one, innermost first."""
         return () if self.outer is None else (self.outer, *self.outer.enclosing)
+
+    @property
+    def is_of_the_class(self) -> bool:
+        """Whether its `self` is a class: it is a class method, or in one."""
+        return (self, *self.enclosing)[-1].is_classmethod
 
     @property
     def receiver(self) -> str | None:
@@ -114,7 +124,7 @@ def find_definitions(index: Index, info: ModuleInfo, prefixes: Mapping[str, str]
     known = {f.qualname: (prefixes or {}).get(f.qualname) for f in durable.values()}
     known |= prefixes or {}
     for _, found in sorted(durable.items()):
-        function = _describe(names, reader.read(found.node), found, known)
+        function = _describe(names, reader.read(found.node), found, known, overrides=_overrides(index, info, found))
         functions += [function, *_local_functions(names, function, known)]
     mark_leaves(reader.positions, info.source)
     return ParsedModule(info, reader.indent, reader.positions, tuple(functions))
@@ -174,7 +184,12 @@ def _indentation_unit(tree: ast.Module, lines: Sequence[str]) -> str:
 
 
 def _describe(
-    names: _NamesInUse, node: cst.FunctionDef, found: DurableName, known: Mapping[str, str | None]
+    names: _NamesInUse,
+    node: cst.FunctionDef,
+    found: DurableName,
+    known: Mapping[str, str | None],
+    *,
+    overrides: bool,
 ) -> DurableFunction:
     class_name = found.qualname.rpartition(".")[0]
     used = names.taken(class_name)
@@ -193,7 +208,14 @@ def _describe(
         class_members=names.members(class_name),
         methods=names.methods(class_name),
         is_classmethod=found.kind == "class",
+        overrides=overrides,
     )
+
+
+def _overrides(index: Index, info: ModuleInfo, found: DurableName) -> bool:
+    owner = info.classes.get(found.qualname.rpartition(".")[0])
+    bases = index.ancestors(owner)[1:] if owner is not None else []
+    return any(found.node.name in base.async_methods for base in bases)
 
 
 def _local_functions(
@@ -234,7 +256,6 @@ def _describe_local(
         own=own,
         frame_class=f"{prefix}Frame",
         prefix=prefix,
-        is_classmethod=False,
         outer=outer,
     )
 

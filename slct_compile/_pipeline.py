@@ -238,6 +238,8 @@ def _annotations(function: DurableFunction) -> dict[str, str]:
 
 
 def _has_untyped(compiled: Compiled, any_name: str) -> bool:
+    if compiled.function.overrides or compiled.function.is_of_the_class:
+        return True
     return any(any_name in compiled.shown_types.get(variable, any_name) for variable in compiled.slots)
 
 

@@ -253,11 +253,18 @@ class _Emitter:
         made = self.page.verbatim(1, f"return {self._frame_reference()}", self._frame_arguments())
         stub = function.node.with_changes(
             asynchronous=None,
-            returns=cst.Annotation(cst.Name(function.frame_class)),
+            returns=self._returns(function.node),
             body=cst.IndentedBlock([*_docstring_lines(function.node), made]),
             leading_lines=(),
         )
         self.page.nodes(0, [stub])
+
+    def _returns(self, node: cst.FunctionDef) -> cst.Annotation:
+        """`Frame[str]` for what gives a str when it is awaited: to a type checker the same as the author's `async def`."""
+        frame = cst.Name(self.words.frame)
+        if node.returns is None:
+            return cst.Annotation(frame)
+        return cst.Annotation(cst.Subscript(frame, [cst.SubscriptElement(cst.Index(node.returns.annotation))]))
 
     def _frame_arguments(self) -> list[str]:
         function = self.function
@@ -276,7 +283,7 @@ class _Emitter:
         docstring = _docstring_lines(node)
         return node.with_changes(
             asynchronous=None,
-            returns=cst.Annotation(cst.SimpleString(f'"{emitter._qualified_frame()}"')),
+            returns=emitter._returns(node),
             body=cst.IndentedBlock([*docstring, made]),
         )
 
@@ -308,14 +315,20 @@ class _Emitter:
 
     def _state_method(self, state: StateCode, depth: int) -> None:
         function = self.function
-        annotation = function.frame_class
+        annotation, returns = function.frame_class, self.words.instruction
         if function.kind is not Kind.METHOD:
             annotation = f'"{self._qualified_frame()}"'  # it is being made
-        receiver = "" if function.receiver is None else f"{function.receiver}, "
-        head = f"def {self._name(state.block.id)}({receiver}{self.frame}: {annotation}) -> {self.words.instruction}:"
+        if function.overrides:
+            annotation = returns = self.words.any  # a base class may have a state of this name, with frames of its own
+        receiver = "" if function.receiver is None else f"{function.receiver}{self._receiver_type()}, "
+        head = f"def {self._name(state.block.id)}({receiver}{self.frame}: {annotation}) -> {returns}:"
         self.page.line(depth, f"{head}  # {self.info.path}:{state.block.line}")
         self._globals(state, depth + 1)
         self.page.nodes(depth + 1, self._body(state, depth + 1))
+
+    def _receiver_type(self) -> str:
+        """States are plain methods: where `self` is the class itself, a type checker must be told."""
+        return f": {self.words.any}" if self.function.is_of_the_class else ""
 
     def _globals(self, state: StateCode, depth: int) -> None:
         """`global` for what this state binds or reads of what the function declared."""

@@ -39,7 +39,7 @@ class Report(Process):
         STATES = {"Main_Start": State(1), "Main_Recv": State(2, live=())}
         kind: str
 
-    def main(self, kind: str) -> MainFrame:
+    def main(self, kind: str) -> Frame:
         return Report.MainFrame(self, kind=kind)
 
     def Main_Start(self, f: Any) -> Any:

@@ -90,3 +90,18 @@ def test_wrong_arguments_fail_at_the_call() -> None:
     stub = compiled(program("await op(1)", "self, a"))["Program"].main
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'a'"):
         stub(None)
+
+
+def test_states_whose_types_a_base_or_a_class_method_takes_away_find_what_their_heads_name() -> None:
+    source = (
+        "from runtime_client import Process, recv\n\n\nclass Base(Process):\n"
+        "    async def main(self, x: int) -> int:\n        return await recv('x')\n\n"
+        "    @classmethod\n    async def kind(cls) -> str:\n"
+        "        async def inner() -> str:\n            return await recv(cls.__name__)\n        return await inner()\n\n\n"
+        "class Loud(Base):\n    async def main(self, x: int) -> int:\n        return await recv('y')\n"
+    )
+    names = compiled(source)
+    assert inspect.signature(names["Loud"].Main_Start).parameters["f"].annotation is Any
+    assert inspect.signature(names["Base"].Main_Start).parameters["f"].annotation is names["Base"].MainFrame
+    assert inspect.signature(names["Base"].__dict__["Kind_Start"]).parameters["cls"].annotation is Any
+    assert inspect.signature(names["Base"].main).return_annotation == Frame[int]

@@ -56,7 +56,7 @@ class Totals(Process):
             "Main_JoinedAgain": State(18, live=("twice", "first")),
         }
 
-    def main(self, goal: int) -> MainFrame:
+    def main(self, goal: int) -> Frame:
         """The public stub."""
         return Totals.MainFrame(self, goal=goal)
 
@@ -97,7 +97,7 @@ class Totals(Process):
         SOURCE = "totals.py"
         STATES = {"Watch_Start": State(21), "Watch_Slept": State(22, live=("name",))}
 
-    def watch(self, name: str) -> WatchFrame:
+    def watch(self, name: str) -> Frame:
         return Totals.WatchFrame(self, name=name)
 
     def Watch_Start(self, f: WatchFrame) -> Instruction:
@@ -117,7 +117,7 @@ class Base(Process):
         SOURCE = "base.py"
         STATES = {"Main_Start": State(1), "Main_Sleep": State(2, live=("name",))}
 
-    def main(self, name: str) -> MainFrame:
+    def main(self, name: str) -> Frame:
         return Base.MainFrame(self, name=name)
 
     def Main_Start(self, f: MainFrame) -> Instruction:
@@ -134,7 +134,7 @@ class Loud(Base):
         SOURCE = "base.py"
         STATES = {"Main_Start": State(11), "Main_Main": State(12, live=())}
 
-    def main(self, name: str) -> MainFrame:
+    def main(self, name: str) -> Frame:
         return Loud.MainFrame(self, name=name)
 
     def Main_Start(self, f: MainFrame) -> Instruction:
@@ -166,7 +166,7 @@ class DepthFrame(Frame):
 
 
 @durable
-def depth(n: int, fails: bool = False) -> DepthFrame:
+def depth(n: int, fails: bool = False) -> Frame:
     return DepthFrame(None, n=n, fails=fails)
 
 
@@ -176,7 +176,7 @@ class Deep(Process):
         SOURCE = "depth.py"
         STATES = {"Main_Start": State(10), "Main_Depth": State(11, live=())}
 
-    def main(self, n: int, fails: bool = False) -> MainFrame:
+    def main(self, n: int, fails: bool = False) -> Frame:
         return Deep.MainFrame(self, n=n, fails=fails)
 
     def Main_Start(self, f: MainFrame) -> Instruction:
@@ -206,7 +206,7 @@ class HelpFrame(Frame):
 
 
 @durable
-def help_out(way: str) -> HelpFrame:
+def help_out(way: str) -> Frame:
     return HelpFrame(None, way=way)
 
 
@@ -242,7 +242,7 @@ class Handlers(Process):
             "Main_Finally": State(16, handling="leaving"),
         }
 
-    def main(self, way: str) -> MainFrame:
+    def main(self, way: str) -> Frame:
         return Handlers.MainFrame(self, way=way)
 
     def Main_Start(self, f: MainFrame) -> Instruction:
@@ -300,7 +300,7 @@ class Wrong(Process):
             "Main_TwiceAgain": State(5, on_error="Main_Except", caught="caught"),
         }
 
-    def main(self, what: str) -> MainFrame:
+    def main(self, what: str) -> Frame:
         return Wrong.MainFrame(self, what=what)
 
     def Main_Start(self, f: MainFrame) -> Instruction:
@@ -351,7 +351,7 @@ class Unsaveable(Process):
         SOURCE = "unsaveable.py"
         STATES = {"Main_Start": State(1), "Main_Slept": State(7, live=("handle",))}
 
-    def main(self, where: str) -> MainFrame:
+    def main(self, where: str) -> Frame:
         return Unsaveable.MainFrame(self, where=where)
 
     def Main_Start(self, f: MainFrame) -> Instruction:

@@ -86,7 +86,7 @@ class Mixed(Process):
         SOURCE = "mixed.py"
         STATES = {"Main_Start": State(1), "Main_Recv": State(2, live=()), "Main_Slept": State(3, live=("got",))}
 
-    def main(self) -> MainFrame:
+    def main(self) -> Frame:
         return Mixed.MainFrame(self)
 
     def Main_Start(self, f: MainFrame) -> Instruction:

@@ -54,7 +54,7 @@ class Sum(Process):
         goal: int
         value: int
 
-    def main(self, goal: int) -> MainFrame:
+    def main(self, goal: int) -> Frame:
         return Sum.MainFrame(self, goal=goal)
 
     def Main_Start(self, f: Any) -> Any:
@@ -81,7 +81,7 @@ class Chain(Process):
         length: int
         results: list[int]
 
-    def main(self, length: int) -> MainFrame:
+    def main(self, length: int) -> Frame:
         return Chain.MainFrame(self, length=length, results=[])
 
     def Main_Start(self, f: Any) -> Any:
@@ -144,7 +144,7 @@ class Nap(Process):
         STATES = {"Main_Start": State(1), "Main_Sleep": State(2, live=())}
         seconds: float
 
-    def main(self, seconds: float) -> MainFrame:
+    def main(self, seconds: float) -> Frame:
         return Nap.MainFrame(self, seconds=seconds)
 
     def Main_Start(self, f: Any) -> Any:
@@ -165,7 +165,7 @@ class Keeper(Process):
         SOURCE = "shell_programs.py"
         STATES = {"Main_Start": State(1), "Main_Open": State(2), "Main_End": State(3)}
 
-    def main(self) -> MainFrame:
+    def main(self) -> Frame:
         return Keeper.MainFrame(self)
 
     def Main_Start(self, f: Any) -> Any:
@@ -192,7 +192,7 @@ class Speaker(Process):
         SOURCE = "shell_programs.py"
         STATES = {"Main_Start": State(1), "Main_Recv": State(2, live=())}
 
-    def main(self) -> MainFrame:
+    def main(self) -> Frame:
         return Speaker.MainFrame(self)
 
     def Main_Start(self, f: Any) -> Any:
