@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos simulate bench clean oracle
+.PHONY: fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos simulate bench clean oracle go-oracle
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -44,6 +44,10 @@ matrix: $(VENV)/.dev  ## every way of leaving every part of a statement, nested:
 
 oracle: $(VENV)/.dev  ## compile CPython's own tests and compare how they end: ARGS="--modules test_patma --modes operands"
 	$(BIN)/python tests/oracle/oracle_report.py $(ARGS)
+
+go-oracle: $(VENV)/.dev  ## concurrent programs in Go and in ours, both against all that Go's rules allow: SEED=first COUNT=n
+	@command -v go >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends golang-go >/dev/null; }
+	@$(BIN)/python tests/go/go_oracle.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 chaos: $(VENV)/.run  ## SIGKILL runtime and workers under load, and count: SEED=n DURATION=seconds KILLS=n
 	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(if $(KILLS),--kills $(KILLS))

@@ -80,13 +80,13 @@ class Manager:
         self.fail = fail
 
     def __enter__(self) -> object:
-        _report(("enter", self.name))
+        _report(("enter", repr(self.name)))
         if self.fail == "enter":
             raise ValueError("enter")
         return self.name
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
-        _report(("exit", self.name, _chain(error)))
+        _report(("exit", repr(self.name), _chain(error)))
         if self.fail == "exit":
             raise ValueError("exit")
         return self.swallow

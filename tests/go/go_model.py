@@ -1,0 +1,173 @@
+"""Every outcome that Go's rules allow a program, by trying all interleavings.
+
+A goroutine that stands before an operation may have begun to wait in it, or not yet: nobody can tell. So two may meet on a
+channel whenever both stand there, and a `default` may be taken whenever no buffer and no close makes a case ready. What Go
+promises beyond that (who waited first is served first) cannot be seen from within a program, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from go_programs import NIL, Close, Operation, Outcome, Program, Range, Recv, Select, Send
+
+STATES_MAX = 60_000
+"""A program with more states than these is left out."""
+
+
+class TooLarge(Exception):
+    """The program has too many states."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Where each goroutine stands, how many values its loop has had, and its log; what each channel holds."""
+
+    at: tuple[int, ...]
+    turns: tuple[int, ...]
+    logs: tuple[str, ...]
+    buffers: tuple[tuple[int, ...], ...]
+    closed: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """One way in which a goroutine could go on: `case` says which of a select's, -1 for no select."""
+
+    goroutine: int
+    operation: Send | Recv
+    case: int
+
+
+def outcomes(program: Program) -> frozenset[Outcome]:
+    """All that a run may end in.
+
+    Raises:
+      TooLarge: there are more than `STATES_MAX` states.
+    """
+    return _Model(program).explore()
+
+
+class _Model:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.count = len(program.goroutines)
+
+    def explore(self) -> frozenset[Outcome]:
+        channels, zeros = len(self.program.capacities), (0,) * self.count
+        first = _State(zeros, zeros, ("",) * self.count, ((),) * channels, (False,) * channels)
+        seen, todo, found = {first}, [first], set[Outcome]()
+        while todo:
+            state = todo.pop()
+            if all(self.operation(state, g) is None for g in range(self.count)):
+                found.add(Outcome("ok", state.logs))
+                continue
+            ways = list(self.steps(state))
+            if not ways:
+                found.add(Outcome("deadlock"))
+            for way in ways:
+                if isinstance(way, Outcome):
+                    found.add(way)
+                elif way not in seen:
+                    seen.add(way)
+                    todo.append(way)
+            if len(seen) > STATES_MAX:
+                raise TooLarge
+        return frozenset(found)
+
+    def operation(self, state: _State, goroutine: int) -> Operation | None:
+        operations = self.program.goroutines[goroutine]
+        return operations[state.at[goroutine]] if state.at[goroutine] < len(operations) else None
+
+    def steps(self, state: _State) -> Iterator[_State | Outcome]:
+        for goroutine in range(self.count):
+            match self.operation(state, goroutine):
+                case Close(channel):
+                    yield self.close(state, goroutine, channel)
+                case Select(has_default=True) if not any(self.alone(state, o) for o in self.offers(state, goroutine)):
+                    yield self.past(state, goroutine, "d")
+                case _:
+                    pass
+            for offer in self.offers(state, goroutine):
+                yield from self.alone(state, offer)
+                yield from self.met(state, offer)
+
+    def offers(self, state: _State, goroutine: int) -> list[_Offer]:
+        match self.operation(state, goroutine):
+            case Send() | Recv() as operation:
+                return [_Offer(goroutine, operation, -1)]
+            case Range(channel):
+                return [_Offer(goroutine, Recv(channel), -1)]
+            case Select(cases):
+                return [_Offer(goroutine, case, number) for number, case in enumerate(cases)]
+            case _:
+                return []
+
+    def alone(self, state: _State, offer: _Offer) -> list[_State | Outcome]:
+        """What the offer does without a partner: by the buffer, or because the channel is closed."""
+        channel, operation = offer.operation.channel, offer.operation
+        capacity, buffer = self.program.capacities[channel], state.buffers[channel]
+        if capacity == NIL:
+            return []
+        if isinstance(operation, Send):
+            if state.closed[channel]:
+                return [Outcome("panic")]
+            if len(buffer) < capacity:
+                return [self.sent(_buffered(state, channel, (*buffer, operation.value)), offer)]
+            return []
+        if buffer:
+            return [self.received(_buffered(state, channel, buffer[1:]), offer, buffer[0])]
+        return [self.received(state, offer, None)] if state.closed[channel] else []
+
+    def met(self, state: _State, offer: _Offer) -> Iterator[_State]:
+        """A sender hands its value to a receiver."""
+        sending, channel = offer.operation, offer.operation.channel
+        if not isinstance(sending, Send) or self.program.capacities[channel] != 0 or state.closed[channel]:
+            return
+        for other in range(self.count):
+            if other == offer.goroutine:
+                continue
+            for partner in self.offers(state, other):
+                if isinstance(partner.operation, Recv) and partner.operation.channel == channel:
+                    yield self.received(self.sent(state, offer), partner, sending.value)
+
+    def close(self, state: _State, goroutine: int, channel: int) -> _State | Outcome:
+        if self.program.capacities[channel] == NIL or state.closed[channel]:
+            return Outcome("panic")
+        return self.past(replace(state, closed=_with(state.closed, channel, True)), goroutine, "c")
+
+    def sent(self, state: _State, offer: _Offer) -> _State:
+        return self.past(state, offer.goroutine, _word(offer, "s"))
+
+    def received(self, state: _State, offer: _Offer, value: int | None) -> _State:
+        goroutine, word = offer.goroutine, "x" if value is None else str(value)
+        operation = self.operation(state, goroutine)
+        if not isinstance(operation, Range):
+            return self.past(state, goroutine, _word(offer, f"r{word}"))
+        turns = state.turns[goroutine] + 1
+        if value is None or turns >= operation.limit:
+            return self.past(state, goroutine, f"i{word}")
+        logged = replace(state, turns=_with(state.turns, goroutine, turns))
+        return replace(logged, logs=_with(state.logs, goroutine, f"{state.logs[goroutine]}i{word},"))
+
+    def past(self, state: _State, goroutine: int, word: str) -> _State:
+        """The goroutine stands before its next operation."""
+        return replace(
+            state,
+            at=_with(state.at, goroutine, state.at[goroutine] + 1),
+            turns=_with(state.turns, goroutine, 0),
+            logs=_with(state.logs, goroutine, f"{state.logs[goroutine]}{word},"),
+        )
+
+
+def _word(offer: _Offer, word: str) -> str:
+    return word if offer.case < 0 else f"{offer.case}{word}"
+
+
+def _buffered(state: _State, channel: int, buffer: tuple[int, ...]) -> _State:
+    return replace(state, buffers=_with(state.buffers, channel, buffer))
+
+
+def _with(items: tuple, index: int, item: object) -> tuple:  # type: ignore[type-arg]
+    return (*items[:index], item, *items[index + 1 :])
