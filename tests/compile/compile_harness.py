@@ -7,6 +7,7 @@ with its whole chain, and the trace of everything that the program reported on t
 
 from __future__ import annotations
 
+import re
 import sys
 import types
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -340,14 +341,33 @@ def _outcome(scripted: object) -> Outcome:
     return Outcome(scripted)
 
 
+def _name(error: BaseException) -> str:
+    return "UnboundLocalError" if _UNBOUND.match(str(error)) else type(error).__name__
+
+
+def _text(error: BaseException) -> str:
+    """Of what cannot be awaited, Python and the engine say the same, and the engine says more.
+
+    Before 3.12, a comprehension is a function of the interpreter's: a local that it finds unbound is a free variable to it.
+    Compiled, it is part of the function that it stands in, as it is from 3.12 on.
+    """
+    said = _UNBOUND.sub(r"cannot access local variable \1 where it is not associated with a value", str(error))
+    return said.partition(" of durable code\n  help: ")[0]
+
+
+_UNBOUND = re.compile(
+    "cannot access free variable ('[^']*') where it is not associated with a value in enclosing scope"
+)
+
+
 def _chain(error: BaseException | None, depth: int = 0) -> Any:
     """An exception with all it hangs on."""
     if error is None or depth > 8:
         return None
     parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     return (
-        type(error).__name__,
-        (str(error), *(_chain(e, depth + 1) for e in parts)) if parts else str(error),
+        _name(error),
+        (_text(error), *(_chain(e, depth + 1) for e in parts)) if parts else _text(error),
         _chain(error.__cause__, depth + 1),
         _chain(error.__context__, depth + 1),
         error.__suppress_context__,
