@@ -11,7 +11,7 @@ from typing import Any, Generic, ParamSpec, Protocol, cast, get_args
 
 from ._context import current
 from ._operations import Operation, Recv, Send
-from ._type_variables import T
+from ._type_variables import T, ValueT
 
 
 class Channel(Generic[T]):
@@ -82,6 +82,12 @@ class Takes(Protocol[P]):
     """A `Channel[T]`, for what takes a channel and a value for it: the value is inferred in view of T, as that of `channel.send` is."""
 
     def send(self, *args: P.args, **kwargs: P.kwargs) -> Send: ...
+
+
+class Gives(Protocol[ValueT]):
+    """A `Channel[T]`, for what receives from it: one of ints is good where any object is wanted."""
+
+    def recv(self) -> Recv[ValueT]: ...
 
 
 class _ChannelIterator:

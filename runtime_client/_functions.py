@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, overload
 
 from slct_runtime.core.queues import DEFAULT_QUEUE
 
-from ._channels import Channel, P, Takes
+from ._channels import Channel, Gives, P, Takes
 from ._context import current
 from ._direct import as_frame
 from ._errors import Cancelled
@@ -42,12 +42,12 @@ PRIORITY_MAX = 2**31 - 1
 @overload
 def recv(channel: None) -> Recv[Any]: ...
 @overload
-def recv(channel: Channel[T] | None) -> Recv[T]: ...
+def recv(channel: Gives[T] | None) -> Recv[T]: ...
 @overload
 def recv(channel: str | None) -> Recv[Any]: ...
 @overload
-def recv(channel: Channel[T] | str | None) -> Recv[T | Any]: ...
-def recv(channel: Channel[Any] | str | None) -> Recv[Any]:
+def recv(channel: Gives[T] | str | None) -> Recv[T | Any]: ...
+def recv(channel: Any) -> Recv[Any]:
     """Wait for a value from a channel; raises `ChannelClosed` once it is closed and drained. None is never ready."""
     return Recv(_channel(channel, "recv"))
 

@@ -9,9 +9,10 @@ from runtime_client import current_effect
 world: Any = None
 
 
-async def note(value: int) -> list[object]:
+async def note(value: int) -> list[Any]:
     """A token that no other attempt gives."""
-    return await world.attempt(current_effect().idempotency_key, value)
+    token: list[Any] = await world.attempt(current_effect().idempotency_key, value)
+    return token
 
 
 async def fail_first(value: int) -> int:
@@ -23,7 +24,8 @@ async def fail_first(value: int) -> int:
 
 
 async def clock() -> int:
-    return world.clock_ms()
+    time_ms: int = world.clock_ms()
+    return time_ms
 
 
 async def slow(value: int) -> int:

@@ -92,6 +92,11 @@ class Parent(Process):
         assert_type(await recv(name), Any)
         assert_type(await recv(either), int | Any)
         assert_type(await recv(None), Any)
+        seen: list[object] = [await recv(self.numbers), await self.numbers.recv()]
+        seen.append(await recv(self.numbers))
+        perhaps: int | None = await recv(self.numbers)
+        perhaps = await recv(maybe)
+        seen.append(perhaps)
         assert_type(await send(self.numbers, 1), None)
         assert_type(await self.numbers.send(1), None)
         await send(name, object())
@@ -126,6 +131,13 @@ class Parent(Process):
         assert_type(await call(partial(price, "tea")), float)
         assert_type(await call(anything, 1), Any)
         assert_type(await call(str, 1), str)
+        perhaps: float | None = await call(price, "tea")
+        seen: list[object] = [perhaps, await call(fetch, ""), await go(self.work(1)), await start(Child, "").result()]
+        seen.append(await call(price, "tea"))
+        seen.append(await gather(self.work(1), sleep(0)))
+        seen.append(await select(recv(self.numbers), after(1)))
+        everything: list[object] = await gather(self.work(1), recv(self.numbers))
+        seen.append(everything)
 
     async def selects(self) -> None:
         chosen = await select(recv(self.numbers), after(3))
@@ -205,6 +217,9 @@ async def outside(client: Client, simulation: Simulation) -> None:
     assert_type(await ref.result(timeout=3), str)
     assert_type(await ref.request(Parent.quotes, "tea"), float)
     assert_type(await ref.request("quotes", "tea"), Any)
+    perhaps: float | None = await ref.request(Parent.quotes, "tea")
+    result: str | None = await ref.result()
+    print(perhaps, result)
     await ref.send(Parent.numbers, 1, key="k")
     await ref.send("numbers", 1)
     assert_type(await (await client.start("parent")).result(), Any)

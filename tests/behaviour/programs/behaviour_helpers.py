@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from runtime_client import ProcessError, after, call, current_effect, durable, recv, select
+from runtime_client import Channel, ProcessError, after, call, current_effect, durable, recv, select
 
 
 class Colour(Enum):
@@ -55,7 +55,7 @@ def effect_key() -> str:
 
 
 @durable
-async def answer_within(channel, seconds: float) -> str:  # type: ignore[no-untyped-def]
+async def answer_within(channel: Channel[str], seconds: float) -> str:
     """A library function with a suspension: an answer, or `late`."""
     match await select(answer=recv(channel), late=after(seconds)):
         case ("answer", text):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from typing import Any
 
 from behaviour_helpers import (
     Colour,
@@ -214,7 +216,8 @@ class Effects(Process):
         try:
             await call(fail, "no luck", retry=Retry.never())
         except CallFailed as error:
-            seen.append((type(error.__cause__).__name__, error.__cause__.args))
+            cause = error.__cause__ or error
+            seen.append((type(cause).__name__, cause.args))
         seen.append((await call(effect_key)).endswith(":7"))
         return seen
 
@@ -482,12 +485,14 @@ class GatherFails(Process):
         await send(self.letters, "go on")
         seen.append(await watched)
         frame = self.watch()
-        for wrong in (lambda: gather(3), lambda: gather(default()), lambda: gather(self.watch)):
+        wrongs: list[Any] = [3, default(), self.watch]
+        for wrong in wrongs:
             try:
-                wrong()
+                made = gather(wrong)
+                seen.append(made)
             except TypeError as error:
                 seen.append(str(error).split(":")[0])
-        wrong = None
+        del wrong, wrongs
         try:
             await gather(frame, frame)
         except RuntimeError:
@@ -951,7 +956,7 @@ class SlowTrip(Process):
             refused.append(str(error).splitlines()[0])
         return "; ".join(refused)
 
-    def refused(self, saga: Saga, compensation: object) -> str:
+    def refused(self, saga: Saga, compensation: Any) -> str:
         try:
             saga.compensate(compensation)
         except (RuntimeError, TypeError) as error:
@@ -1054,7 +1059,7 @@ class Pool(Process):
     async def main(self, size: int) -> list[object]:
         jobs = make_channel(0)
         working = most = 0
-        log = []
+        log: list[Callable[[], object]] = []
 
         async def worker(number: int, greeting: str = f"of {size}") -> str:
             nonlocal working, most
@@ -1078,7 +1083,7 @@ class Pool(Process):
         gathered = await gather(worker(7), worker(8, greeting="late"))
         return [joined, most, working, [f() for f in log], await counted, gathered]
 
-    async def counter(self, start: int):  # type: ignore[no-untyped-def]
+    async def counter(self, start: int) -> Callable[[int], Coroutine[Any, Any, list[int]]]:
         async def down(by: int) -> list[int]:
             nonlocal start
             await sleep(0)
