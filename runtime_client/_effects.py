@@ -1,8 +1,9 @@
 """Effects: the ordinary functions that durable code calls with `call`, run by a worker beside its transitions (rule 18).
 
 An asynchronous function runs on the event loop, a synchronous one in a daemon thread of its own, so that one that hangs holds up
-neither the others nor the end of the worker. Both have `current_effect()`. A thread cannot be stopped: when its time is over, its
-outcome is dropped, and it runs on until it ends by itself.
+neither the others nor the end of the worker. Both have `current_effect()`. What stops an attempt (nobody waits for it any more, its
+time is over, its worker leaves) raises `asyncio.CancelledError` in an asynchronous function. A thread cannot be stopped: it is asked
+to stop, by `current_effect().is_cancelled`, and by `Cancelled` out of its next `heartbeat`. If it goes on, its outcome is dropped.
 """
 
 from __future__ import annotations
@@ -14,16 +15,63 @@ import inspect
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from slct_runtime.core.commands import Payload
 from slct_runtime.wire.work import EffectAnswer, RunEffect
 
 from ._codec import Codec
 from ._definitions import Definitions
+from ._errors import Cancelled
 from ._operations import Call
 from ._resolver import Resolver
+
+PROGRESS_BYTES_MAX = 1024 * 1024
+"""What one heartbeat may carry, as encoded."""
+
+
+class Attempt:
+    """What the worker and the code of an effect share while one attempt runs. Safe to use from the effect's thread.
+
+    `progress` is what `heartbeat` was given last, None if nothing. `reported` is set, on the worker's loop, whenever there is more.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+        self.progress: Payload | None = None
+        self.reported = asyncio.Event()
+        self.cancelled = threading.Event()
+        self.is_in_thread = False
+        self._loop = asyncio.get_running_loop()
+        self._heard_s = time.monotonic()
+        self._is_told = False
+
+    def heartbeat(self, progress: Any) -> None:
+        self._heard_s = time.monotonic()
+        if progress is not _SAME:
+            self._report(progress)
+        if self.is_in_thread and self.cancelled.is_set() and not self._is_told:
+            self._is_told = True  # once: what it does to clean up may give heartbeats as well
+            raise Cancelled("this attempt was stopped")
+
+    def _report(self, progress: Any) -> None:
+        text = self.codec.encode(progress)
+        if len(text) > PROGRESS_BYTES_MAX:
+            raise ValueError(
+                f"the progress takes {len(text)} bytes, the limit PROGRESS_BYTES_MAX is {PROGRESS_BYTES_MAX} bytes\n"
+                "  help: report where to go on, and keep what was done elsewhere"
+            )
+        self.progress = text
+        try:
+            self._loop.call_soon_threadsafe(self.reported.set)
+        except RuntimeError:
+            pass  # the loop is closed: nobody listens any more
+
+    def silent_s(self) -> float:
+        """Since when nothing was heard of it."""
+        return time.monotonic() - self._heard_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +79,8 @@ class Effect:
     """The attempt that is running.
 
     `idempotency_key` is the same for every attempt of one request, and for no other. `attempt` counts from 1. `deadline` is when this
-    attempt times out, None if it does not. `progress` is what an earlier attempt on this worker gave to `heartbeat` last.
+    attempt times out, None if it does not. `progress` is what an earlier attempt, on whatever worker, gave to `heartbeat` last;
+    `last_error` is the exception in which the one before ended, None if there was none.
     """
 
     process_id: str
@@ -40,14 +89,22 @@ class Effect:
     attempt: int
     deadline: datetime | None
     progress: Any = None
+    last_error: BaseException | None = None
+    _attempt: Attempt | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Nobody waits for this attempt any more, or its time is over: clean up, and end."""
+        return self._attempt is not None and self._attempt.cancelled.is_set()
+
+    def wait_cancelled(self, timeout: float | None = None) -> bool:
+        """Sleep in a thread for so many seconds, or until the attempt is stopped; returns `is_cancelled`."""
+        return self._attempt is not None and self._attempt.cancelled.wait(timeout)
 
 
 _current: contextvars.ContextVar[Effect] = contextvars.ContextVar("slct_current_effect")
 
-PROGRESS_COUNT_MAX = 10_000
-"""Effects of which a worker keeps the last progress, newest first."""
-
-_progress: dict[tuple[str, int], Any] = {}
+_SAME: Any = object()
 
 
 def current_effect() -> Effect:
@@ -62,18 +119,20 @@ def current_effect() -> Effect:
     return effect
 
 
-def heartbeat(progress: Any = None) -> None:
-    """Note how far this attempt has come: the next attempt on this worker finds it in `current_effect().progress`.
+def heartbeat(progress: Any = _SAME) -> None:
+    """Say that this attempt is at work, for `call(..., heartbeat_timeout=...)`, and how far it has come.
+
+    `progress` is any value that can be saved. It is stored: the next attempt, on whatever worker and after whatever crash, finds it in
+    `current_effect().progress`. Without one, what was said before stays. Cheap: what is said often is stored now and then, the last
+    of it always before the attempt ends.
 
     Raises:
-      RuntimeError: called outside of an effect.
+      RuntimeError: called outside of an effect. CodecError, ValueError: the progress cannot be saved, or is too large.
+      Cancelled: in a synchronous function, once: the attempt was stopped.
     """
-    effect = current_effect()
-    key = (effect.process_id, effect.effect_id)
-    _progress.pop(key, None)
-    _progress[key] = progress
-    while len(_progress) > PROGRESS_COUNT_MAX:
-        del _progress[next(iter(_progress))]
+    attempt = current_effect()._attempt
+    assert attempt is not None
+    attempt.heartbeat(progress)
 
 
 def function_of_call(resolver: Resolver, call: Call) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
@@ -94,44 +153,47 @@ def function_of_call(resolver: Resolver, call: Call) -> tuple[str, tuple[Any, ..
 
 
 async def run_effect(
-    definitions: Definitions, order: RunEffect, fakes: Mapping[str, Callable[..., Any]] | None = None
+    definitions: Definitions,
+    order: RunEffect,
+    fakes: Mapping[str, Callable[..., Any]] | None = None,
+    attempt: Attempt | None = None,
 ) -> EffectAnswer:
     """Run one attempt of an effect.
 
     Args:
       fakes: Functions to run in place of others, by the names of those.
+      attempt: Tells what the attempt reports while it runs.
 
     Raises:
-      asyncio.CancelledError: the attempt was cancelled (rule 20). Everything else that goes wrong is in the answer.
+      asyncio.CancelledError: the attempt was cancelled (rule 20), and has ended. Everything else that goes wrong is in the answer.
     """
     codec = definitions.codec
+    attempt = attempt or Attempt(codec)
     try:
         function = (fakes or {}).get(order.request.function) or codec.resolver.function_of(order.request.function)
         args, kwargs = codec.decode(order.request.arguments)
         context = contextvars.copy_context()
-        context.run(_current.set, _effect(codec, order))
-        value, failure = await _within(order, _run(function, args, kwargs, context))
+        context.run(_current.set, _effect(codec, order, attempt))
+        value, failure = await _within(order, attempt, _run(function, args, kwargs, context, attempt))
         if failure is not None:
             return _failed(codec, order, failure)
         result = codec.encode(value)
     except Exception as error:
         return _failed(codec, order, error)
-    _progress.pop((order.process_id, order.request.effect_id), None)
     return EffectAnswer(order.dispatch_id, result, None)
 
 
-def _effect(codec: Codec, order: RunEffect) -> Effect:
+def _effect(codec: Codec, order: RunEffect, attempt: Attempt) -> Effect:
     request = order.request
-    progress = _progress.get((order.process_id, request.effect_id))
-    if progress is None and order.progress is not None:
-        progress = codec.decode(order.progress)
     return Effect(
         order.process_id,
         request.effect_id,
         f"{order.process_id}:{request.effect_id if request.key is None else request.key}",
         order.attempt,
         None if order.deadline_ms is None else datetime.fromtimestamp(order.deadline_ms / 1000, UTC),
-        progress,
+        None if order.progress is None else codec.decode(order.progress),
+        None if order.last_error is None else codec.decode(order.last_error),
+        attempt,
     )
 
 
@@ -139,37 +201,61 @@ _Ended: TypeAlias = tuple[Any, BaseException | None]
 """The value, and the error if it ended in one: as a value, since a future cannot hold every exception."""
 
 
-async def _within(order: RunEffect, running: asyncio.Future[_Ended]) -> _Ended:
-    """Wait for an attempt until its deadline. One that overruns is cancelled.
+async def _within(order: RunEffect, attempt: Attempt, running: asyncio.Future[_Ended]) -> _Ended:
+    """Wait for an attempt as long as it may take. One that overruns, or falls silent, is stopped.
 
     Raises:
-      TimeoutError: it has overrun.
+      TimeoutError: it has.
     """
-    seconds = None if order.deadline_ms is None else max(0.0, order.deadline_ms / 1000 - time.time())
     try:
-        done, _ = await asyncio.wait({running}, timeout=seconds)
-    except asyncio.CancelledError:
-        running.cancel()
-        raise
-    if done:
+        while not running.done():
+            remaining_s, reason = _remaining(order, attempt)
+            if remaining_s is not None and remaining_s <= 0:
+                _stop(attempt, running)
+                await asyncio.wait({running}, timeout=CLEANUP_S)
+                raise TimeoutError(reason)
+            await asyncio.wait({running}, timeout=remaining_s)
         return running.result()
-    running.cancel()
-    await asyncio.wait({running}, timeout=_CLEANUP_S)
-    timeout_ms = order.request.timeout_ms
-    limit = "its deadline" if timeout_ms is None else f"its timeout of {timeout_ms / 1000:g} s"
-    raise TimeoutError(f"{order.request.function} took longer than {limit}")
+    except asyncio.CancelledError:
+        _stop(attempt, running)
+        await asyncio.wait({running})
+        raise
 
 
-_CLEANUP_S = 1.0
-"""How long an attempt that has timed out may clean up before its failure is reported."""
+def _stop(attempt: Attempt, running: asyncio.Future[_Ended]) -> None:
+    attempt.cancelled.set()
+    if isinstance(running, asyncio.Task):  # a thread ends by itself
+        running.cancel()
+
+
+def _remaining(order: RunEffect, attempt: Attempt) -> tuple[float | None, str]:
+    """How long it may go on without another word, None for ever; and what has happened when that is over."""
+    request, found = order.request, list[tuple[float, str]]()
+    if order.deadline_ms is not None:
+        limit = "its deadline" if request.timeout_ms is None else f"its timeout of {request.timeout_ms / 1000:g} s"
+        found.append((order.deadline_ms / 1000 - time.time(), f"{request.function} took longer than {limit}"))
+    if request.heartbeat_timeout_ms is not None:
+        silence_s = request.heartbeat_timeout_ms / 1000
+        left_s = silence_s - attempt.silent_s()
+        found.append((left_s, f"{request.function} gave no heartbeat for {silence_s:g} s"))
+    return min(found, default=(None, ""))
+
+
+CLEANUP_S = 1.0
+"""How long an attempt that was stopped may clean up before others go on without it."""
 
 
 def _run(
-    function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], context: contextvars.Context
+    function: Callable[..., Any],
+    args: list[Any],
+    kwargs: dict[str, Any],
+    context: contextvars.Context,
+    attempt: Attempt,
 ) -> asyncio.Future[_Ended]:
     called = functools.partial(function, *args, **kwargs)
     if _is_async(inspect.unwrap(function)) or _is_async(getattr(function, "__call__", None)):  # noqa: B004
         return asyncio.get_running_loop().create_task(_awaited(called), context=context)
+    attempt.is_in_thread = True
     return _in_thread(called, context)
 
 

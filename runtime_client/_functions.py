@@ -107,6 +107,7 @@ def call(
     at_most_once: bool = False,
     queue: str = DEFAULT_QUEUE,
     priority: int = 0,
+    heartbeat_timeout: float | timedelta | None = None,
     **kwargs: Any,
 ) -> Call[Any]:
     """Run an ordinary function, sync or async, outside the transition: an effect (rule 18). Gives its result.
@@ -115,6 +116,7 @@ def call(
       retry: How often it is attempted. timeout: of one attempt, in seconds or a timedelta. key: takes the place of the request's
         number in the idempotency key. at_most_once: never attempted twice (rule 19). queue: where it waits for a worker; queues
         may be limited, and workers may serve some only. priority: of what waits the lowest goes first, then the oldest.
+        heartbeat_timeout: an attempt that does not call `heartbeat` for so long has failed.
 
     Raises, when awaited:
       CallFailed: the last attempt failed; `__cause__` is its exception. EffectUnknown: at most once, and nobody knows.
@@ -124,15 +126,27 @@ def call(
         raise TypeError(f"retry is a Retry, got {retry!r}")
     if retry is not None:
         _check_retry(retry)
-    if timeout is not None and _seconds(timeout, "timeout") <= 0:
-        raise ValueError(f"a timeout is longer than nothing, got {timeout!r}")
+    for name, limit in (("timeout", timeout), ("heartbeat_timeout", heartbeat_timeout)):
+        if limit is not None and _seconds(limit, name) <= 0:
+            raise ValueError(f"a {name} is longer than nothing, got {limit!r}")
     if key is not None and not (isinstance(key, str) and key):
         raise TypeError(f"key is a text that is not empty, got {key!r}")
     if not (isinstance(queue, str) and queue):
         raise TypeError(f"queue is the name of a queue, got {queue!r}")
     if not isinstance(priority, int) or not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
         raise TypeError(f"priority is a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}, got {priority!r}")
-    return Call(function, args, kwargs, retry or Retry(), timeout, key, bool(at_most_once), queue, int(priority))
+    return Call(
+        function,
+        args,
+        kwargs,
+        retry or Retry(),
+        timeout,
+        key,
+        bool(at_most_once),
+        queue,
+        int(priority),
+        heartbeat_timeout,
+    )
 
 
 def default() -> Default:

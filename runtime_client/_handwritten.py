@@ -143,6 +143,7 @@ class Step:
         at_most_once: bool = False,
         queue: str = DEFAULT_QUEUE,
         priority: int = 0,
+        heartbeat_timeout: float | timedelta | None = None,
         **kwargs: Any,
     ) -> Case:
         """The result of an effect; see `runtime_client.call`."""
@@ -155,6 +156,7 @@ class Step:
             at_most_once=at_most_once,
             queue=queue,
             priority=priority,
+            heartbeat_timeout=heartbeat_timeout,
             **kwargs,
         )
         return self._case(operation, f"p.call({getattr(function, '__name__', function)}, ...)")

@@ -104,8 +104,9 @@ class Call(Operation[ValueT]):
     at_most_once: bool = False
     queue: str = DEFAULT_QUEUE
     priority: int = 0
+    heartbeat_timeout: float | timedelta | None = None
 
-    SAVED_IF_GIVEN: ClassVar[dict[str, Any]] = {"priority": 0}
+    SAVED_IF_GIVEN: ClassVar[dict[str, Any]] = {"priority": 0, "heartbeat_timeout": None}
 
 
 @dataclass(frozen=True, slots=True)

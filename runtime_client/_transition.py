@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, assert_never
 
 from slct_runtime.core.commands import (
@@ -561,11 +562,12 @@ class _Transition:
             function,
             self._encode_out([list(arguments), keywords]),
             _policy(call.retry),
-            None if call.timeout is None else max(1, duration_ms(call.timeout)),
+            _timeout_ms(call.timeout),
             call.key,
             call.queue,
             call.at_most_once,
             call.priority,
+            _timeout_ms(call.heartbeat_timeout),
         )
 
     def _channel_name(self, channel: Channel[Any] | str | None) -> str | None:
@@ -868,6 +870,10 @@ def _is_process_error(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(_is_process_error(each) for each in error.exceptions)
     return isinstance(error, ProcessError | TimeoutError | Cancelled)
+
+
+def _timeout_ms(timeout: float | timedelta | None) -> int | None:
+    return None if timeout is None else max(1, duration_ms(timeout))
 
 
 def _policy(retry: Retry) -> RetryPolicy:

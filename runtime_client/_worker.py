@@ -12,16 +12,20 @@ import logging
 import os
 import socket
 import uuid
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, assert_never
 
 from slct_runtime.wire.api import ApiError, ErrorCode, RuntimeApi, WorkerSession
 from slct_runtime.wire.work import (
     CancelEffectRun,
     Draining,
     EffectAnswer,
+    EffectProgress,
+    EffectReturned,
     ForgetProcess,
     FromWorker,
+    NothingMore,
     Register,
     RunEffect,
     RunTransition,
@@ -29,7 +33,7 @@ from slct_runtime.wire.work import (
 )
 
 from ._definitions import Definitions
-from ._effects import run_effect
+from ._effects import CLEANUP_S, Attempt, run_effect
 from ._transition import LiveProcess, run_transition
 
 _log = logging.getLogger("slct.worker")
@@ -42,6 +46,8 @@ RECONNECT_DELAY_S_MIN = 0.05
 RECONNECT_DELAY_S_MAX = 2.0
 DRAIN_S = 30.0
 """How long a stopping worker waits for the effects that it runs; the rest goes back to the runtime."""
+PROGRESS_EVERY_S = 0.2
+"""How often the progress of one effect is reported at most; the last of it is reported with its end."""
 
 
 class Worker:
@@ -50,7 +56,8 @@ class Worker:
     `target` is an address such as `localhost:9090`, or a runtime in this OS process. `run()` reconnects when the
     connection breaks; `stop()` takes nothing new, finishes what runs, and returns.
 
-    queues: take effects from these only (default: from all). effect_credits: how many effects it runs at a time.
+    queues: take effects from these only (default: from all). effect_credits: how many effects it runs at a time. drain: how long
+    `stop()` lets them go on; after that they are stopped, and are attempted again elsewhere.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class Worker:
         worker_id: str | None = None,
         queues: Sequence[str] = (),
         effect_credits: int = EFFECT_CREDITS,
+        drain: float | timedelta = DRAIN_S,
     ) -> None:
         definitions.require_compiled()
         self.definitions = definitions
@@ -70,6 +78,7 @@ class Worker:
         self._registration = Register(
             self.worker_id, definitions.records(version), TRANSITION_CREDITS, effect_credits, tuple(queues)
         )
+        self._drain_s = drain.total_seconds() if isinstance(drain, timedelta) else drain
         self._stopping = asyncio.Event()
         self.connected = asyncio.Event()
 
@@ -97,7 +106,7 @@ class Worker:
                     _log.warning("connected")
                 delay_s = RECONNECT_DELAY_S_MIN
                 self.connected.set()
-                await _Serving(self.definitions, session, self._stopping).run()
+                await _Serving(self.definitions, session, self._stopping, self._drain_s).run()
                 self.connected.clear()
         finally:
             if is_ours:
@@ -124,12 +133,17 @@ class Worker:
 class _Serving:
     """One session: from registration to its end."""
 
-    def __init__(self, definitions: Definitions, session: WorkerSession, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, definitions: Definitions, session: WorkerSession, stopping: asyncio.Event, drain_s: float
+    ) -> None:
         self._definitions = definitions
         self._session = session
         self._stopping = stopping
+        self._drain_s = drain_s
         self._held: dict[str, LiveProcess] = {}
         self._effects: dict[int, asyncio.Task[None]] = {}
+        self._is_draining = False
+        self._nothing_more = asyncio.Event()
 
     async def run(self) -> None:
         taking = asyncio.create_task(self._take(), name="slct-worker-take")
@@ -137,18 +151,43 @@ class _Serving:
         try:
             await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not taking.done():
-                await self._drain()
+                await self._drain(taking)
         finally:
-            for task in [taking, stopping, *self._effects.values()]:
-                task.cancel()
-            await asyncio.gather(taking, stopping, *self._effects.values(), return_exceptions=True)
-            await self._session.close()
+            try:
+                await self._leave()
+            finally:  # whoever has no patience for that cancels once more
+                tasks = [taking, stopping, *self._effects.values()]
+                _cancel(tasks)
+                await self._session.close()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _drain(self) -> None:
-        """Let the effects that run come to their ends, within a set time."""
-        await self._answer([Draining()])
+    async def _drain(self, taking: asyncio.Task[None]) -> None:
+        """Take nothing new, and let what runs come to its end, within a set time; there is no sense in it without a connection."""
+        await self._take_nothing_new()
+        ending = asyncio.create_task(self._end())
+        await asyncio.wait({taking, ending}, timeout=self._drain_s, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)
+
+    async def _end(self) -> None:
+        """Until there is nothing that could still be answered or handed back."""
+        await self._nothing_more.wait()
         if self._effects:
-            await asyncio.wait(self._effects.values(), timeout=DRAIN_S)
+            await asyncio.wait(self._effects.values())
+
+    async def _take_nothing_new(self) -> None:
+        if not self._is_draining:
+            self._is_draining = True
+            await self._answer([Draining()])
+
+    async def _leave(self) -> None:
+        """What still runs goes back to the runtime. It may clean up; threads that do not heed that are left alone."""
+        await self._take_nothing_new()  # the places that become free are for others
+        await asyncio.sleep(0)  # one that was cancelled before it began would not say that it has ended
+        tasks = list(self._effects.values())
+        _cancel(tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLEANUP_S)
 
     async def _take(self) -> None:
         try:
@@ -165,15 +204,20 @@ class _Serving:
         match order:
             case RunTransition():
                 answers.append(self._transition(order))
+            case RunEffect() if self._is_draining:
+                answers.append(EffectReturned(order.dispatch_id, has_begun=False))
             case RunEffect():
                 task = asyncio.create_task(self._effect(order), name=f"slct-effect-{order.dispatch_id}")
                 self._effects[order.dispatch_id] = task
                 task.add_done_callback(lambda _: self._effects.pop(order.dispatch_id, None))
             case CancelEffectRun(dispatch_id):
-                if (running := self._effects.pop(dispatch_id, None)) is not None:
-                    running.cancel()
+                if (running := self._effects.get(dispatch_id)) is not None:
+                    # In its turn: a task that is cancelled before it began would not say that it has ended.
+                    asyncio.get_running_loop().call_soon(running.cancel)
             case ForgetProcess(process_id):
                 self._held.pop(process_id, None)
+            case NothingMore():
+                self._nothing_more.set()
             case _:
                 assert_never(order)
 
@@ -187,14 +231,41 @@ class _Serving:
         return answer
 
     async def _effect(self, order: RunEffect) -> None:
-        answer: EffectAnswer = await run_effect(self._definitions, order)
-        await self._answer([answer])
+        attempt = Attempt(self._definitions.codec)
+        reporting = asyncio.create_task(self._report(order.dispatch_id, attempt))
+        word: FromWorker = EffectReturned(order.dispatch_id, has_begun=True)
+        try:
+            word = await run_effect(self._definitions, order, attempt=attempt)
+        finally:
+            reporting.cancel()
+            await self._answer([*_unreported(order.dispatch_id, attempt), word])
+
+    async def _report(self, dispatch_id: int, attempt: Attempt) -> None:
+        """Tell how far it has come, not too often."""
+        while True:
+            await attempt.reported.wait()
+            await self._answer(_unreported(dispatch_id, attempt))
+            await asyncio.sleep(PROGRESS_EVERY_S)
 
     async def _answer(self, answers: list[FromWorker]) -> None:
         try:
             await self._session.answer(answers)
         except ApiError as error:
-            _log.warning("an answer was lost with the connection: %s", error)
+            if any(isinstance(answer, EffectAnswer) for answer in answers):
+                _log.warning("an answer was lost with the connection: %s", error)
+
+
+def _unreported(dispatch_id: int, attempt: Attempt) -> list[FromWorker]:
+    """What is new of its progress. From here on it counts as reported."""
+    if not attempt.reported.is_set() or attempt.progress is None:
+        return []
+    attempt.reported.clear()
+    return [EffectProgress(dispatch_id, attempt.progress)]
+
+
+def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 async def manage_defs(target: str, version: str, definitions: Definitions) -> None:

@@ -126,6 +126,7 @@ async def run_worker(arguments: argparse.Namespace) -> int:
         version=arguments.version,
         queues=arguments.queue,
         effect_credits=arguments.concurrency,
+        drain=arguments.drain,
     )
     with _Stop() as stop:
         serving = asyncio.create_task(worker.run())
@@ -525,6 +526,13 @@ def _add_servers(verbs: Any) -> None:
     )
     verb.add_argument(
         "--concurrency", type=_positive, default=100, metavar="N", help="effects run at a time (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--drain",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="how long effects may go on after SIGTERM; the rest goes back to the runtime (default: %(default)s)",
     )
 
 

@@ -57,12 +57,12 @@ from slct_runtime.core.events import (
     TransitionDone,
 )
 from slct_runtime.retry import delay_ms, may_retry
-from slct_runtime.wire.work import ChannelFact, RunEffect, RunTransition
+from slct_runtime.wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition
 
 from ._channels import Channel
 from ._codec import Codec
 from ._definitions import Definition, Definitions
-from ._effects import run_effect
+from ._effects import Attempt, run_effect
 from ._errors import NotFound, NotRunning, ProcessCancelled, ProcessFailed
 from ._process import Process, Startable, definition_name
 from ._requests import AnswerT, QuestionT, Request
@@ -97,6 +97,8 @@ class _Effect:
     due_ms: int = 0
     is_new: bool = True
     is_running: bool = False
+    progress: str | None = None
+    last_error: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -500,14 +502,18 @@ class Simulation:
             process.process_id,
             process.definition.name,
             "test",
-            replace(request, timeout_ms=None),
+            replace(request, timeout_ms=None, heartbeat_timeout_ms=None),
             effect.attempt,
             None,
+            effect.progress,
+            effect.last_error,
         )
         fakes = {self._effect_name(process, real): fake for real, fake in self.effects.items()}
         if not request.at_most_once and self._is_hit():
-            await run_effect(process.definitions, order, fakes)  # killed before it could answer: attempted again
-        answer = await run_effect(process.definitions, order, fakes)
+            await self._run(process, effect, order, fakes)  # killed before it could answer: attempted again
+            order = replace(order, progress=effect.progress)
+        answer = await self._run(process, effect, order, fakes)
+        effect.last_error = answer.error
         if process.effects.get(request.effect_id) is not effect:
             return
         again = answer.error is not None and not request.at_most_once
@@ -518,6 +524,15 @@ class Simulation:
         del process.effects[request.effect_id]
         process.position += 1
         self._apply(process, EffectDone(self._now_ms, process.position, request.effect_id, answer.result, answer.error))
+
+    async def _run(
+        self, process: _Simulated, effect: _Effect, order: RunEffect, fakes: dict[str, Callable[..., Any]]
+    ) -> EffectAnswer:
+        """Run it, and keep what it reports."""
+        attempt = Attempt(process.definitions.codec)
+        answer = await run_effect(process.definitions, order, fakes, attempt)
+        effect.progress = attempt.progress or effect.progress
+        return answer
 
     def _effect_name(self, process: _Simulated, function: Callable[..., Any]) -> str:
         return f"{function.__module__}:{function.__qualname__}"

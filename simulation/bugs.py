@@ -44,7 +44,7 @@ BUGS = (
         "output_count=loaded.output_count,", "output_count=0,"),
     Bug(9, "no condition on seq", "slct_runtime.store.memory", "_Changes", "apply",
         "held_seq != commit.expected_seq", "False"),
-    Bug(4, "timer fired early", ENGINE, "Engine", "_wake",
+    Bug(13, "timer fired early", ENGINE, "Engine", "_wake",
         "now = self.now_ms()", "now = self.now_ms() + 500"),
     Bug(7, "at most once, and again", ENGINE, "Engine", "_take_up_effect",
         "elif request.at_most_once and run.is_begun:", "elif False:"),

@@ -163,7 +163,9 @@ class _Aligner:
         return core is not None and core == without_options(other.awaited)
 
 
-OPTIONS = frozenset({"retry", "timeout", "queue", "priority", "at_most_once", "transaction", "label"})
+OPTIONS = frozenset(
+    {"retry", "timeout", "queue", "priority", "heartbeat_timeout", "at_most_once", "transaction", "label"}
+)
 """Arguments of `call` and `select` that say how, and not what."""
 
 

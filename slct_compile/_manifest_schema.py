@@ -59,7 +59,7 @@ class CaseEntry:
 
 @dataclass(frozen=True, slots=True)
 class EffectEntry:
-    """A `call`. `options`: retry, timeout, key, queue, priority, at_most_once, transaction, those that are given."""
+    """A `call`. `options`: retry, timeout, key, queue, priority, heartbeat_timeout, at_most_once, transaction, if given."""
 
     function: str
     options: dict[str, str]

@@ -5,6 +5,7 @@ Reads the core's saved form and the worker's document as JSON; needs no author's
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -78,7 +79,16 @@ def _frame(frame: Any, functions: Mapping[str, Any]) -> FrameInfo:
 
 
 def _effect(row: EffectRow) -> EffectInfo:
-    return EffectInfo(row.effect_id, effect_request(row.request).function, row.attempt, row.due_ms)
+    request = effect_request(row.request)
+    return EffectInfo(
+        row.effect_id,
+        request.function,
+        row.attempt,
+        row.due_ms,
+        "" if row.last_error is None else error_text(row.last_error),
+        "" if row.progress is None else _text(json.loads(row.progress)),
+        request.queue,
+    )
 
 
 def _text(value: Any) -> str:

@@ -17,14 +17,18 @@ from typing import assert_never
 from ._jobs import DefinitionKey, EffectJob, Job, TransitionJob, definition_key
 from ._queues import EffectQueues
 from ._resident import EffectRun, Resident
+from .core.commands import Payload
 from .core.queues import QueueLimits, Window, has_room
 from .wire.api import ApiError, ErrorCode, WorkerSession
 from .wire.work import (
     CancelEffectRun,
     Draining,
     EffectAnswer,
+    EffectProgress,
+    EffectReturned,
     ForgetProcess,
     FromWorker,
+    NothingMore,
     Register,
     ToWorker,
     TransitionAnswer,
@@ -48,6 +52,9 @@ class Answers:
         """Returns whether the worker's decoded process is now the process as it stands."""
         raise NotImplementedError
 
+    def effect_progressed(self, job: EffectJob, progress: Payload) -> None:
+        raise NotImplementedError
+
     def effect_answered(self, job: EffectJob, answer: EffectAnswer) -> None:
         raise NotImplementedError
 
@@ -59,7 +66,8 @@ class Answers:
 class Session(WorkerSession):
     """One registered worker. `held`: process id to the resident whose present state the worker has decoded.
 
-    `queues`: of those that it takes effects from; none means all. `running`: its effects, by queue.
+    `queues`: of those that it takes effects from; none means all. `running`: its effects, by queue. `stopping`: those of them that
+    nobody waits for any more; they keep their places until they have ended.
     """
 
     worker_id: str
@@ -69,6 +77,7 @@ class Session(WorkerSession):
     effect_credits: int
     dispatcher: Dispatcher
     jobs: dict[int, Job] = field(default_factory=dict)
+    stopping: dict[int, EffectJob] = field(default_factory=dict)
     running: Counter[str] = field(default_factory=Counter)
     leaving: Counter[str] = field(default_factory=Counter)  # of those, what has not left for it yet
     windows: dict[str, Window] = field(default_factory=dict)
@@ -174,6 +183,9 @@ class Dispatcher:
         self._sessions.remove(session)
         for process_id in session.held:
             self._holders.pop(process_id, None)
+        stopped, session.stopping = session.stopping, {}
+        for stopping in stopped.values():
+            self.queues.end(stopping, has_begun=True)
         jobs, session.jobs = session.jobs, {}
         for job in jobs.values():
             if isinstance(job, EffectJob):
@@ -199,9 +211,17 @@ class Dispatcher:
         if run.dispatch_id is None:
             return
         for session in self._sessions:
-            if self._end_effect(session, run.dispatch_id) is not None and run.is_begun:
+            job = session.jobs.get(run.dispatch_id)
+            if not isinstance(job, EffectJob):
+                continue
+            if run.is_begun:
+                session.stopping[run.dispatch_id] = job
+                del session.jobs[run.dispatch_id]
                 session.put(CancelEffectRun(run.dispatch_id))
-        self.pump()
+            else:
+                self._end_effect(session, run.dispatch_id)
+                self.pump()
+            return
 
     def answered(self, session: Session, message: FromWorker) -> None:
         match message:
@@ -212,8 +232,18 @@ class Dispatcher:
                 if job is not None:
                     job.run.dispatch_id = None
                     self._answers.effect_answered(job, message)
+            case EffectProgress(dispatch_id, progress):
+                running = session.jobs.get(dispatch_id)
+                if isinstance(running, EffectJob):
+                    self._answers.effect_progressed(running, progress)
+            case EffectReturned(dispatch_id, has_begun):
+                job = self._end_effect(session, dispatch_id)
+                if job is not None:
+                    job.run.is_begun = has_begun
+                    self._answers.job_lost(job)
             case Draining():
                 session.is_draining = True
+                session.put(NothingMore())
             case Register():
                 pass  # registered when the session was made
             case _:
@@ -235,16 +265,17 @@ class Dispatcher:
             session.forget(process_id)
 
     def _end_effect(self, session: Session, dispatch_id: int) -> EffectJob | None:
-        """It occupies its places no more."""
-        job = session.jobs.get(dispatch_id)
+        """It occupies its places no more. Gives the job, unless it was stopped, and nobody asks what became of it."""
+        job = session.jobs.get(dispatch_id) or session.stopping.get(dispatch_id)
         if not isinstance(job, EffectJob):
             return None
-        del session.jobs[dispatch_id]
+        is_stopped = session.stopping.pop(dispatch_id, None) is not None
+        session.jobs.pop(dispatch_id, None)
         session.effect_credits += 1
         session.running[job.queue] -= 1
         session.leaving[job.queue] -= not job.run.is_begun
         self.queues.end(job, has_begun=job.run.is_begun)
-        return job
+        return None if is_stopped else job
 
     def pump(self) -> None:
         """Give out what waits, as far as credits and the limits of queues go."""

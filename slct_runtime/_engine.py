@@ -266,6 +266,7 @@ class Engine(Answers):
             request = effect_request(effect.request)
             run = EffectRun(request, effect.attempt, effect.due_ms, effect.requested_ms, is_durable=True)
             run.is_begun = effect.attempt > 0  # as far as anybody knows
+            run.progress, run.last_error = effect.progress, effect.last_error
             resident.effects[effect.effect_id] = run
         self._carry_out_posts(resident)
         if resident.has_ended:
@@ -608,6 +609,8 @@ class Engine(Answers):
                     run.request,
                     attempt,
                     deadline_ms,
+                    run.progress,
+                    run.last_error,
                 )
             case _:
                 assert_never(job)
@@ -752,6 +755,22 @@ class Engine(Answers):
     def _note_beginning(self, queue: str, rate: RateLimit, send: Callable[[], None]) -> None:
         if self.beginnings.add(queue, rate, send):
             self.spawn(self.beginnings.write())
+
+    def effect_progressed(self, job: EffectJob, progress: Payload) -> None:
+        """Keep what it reported for the attempt after it, whoever makes that, and in which runtime (rule 18)."""
+        resident, run = job.resident, job.run
+        if job.is_stale:
+            return
+        limit = self.settings.payload_bytes_max
+        if len(progress) > limit:
+            _log.warning(
+                "process %r: progress of %s takes %d bytes, the limit payload_bytes_max is %d bytes: it is not kept",
+                resident.process_id, run.request.function, len(progress), limit,
+            )  # fmt: skip
+            return
+        run.progress = progress
+        resident.pending.attempts[run.request.effect_id] = effect_row(resident.process_id, run)
+        self.committer.mark(resident)
 
     def effect_answered(self, job: EffectJob, answer: EffectAnswer) -> None:
         resident, run = job.resident, job.run
@@ -937,7 +956,16 @@ def effect_row(process_id: str, run: EffectRun) -> EffectRow:
     # By hand: `asdict` copies deeply, and this is done once per step.
     facts["retry"] = {name: getattr(run.request.retry, name) for name in _RETRY_FIELDS}
     request = json.dumps(facts, separators=(",", ":"))
-    return EffectRow(process_id, run.request.effect_id, request, run.attempt, run.due_ms, run.requested_ms)
+    return EffectRow(
+        process_id,
+        run.request.effect_id,
+        request,
+        run.attempt,
+        run.due_ms,
+        run.requested_ms,
+        run.progress,
+        run.last_error,
+    )
 
 
 def effect_request(text: str) -> EffectRequest:

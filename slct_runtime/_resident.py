@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from ._history import Recorder
 from .core import Process, is_ready, next_due_ms, to_json, watched_processes
-from .core.commands import EffectRequest
+from .core.commands import EffectRequest, Payload
 from .store.base import EffectRow, HistoryRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow, ReplyRow
 from .wire.api import ApiError
 
@@ -42,7 +42,8 @@ class EffectRun:
     place: int = 0  # in its queue, among requests of the same moment
     is_begun: bool = False  # the order to run this attempt has left: a worker may have begun
     is_durable: bool = False  # its row is on disk as it stands here; until then nobody may run it (rule 26)
-    last_error: str = ""
+    progress: Payload | None = None
+    last_error: Payload | None = None
 
 
 @dataclass(slots=True)

@@ -41,7 +41,8 @@ class RetryPolicy:
 class EffectRequest:
     """One call to run outside the transition (rule 18). `effect_id` is unique in its process, for ever.
 
-    `priority`: of what waits in queues the lowest goes first.
+    `priority`: of what waits in queues the lowest goes first. `heartbeat_timeout_ms`: an attempt that is silent for so long has
+    failed.
     """
 
     effect_id: int
@@ -53,6 +54,7 @@ class EffectRequest:
     queue: str = "default"
     at_most_once: bool = False
     priority: int = 0
+    heartbeat_timeout_ms: int | None = None
 
 
 # --- cases: what a goroutine may wait for --------------------------------------------------------------------------

@@ -61,7 +61,10 @@ class InboxRow:
 
 @dataclass(frozen=True, slots=True)
 class EffectRow:
-    """One requested effect without outcome. `attempt` counts attempts ended (or, for at-most-once, started)."""
+    """One requested effect without outcome. `attempt` counts attempts ended (or, for at-most-once, started).
+
+    `progress`: what an attempt reported last. `last_error`: the encoded exception in which the one before ended.
+    """
 
     process_id: str
     effect_id: int
@@ -69,6 +72,8 @@ class EffectRow:
     attempt: int
     due_ms: int
     requested_ms: int
+    progress: str | None = None
+    last_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

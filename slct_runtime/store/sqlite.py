@@ -429,7 +429,16 @@ def _key(row: KeyRow) -> Row:
 
 
 def _effect(row: EffectRow) -> Row:
-    return (row.process_id, row.effect_id, row.attempt, row.due_ms, row.requested_ms, row.request)
+    return (
+        row.process_id,
+        row.effect_id,
+        row.attempt,
+        row.due_ms,
+        row.requested_ms,
+        row.request,
+        row.progress,
+        row.last_error,
+    )
 
 
 # --- statements -----------------------------------------------------------------------------------------------------

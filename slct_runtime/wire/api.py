@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from ..core.commands import Payload
-from ..core.queues import QueueLimits
+from ..core.queues import DEFAULT_QUEUE, QueueLimits
 from .work import DefinitionRecord, FromWorker, ToWorker
 
 
@@ -131,11 +131,15 @@ class ChannelInfo:
 
 @dataclass(frozen=True, slots=True)
 class EffectInfo:
+    """`last_error` and `progress` are readable text: how the attempt before ended, and what `heartbeat` was given last."""
+
     effect_id: int
     function: str
     attempt: int
     due_ms: int
     last_error: str = ""
+    progress: str = ""
+    queue: str = DEFAULT_QUEUE
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,8 @@ def put_order(order: work.ToWorker, into: workers_pb2.ToWorker) -> None:
         case work.ForgetProcess(process_id):
             into.forget_process.SetInParent()
             into.forget_process.process_id = process_id
+        case work.NothingMore():
+            into.nothing_more.SetInParent()
         case _:
             assert_never(order)
 
@@ -79,6 +81,8 @@ def get_order(message: workers_pb2.ToWorker) -> work.ToWorker:
             return work.CancelEffectRun(message.cancel_effect_run.dispatch_id)
         case "forget_process":
             return work.ForgetProcess(message.forget_process.process_id)
+        case "nothing_more":
+            return work.NothingMore()
         case None:
             raise BadMessage("an order of unknown kind")
         case unreachable:
@@ -133,6 +137,8 @@ def put_run_effect(order: work.RunEffect, into: workers_pb2.RunEffect) -> None:
         into.deadline_ms = order.deadline_ms
     if order.progress is not None:
         into.progress = encode(order.progress)
+    if order.last_error is not None:
+        into.last_error = encode(order.last_error)
 
 
 def get_run_effect(message: workers_pb2.RunEffect) -> work.RunEffect:
@@ -145,6 +151,7 @@ def get_run_effect(message: workers_pb2.RunEffect) -> work.RunEffect:
         attempt=message.attempt,
         deadline_ms=message.deadline_ms if message.HasField("deadline_ms") else None,
         progress=decode(message.progress) if message.HasField("progress") else None,
+        last_error=decode(message.last_error) if message.HasField("last_error") else None,
     )
 
 
@@ -159,6 +166,14 @@ def put_word(word: work.FromWorker, into: workers_pb2.FromWorker) -> None:
             put_effect_answer(word, into.effect_answer)
         case work.Register():
             put_register(word, into.register)
+        case work.EffectProgress(dispatch_id, progress):
+            into.effect_progress.SetInParent()
+            into.effect_progress.dispatch_id = dispatch_id
+            into.effect_progress.progress = encode(progress)
+        case work.EffectReturned(dispatch_id, has_begun):
+            into.effect_returned.SetInParent()
+            into.effect_returned.dispatch_id = dispatch_id
+            into.effect_returned.has_begun = has_begun
         case work.Draining():
             into.draining.SetInParent()
         case _:
@@ -173,6 +188,10 @@ def get_word(message: workers_pb2.FromWorker) -> work.FromWorker:
             return get_effect_answer(message.effect_answer)
         case "register":
             return get_register(message.register)
+        case "effect_progress":
+            return work.EffectProgress(message.effect_progress.dispatch_id, decode(message.effect_progress.progress))
+        case "effect_returned":
+            return work.EffectReturned(message.effect_returned.dispatch_id, message.effect_returned.has_begun)
         case "draining":
             return work.Draining()
         case None:
@@ -371,6 +390,8 @@ def put_effect_request(request: core.EffectRequest, into: commands_pb2.EffectReq
     into.queue = request.queue
     into.at_most_once = request.at_most_once
     into.priority = request.priority
+    if request.heartbeat_timeout_ms is not None:
+        into.heartbeat_timeout_ms = request.heartbeat_timeout_ms
 
 
 def get_effect_request(message: commands_pb2.EffectRequest) -> core.EffectRequest:
@@ -384,6 +405,7 @@ def get_effect_request(message: commands_pb2.EffectRequest) -> core.EffectReques
         queue=message.queue,
         at_most_once=message.at_most_once,
         priority=message.priority,
+        heartbeat_timeout_ms=message.heartbeat_timeout_ms if message.HasField("heartbeat_timeout_ms") else None,
     )
 
 
@@ -766,6 +788,28 @@ def get_goroutine(message: processes_pb2.GoroutineInfo) -> api.GoroutineInfo:
     )
 
 
+def put_effect_info(effect: api.EffectInfo, into: processes_pb2.EffectInfo) -> None:
+    into.effect_id = effect.effect_id
+    into.function = effect.function
+    into.attempt = effect.attempt
+    into.due_ms = effect.due_ms
+    into.last_error = effect.last_error
+    into.progress = effect.progress
+    into.queue = effect.queue
+
+
+def get_effect_info(message: processes_pb2.EffectInfo) -> api.EffectInfo:
+    return api.EffectInfo(
+        effect_id=message.effect_id,
+        function=message.function,
+        attempt=message.attempt,
+        due_ms=message.due_ms,
+        last_error=message.last_error,
+        progress=message.progress,
+        queue=message.queue,
+    )
+
+
 def put_description(description: api.ProcessDescription, into: processes_pb2.DescribeResponse) -> None:
     put_info(description.info, into.info)
     put_variables(description.fields, into.fields)
@@ -774,9 +818,7 @@ def put_description(description: api.ProcessDescription, into: processes_pb2.Des
     for c in description.channels:
         into.channels.add(name=c.name, capacity=c.capacity, length=c.length, closed=c.closed)
     for e in description.effects:
-        into.effects.add(
-            effect_id=e.effect_id, function=e.function, attempt=e.attempt, due_ms=e.due_ms, last_error=e.last_error
-        )
+        put_effect_info(e, into.effects.add())
     if description.result is not None:
         into.result = encode(description.result)
     into.error = description.error
@@ -789,9 +831,7 @@ def get_description(message: processes_pb2.DescribeResponse) -> api.ProcessDescr
         fields=get_variables(message.fields),
         goroutines=tuple(get_goroutine(goroutine) for goroutine in message.goroutines),
         channels=tuple(api.ChannelInfo(c.name, c.capacity, c.length, c.closed) for c in message.channels),
-        effects=tuple(
-            api.EffectInfo(e.effect_id, e.function, e.attempt, e.due_ms, e.last_error) for e in message.effects
-        ),
+        effects=tuple(get_effect_info(effect) for effect in message.effects),
         result=decode(message.result) if message.HasField("result") else None,
         error=message.error,
         unreceived_count=message.unreceived_count,

@@ -78,7 +78,10 @@ class TransitionAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RunEffect:
-    """Run one attempt of an effect. `attempt` counts from 1; `deadline_ms` None: no timeout."""
+    """Run one attempt of an effect. `attempt` counts from 1; `deadline_ms` None: no timeout.
+
+    `progress` is what an earlier attempt reported last, `last_error` the encoded exception in which the one before ended.
+    """
 
     dispatch_id: int
     process_id: str
@@ -88,6 +91,15 @@ class RunEffect:
     attempt: int
     deadline_ms: int | None
     progress: Payload | None = None
+    last_error: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectProgress:
+    """How far a running attempt has come: what `heartbeat` was given last."""
+
+    dispatch_id: int
+    progress: Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +116,16 @@ class EffectAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectReturned:
+    """The attempt has no outcome, and does not run any more: it was stopped, or, with `has_begun` False, it never began."""
+
+    dispatch_id: int
+    has_begun: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CancelEffectRun:
-    """Stop this attempt; its answer is dropped (rule 20)."""
+    """Stop this attempt; its answer is dropped (rule 20). It is answered all the same, when it has ended: by `EffectReturned`."""
 
     dispatch_id: int
 
@@ -119,11 +139,16 @@ class ForgetProcess:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """The worker takes nothing new (SIGTERM); what it runs it will still answer."""
+    """The worker takes nothing new (SIGTERM); what it runs it will still answer. It is answered by `NothingMore`."""
 
 
-ToWorker: TypeAlias = RunTransition | RunEffect | CancelEffectRun | ForgetProcess
-FromWorker: TypeAlias = Register | TransitionAnswer | EffectAnswer | Draining
+@dataclass(frozen=True, slots=True)
+class NothingMore:
+    """Nothing is given to this worker any more; it may stop other effects of it still."""
+
+
+ToWorker: TypeAlias = RunTransition | RunEffect | CancelEffectRun | ForgetProcess | NothingMore
+FromWorker: TypeAlias = Register | TransitionAnswer | EffectAnswer | EffectProgress | EffectReturned | Draining
 
 __all__ = [
     "CancelEffectRun",
@@ -131,8 +156,11 @@ __all__ = [
     "DefinitionRecord",
     "Draining",
     "EffectAnswer",
+    "EffectProgress",
+    "EffectReturned",
     "ForgetProcess",
     "FromWorker",
+    "NothingMore",
     "Register",
     "RunEffect",
     "RunTransition",

@@ -58,11 +58,12 @@ WHERE excluded.accepted_ms > accepted_ms
 
 -- upsert_effects --
 -- Store requested effects, or their next attempt.
-INSERT INTO effect (process_id, effect_id, attempt, due_ms, requested_ms, request)
-WITH given (process_id, effect_id, attempt, due_ms, requested_ms, request) AS (VALUES {rows})
+INSERT INTO effect (process_id, effect_id, attempt, due_ms, requested_ms, request, progress, last_error)
+WITH given (process_id, effect_id, attempt, due_ms, requested_ms, request, progress, last_error) AS (VALUES {rows})
 SELECT * FROM given WHERE process_id IS NOT NULL
 ON CONFLICT (process_id, effect_id) DO UPDATE SET attempt = excluded.attempt, due_ms = excluded.due_ms,
-    requested_ms = excluded.requested_ms, request = excluded.request
+    requested_ms = excluded.requested_ms, request = excluded.request, progress = excluded.progress,
+    last_error = excluded.last_error
 
 -- delete_effects --
 -- Remove effects that have an outcome, or that nobody waits for any more.
@@ -125,7 +126,7 @@ ORDER BY inbox.process_id, position
 -- load_effects --
 -- What these processes wait for, in order.
 WITH given (process_id) AS (VALUES {rows})
-SELECT effect.process_id, effect_id, request, attempt, due_ms, requested_ms
+SELECT effect.process_id, effect_id, request, attempt, due_ms, requested_ms, progress, last_error
 FROM given JOIN effect USING (process_id)
 ORDER BY effect.process_id, effect_id
 

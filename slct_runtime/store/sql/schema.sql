@@ -66,6 +66,8 @@ CREATE TABLE effect (
     due_ms INTEGER NOT NULL,                      -- not before
     requested_ms INTEGER NOT NULL,
     request TEXT NOT NULL,
+    progress TEXT,                                -- what an attempt reported last
+    last_error TEXT,                              -- the exception in which the attempt before ended
     PRIMARY KEY (process_id, effect_id)           -- effect ids are unique in their process, for ever
 ) WITHOUT ROWID;
 

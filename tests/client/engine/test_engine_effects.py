@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from engine_compiled import Base, double
 
-from runtime_client import Definitions, call, current_effect, heartbeat
-from runtime_client._effects import function_of_call, run_effect
+from runtime_client import Cancelled, Definitions, call, current_effect, heartbeat
+from runtime_client._effects import PROGRESS_BYTES_MAX, Attempt, function_of_call, run_effect
 from slct_runtime.core.commands import EffectRequest
 from slct_runtime.wire.work import EffectAnswer, RunEffect
 
@@ -53,8 +54,78 @@ def count_up() -> int:
     done: int = current_effect().progress or 0
     heartbeat(done + 1)
     if done < 2:
-        raise OSError("again")
+        raise OSError(f"again after {current_effect().last_error!r}")
     return done
+
+
+def say(progress: Any) -> None:
+    heartbeat(progress)
+    heartbeat()
+
+
+def quiet() -> None:
+    current_effect().wait_cancelled()
+
+
+async def quiet_async() -> None:
+    await asyncio.Event().wait()
+
+
+def lively(count: int) -> int:
+    for _ in range(count):
+        threading.Event().wait(0.005)
+        heartbeat()
+    return count
+
+
+async def lively_async(count: int) -> int:
+    for _ in range(count):
+        await asyncio.sleep(0.005)
+        heartbeat()
+    return count
+
+
+SEEN: list[str] = []
+BEGUN: list[Any] = []
+"""The loop of the test, and its event that the effect has begun."""
+
+
+def begin() -> None:
+    loop, begun = BEGUN
+    loop.call_soon_threadsafe(begun.set)
+
+
+def until_told() -> None:
+    begin()
+    try:
+        while True:
+            heartbeat()
+    except Cancelled:
+        heartbeat("cleaning up")
+        SEEN.append("told")
+        raise
+
+
+def until_noticed() -> None:
+    begin()
+    while not current_effect().is_cancelled:
+        pass
+    SEEN.append("noticed")
+
+
+def after_the_wait() -> None:
+    begin()
+    if current_effect().wait_cancelled(30):
+        SEEN.append("waited")
+
+
+async def until_cancelled() -> None:
+    begin()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        SEEN.append("cancelled")
 
 
 class Tool:
@@ -133,11 +204,73 @@ def test_results_that_cannot_be_saved_are_an_error() -> None:
     assert "object() sentinel cannot be saved" in str(error(run(order(unsaveable))))
 
 
-def test_a_heartbeat_hands_its_progress_to_the_next_attempt() -> None:
-    assert isinstance(error(run(order(count_up))), OSError)
-    assert isinstance(error(run(order(count_up))), OSError)
-    assert value(run(order(count_up))) == 2
-    assert isinstance(error(run(order(count_up))), OSError), "after a success, progress is forgotten"
+def test_rule_18_an_attempt_knows_how_the_one_before_ended() -> None:
+    async def attempt(before: RunEffect) -> tuple[EffectAnswer, RunEffect]:
+        seen = Attempt(DEFS.codec)
+        answer = await run_effect(DEFS, before, attempt=seen)
+        return answer, replace(before, progress=seen.progress, last_error=answer.error)
+
+    async def scene() -> None:
+        given, errors = order(count_up), []
+        for _ in range(2):
+            answer, given = await attempt(given)
+            errors.append(repr(error(answer)))
+        assert errors == ["OSError('again after None')", "OSError(\"again after OSError('again after None')\")"]
+        answer, given = await attempt(given)
+        assert value(answer) == 2
+
+    asyncio.run(scene())
+
+
+def test_a_heartbeat_without_progress_leaves_what_was_said() -> None:
+    async def scene() -> None:
+        seen = Attempt(DEFS.codec)
+        assert value(await run_effect(DEFS, order(say, [1, 2]), attempt=seen)) is None
+        assert seen.progress is not None and DEFS.codec.decode(seen.progress) == [1, 2]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("progress", "message"),
+    [
+        (object, "object() sentinel cannot be saved"),
+        (lambda: "x" * PROGRESS_BYTES_MAX, "the limit PROGRESS_BYTES_MAX is"),
+    ],
+)
+def test_progress_that_cannot_be_kept_is_an_error_of_the_effect(progress: Any, message: str) -> None:
+    assert message in str(error(run(order(double, 1), {"engine_compiled:double": lambda _: heartbeat(progress())})))
+
+
+@pytest.mark.parametrize("function", [quiet, quiet_async])
+def test_rule_18_an_attempt_that_falls_silent_has_failed(function: Any) -> None:
+    answer = run(order(function, heartbeat_timeout_ms=20))
+    assert "gave no heartbeat for 0.02 s" in str(error(answer))
+    assert answer.error_types[0] == "builtins:TimeoutError"
+
+
+@pytest.mark.parametrize("function", [lively, lively_async])
+def test_rule_18_heartbeats_keep_an_attempt_alive(function: Any) -> None:
+    assert value(run(order(function, 10, heartbeat_timeout_ms=500))) == 10
+
+
+@pytest.mark.parametrize(
+    ("function", "seen"),
+    [(until_told, "told"), (until_noticed, "noticed"), (until_cancelled, "cancelled"), (after_the_wait, "waited")],
+)
+def test_rule_20_an_attempt_sees_that_it_is_stopped(function: Any, seen: str) -> None:
+    async def scene() -> None:
+        SEEN.clear()
+        begun = asyncio.Event()
+        BEGUN[:] = [asyncio.get_running_loop(), begun]
+        task = asyncio.create_task(run_effect(DEFS, order(function)))
+        await asyncio.wait_for(begun.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 10)
+        assert [seen] == SEEN, "and it has ended, cleaned up, when that is said"
+
+    asyncio.run(scene())
 
 
 def test_fakes_take_the_place_of_functions() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from runtime_client import Channel, Definitions, EffectUnknown, Process, Retry, Step, current_effect
+from runtime_client import Channel, Definitions, Effect, EffectUnknown, Process, Retry, Step, current_effect, heartbeat
 
 
 class Stage:
@@ -16,22 +16,34 @@ class Stage:
         self.begun: list[str] = []
         self.running: Counter[str] = Counter()
         self.peak = 0
-        self.attempts: list[tuple[str, int]] = []
+        self.attempts: list[Effect] = []
+        self.cleaned: list[str] = []
         self._changed = asyncio.Condition()
         self._let_go: set[str] = set()
         self._is_open = False
 
     async def act(self, name: str) -> None:
         self.begun.append(name)
-        self.attempts.append((name, current_effect().attempt))
+        self.attempts.append(current_effect())
         self.running[name] += 1
         self.peak = max(self.peak, self.running.total())
         try:
             async with self._changed:
                 self._changed.notify_all()
                 await self._changed.wait_for(lambda: self._is_open or name in self._let_go)
+        except asyncio.CancelledError:
+            await self._clean(name)
+            raise
         finally:
             self.running[name] -= 1
+
+    async def _clean(self, name: str) -> None:
+        """What is called `dirty...` cleans up, until it is let go."""
+        if name.startswith("dirty"):
+            async with self._changed:
+                self.cleaned.append(name)
+                self._changed.notify_all()
+                await self._changed.wait_for(lambda: name in self._let_go)
 
     async def until(self, happened: Callable[[], bool]) -> None:
         """Wait for it; it is looked at whenever an effect begins."""
@@ -60,6 +72,28 @@ async def act(name: str) -> str:
     return name
 
 
+async def walk(name: str) -> list[int]:
+    """Three steps, each of them begun once; before each it may be killed."""
+    done: list[int] = current_effect().progress or []
+    while len(done) < 3:
+        await _stage[0].act(f"{name}{len(done)}")
+        done = [*done, current_effect().attempt]
+        heartbeat(done)
+        if name.startswith("stumbling"):
+            raise OSError(f"stumbled after {len(done)}")
+    return done
+
+
+class Walk(Process):
+    """Calls an effect that reports how far it has come."""
+
+    def Main_Start(self, p: Step) -> None:
+        p.call(walk, self.id, queue="mail", retry=Retry(first=0.001)).to(self.Main_Done)
+
+    def Main_Done(self, p: Step, result: list[int]) -> list[int]:
+        return result
+
+
 class Job(Process):
     """Calls one effect, or is told to do without it."""
 
@@ -86,6 +120,6 @@ class Once(Process):
         return result
 
 
-defs = Definitions({"job": Job, "once": Once}, modules=(__name__,))
+defs = Definitions({"job": Job, "once": Once, "walk": Walk}, modules=(__name__,))
 
 __all__ = ["EffectUnknown", "Stage", "defs", "new_stage"]

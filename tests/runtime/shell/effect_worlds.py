@@ -38,11 +38,15 @@ class Cluster:
 
     async def worker(self, **options: Any) -> asyncio.Task[None]:
         """Start one more; cancelling it is its death."""
+        _, serving = await self.stoppable_worker(**options)
+        return serving
+
+    async def stoppable_worker(self, **options: Any) -> tuple[Worker, asyncio.Task[None]]:
         worker = Worker(self._target, defs, **options)
         serving = asyncio.create_task(worker.run())
         self._stack.push_async_callback(die, serving)
         await asyncio.wait_for(worker.connected.wait(), 10)
-        return serving
+        return worker, serving
 
     async def queue(self, name: str) -> QueueInfo | None:
         return next((queue for queue in await self.client.queues() if queue.name == name), None)

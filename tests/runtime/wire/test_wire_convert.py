@@ -17,7 +17,7 @@ from slct_runtime.wire import api, convert, work
 from slct_runtime.wire.convert import BadMessage, Unsendable
 from slct_runtime.wire.slct.v1 import commands_pb2, deployments_pb2, processes_pb2, queues_pb2, workers_pb2
 
-PAYLOAD_NAMES = {"payload", "arguments", "result", "error", "document", "progress", "manifest"}
+PAYLOAD_NAMES = {"payload", "arguments", "result", "error", "document", "progress", "last_error", "manifest"}
 """Fields that travel as bytes: they may hold any Python string, half a surrogate pair included."""
 
 
@@ -81,8 +81,9 @@ def values(hint: Any, name: str = "") -> st.SearchStrategy[Any]:
         return st.sampled_from(hint)
     if dataclasses.is_dataclass(hint):
         hints = get_type_hints(hint)
-        # The error of a description, or of an entry, is text for people, not a payload.
-        readable = {"error"} if hint in (api.ProcessDescription, api.HistoryEntry) else set()
+        # What is shown to people is text for reading, not a payload.
+        is_shown = hint in (api.ProcessDescription, api.HistoryEntry, api.EffectInfo)
+        readable = {"error", "last_error", "progress"} if is_shown else set()
         names = {f.name: "" if f.name in readable else f.name for f in dataclasses.fields(hint)}
         return st.builds(hint, **{name: values(hints[name], kind) for name, kind in names.items()})
     return _values_of_generic(hint, name)

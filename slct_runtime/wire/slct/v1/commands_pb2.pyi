@@ -141,6 +141,7 @@ class EffectRequest(_message.Message):
     QUEUE_FIELD_NUMBER: _builtins.int
     AT_MOST_ONCE_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     effect_id: _builtins.int
     """Unique in its process, for ever."""
     function: _builtins.str
@@ -157,6 +158,8 @@ class EffectRequest(_message.Message):
     """Never start a second attempt (rule 19)."""
     priority: _builtins.int
     """Of what waits in queues the lowest goes first."""
+    heartbeat_timeout_ms: _builtins.int
+    """An attempt that gives no heartbeat for so long has failed; absent: it need not give any."""
     @_builtins.property
     def retry(self) -> Global___RetryPolicy:
         """When to try again."""
@@ -173,15 +176,20 @@ class EffectRequest(_message.Message):
         queue: _builtins.str = ...,
         at_most_once: _builtins.bool = ...,
         priority: _builtins.int = ...,
+        heartbeat_timeout_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_timeout_ms", b"_timeout_ms", "key", b"key", "retry", b"retry", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_heartbeat_timeout_ms", b"_heartbeat_timeout_ms", "_key", b"_key", "_timeout_ms", b"_timeout_ms", "heartbeat_timeout_ms", b"heartbeat_timeout_ms", "key", b"key", "retry", b"retry", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_timeout_ms", b"_timeout_ms", "arguments", b"arguments", "at_most_once", b"at_most_once", "effect_id", b"effect_id", "function", b"function", "key", b"key", "priority", b"priority", "queue", b"queue", "retry", b"retry", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_heartbeat_timeout_ms", b"_heartbeat_timeout_ms", "_key", b"_key", "_timeout_ms", b"_timeout_ms", "arguments", b"arguments", "at_most_once", b"at_most_once", "effect_id", b"effect_id", "function", b"function", "heartbeat_timeout_ms", b"heartbeat_timeout_ms", "key", b"key", "priority", b"priority", "queue", b"queue", "retry", b"retry", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__heartbeat_timeout_ms: _TypeAlias = _typing.Literal["heartbeat_timeout_ms"]  # noqa: Y015
+    _WhichOneofArgType__heartbeat_timeout_ms: _TypeAlias = _typing.Literal["_heartbeat_timeout_ms", b"_heartbeat_timeout_ms"]  # noqa: Y015
     _WhichOneofReturnType__key: _TypeAlias = _typing.Literal["key"]  # noqa: Y015
     _WhichOneofArgType__key: _TypeAlias = _typing.Literal["_key", b"_key"]  # noqa: Y015
     _WhichOneofReturnType__timeout_ms: _TypeAlias = _typing.Literal["timeout_ms"]  # noqa: Y015
     _WhichOneofArgType__timeout_ms: _TypeAlias = _typing.Literal["_timeout_ms", b"_timeout_ms"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__heartbeat_timeout_ms) -> _WhichOneofReturnType__heartbeat_timeout_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__key) -> _WhichOneofReturnType__key | None: ...
     @_typing.overload

@@ -579,6 +579,8 @@ class EffectInfo(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     DUE_MS_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
     effect_id: _builtins.int
     """Unique in its process."""
     function: _builtins.str
@@ -589,6 +591,10 @@ class EffectInfo(_message.Message):
     """When it is attempted next."""
     last_error: _builtins.str
     """How the attempt before went, as readable text."""
+    progress: _builtins.str
+    """What an attempt reported last with `heartbeat`, as readable text."""
+    queue: _builtins.str
+    """Where it waits for a worker."""
     def __init__(
         self,
         *,
@@ -597,10 +603,12 @@ class EffectInfo(_message.Message):
         attempt: _builtins.int = ...,
         due_ms: _builtins.int = ...,
         last_error: _builtins.str = ...,
+        progress: _builtins.str = ...,
+        queue: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "due_ms", b"due_ms", "effect_id", b"effect_id", "function", b"function", "last_error", b"last_error"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "due_ms", b"due_ms", "effect_id", b"effect_id", "function", b"function", "last_error", b"last_error", "progress", b"progress", "queue", b"queue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -101,6 +101,8 @@ class FromWorker(_message.Message):
     TRANSITION_ANSWER_FIELD_NUMBER: _builtins.int
     EFFECT_ANSWER_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    EFFECT_PROGRESS_FIELD_NUMBER: _builtins.int
+    EFFECT_RETURNED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def register(self) -> Global___Register:
         """First word, and only there."""
@@ -117,6 +119,14 @@ class FromWorker(_message.Message):
     def draining(self) -> Global___Draining:
         """The worker takes nothing new."""
 
+    @_builtins.property
+    def effect_progress(self) -> Global___EffectProgress:
+        """How far an attempt of an effect has come."""
+
+    @_builtins.property
+    def effect_returned(self) -> Global___EffectReturned:
+        """An attempt of an effect runs no more, and has no outcome."""
+
     def __init__(
         self,
         *,
@@ -124,12 +134,14 @@ class FromWorker(_message.Message):
         transition_answer: Global___TransitionAnswer | None = ...,
         effect_answer: Global___EffectAnswer | None = ...,
         draining: Global___Draining | None = ...,
+        effect_progress: Global___EffectProgress | None = ...,
+        effect_returned: Global___EffectReturned | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "effect_answer", b"effect_answer", "message", b"message", "register", b"register", "transition_answer", b"transition_answer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "effect_answer", b"effect_answer", "effect_progress", b"effect_progress", "effect_returned", b"effect_returned", "message", b"message", "register", b"register", "transition_answer", b"transition_answer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "effect_answer", b"effect_answer", "message", b"message", "register", b"register", "transition_answer", b"transition_answer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "effect_answer", b"effect_answer", "effect_progress", b"effect_progress", "effect_returned", b"effect_returned", "message", b"message", "register", b"register", "transition_answer", b"transition_answer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["register", "transition_answer", "effect_answer", "draining"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["register", "transition_answer", "effect_answer", "draining", "effect_progress", "effect_returned"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -145,6 +157,7 @@ class ToWorker(_message.Message):
     RUN_EFFECT_FIELD_NUMBER: _builtins.int
     CANCEL_EFFECT_RUN_FIELD_NUMBER: _builtins.int
     FORGET_PROCESS_FIELD_NUMBER: _builtins.int
+    NOTHING_MORE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def run_transition(self) -> Global___RunTransition:
         """Run a transition."""
@@ -161,6 +174,10 @@ class ToWorker(_message.Message):
     def forget_process(self) -> Global___ForgetProcess:
         """Drop a process from memory."""
 
+    @_builtins.property
+    def nothing_more(self) -> Global___NothingMore:
+        """The answer to a worker that takes nothing new."""
+
     def __init__(
         self,
         *,
@@ -168,12 +185,13 @@ class ToWorker(_message.Message):
         run_effect: Global___RunEffect | None = ...,
         cancel_effect_run: Global___CancelEffectRun | None = ...,
         forget_process: Global___ForgetProcess | None = ...,
+        nothing_more: Global___NothingMore | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_effect_run", b"cancel_effect_run", "forget_process", b"forget_process", "order", b"order", "run_effect", b"run_effect", "run_transition", b"run_transition"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_effect_run", b"cancel_effect_run", "forget_process", b"forget_process", "nothing_more", b"nothing_more", "order", b"order", "run_effect", b"run_effect", "run_transition", b"run_transition"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_effect_run", b"cancel_effect_run", "forget_process", b"forget_process", "order", b"order", "run_effect", b"run_effect", "run_transition", b"run_transition"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_effect_run", b"cancel_effect_run", "forget_process", b"forget_process", "nothing_more", b"nothing_more", "order", b"order", "run_effect", b"run_effect", "run_transition", b"run_transition"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_order: _TypeAlias = _typing.Literal["run_transition", "run_effect", "cancel_effect_run", "forget_process"]  # noqa: Y015
+    _WhichOneofReturnType_order: _TypeAlias = _typing.Literal["run_transition", "run_effect", "cancel_effect_run", "forget_process", "nothing_more"]  # noqa: Y015
     _WhichOneofArgType_order: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_order) -> _WhichOneofReturnType_order | None: ...
 
@@ -384,6 +402,7 @@ class RunEffect(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     DEADLINE_MS_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
     dispatch_id: _builtins.int
     """Names this order in its answer; unique in the session."""
     process_id: _builtins.str
@@ -398,6 +417,8 @@ class RunEffect(_message.Message):
     """When this attempt must have ended; absent: no limit."""
     progress: _builtins.bytes
     """What the attempt before reported last with `heartbeat`."""
+    last_error: _builtins.bytes
+    """The encoded exception in which the attempt before ended."""
     @_builtins.property
     def request(self) -> _commands_pb2.EffectRequest:
         """What to run."""
@@ -413,21 +434,52 @@ class RunEffect(_message.Message):
         attempt: _builtins.int = ...,
         deadline_ms: _builtins.int | None = ...,
         progress: _builtins.bytes | None = ...,
+        last_error: _builtins.bytes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "_progress", b"_progress", "deadline_ms", b"deadline_ms", "progress", b"progress", "request", b"request"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "_last_error", b"_last_error", "_progress", b"_progress", "deadline_ms", b"deadline_ms", "last_error", b"last_error", "progress", b"progress", "request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "_progress", b"_progress", "attempt", b"attempt", "deadline_ms", b"deadline_ms", "definition", b"definition", "dispatch_id", b"dispatch_id", "process_id", b"process_id", "progress", b"progress", "request", b"request", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "_last_error", b"_last_error", "_progress", b"_progress", "attempt", b"attempt", "deadline_ms", b"deadline_ms", "definition", b"definition", "dispatch_id", b"dispatch_id", "last_error", b"last_error", "process_id", b"process_id", "progress", b"progress", "request", b"request", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deadline_ms: _TypeAlias = _typing.Literal["deadline_ms"]  # noqa: Y015
     _WhichOneofArgType__deadline_ms: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms"]  # noqa: Y015
+    _WhichOneofReturnType__last_error: _TypeAlias = _typing.Literal["last_error"]  # noqa: Y015
+    _WhichOneofArgType__last_error: _TypeAlias = _typing.Literal["_last_error", b"_last_error"]  # noqa: Y015
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__deadline_ms) -> _WhichOneofReturnType__deadline_ms | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_error) -> _WhichOneofReturnType__last_error | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__progress) -> _WhichOneofReturnType__progress | None: ...
 
 Global___RunEffect: _TypeAlias = RunEffect  # noqa: Y015
+
+@_typing.final
+class EffectProgress(_message.Message):
+    """How far a running attempt of an effect has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISPATCH_ID_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    dispatch_id: _builtins.int
+    """Which order this is about."""
+    progress: _builtins.bytes
+    """What `heartbeat` was given last, encoded."""
+    def __init__(
+        self,
+        *,
+        dispatch_id: _builtins.int = ...,
+        progress: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dispatch_id", b"dispatch_id", "progress", b"progress"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EffectProgress: _TypeAlias = EffectProgress  # noqa: Y015
 
 @_typing.final
 class EffectAnswer(_message.Message):
@@ -473,8 +525,34 @@ class EffectAnswer(_message.Message):
 Global___EffectAnswer: _TypeAlias = EffectAnswer  # noqa: Y015
 
 @_typing.final
+class EffectReturned(_message.Message):
+    """The attempt has no outcome, and does not run any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISPATCH_ID_FIELD_NUMBER: _builtins.int
+    HAS_BEGUN_FIELD_NUMBER: _builtins.int
+    dispatch_id: _builtins.int
+    """Which order this is about."""
+    has_begun: _builtins.bool
+    """False: it never began."""
+    def __init__(
+        self,
+        *,
+        dispatch_id: _builtins.int = ...,
+        has_begun: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dispatch_id", b"dispatch_id", "has_begun", b"has_begun"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EffectReturned: _TypeAlias = EffectReturned  # noqa: Y015
+
+@_typing.final
 class CancelEffectRun(_message.Message):
-    """Stop this attempt; its answer is dropped (rule 20)."""
+    """Stop this attempt; its answer is dropped (rule 20). When it has ended, `EffectReturned` says so."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -532,3 +610,20 @@ class Draining(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Draining: _TypeAlias = Draining  # noqa: Y015
+
+@_typing.final
+class NothingMore(_message.Message):
+    """Nothing is given to this worker any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NothingMore: _TypeAlias = NothingMore  # noqa: Y015
