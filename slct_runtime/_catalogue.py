@@ -177,6 +177,9 @@ class Catalogue:
         found: Mapping[str, Any] = {} if held is None else held.manifest.get("functions", {})
         return found
 
+    def knows(self, name: str, version: str) -> bool:
+        return version in self._versions.get(name, {})
+
     def holds(self, name: str, version: str, manifest: str) -> bool:
         held = self._versions.get(name, {}).get(version)
         return held is not None and held.manifest == json.loads(manifest)

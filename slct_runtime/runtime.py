@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -48,6 +49,8 @@ RATE_COUNT_MAX = 100_000
 RATE_PER_MS_MAX = 31 * 24 * 3600 * 1000
 PROCESS_ID_CHARACTERS_MAX = 255
 """Ids are keys in the store and parts of idempotency keys: they stay short."""
+
+_log = logging.getLogger("slct.runtime")
 
 
 class Runtime(RuntimeApi):
@@ -98,6 +101,9 @@ class Runtime(RuntimeApi):
             for d in definitions
             if not engine.catalogue.holds(d.name, d.version, d.manifest)
         ]
+        for row in rows:
+            if engine.catalogue.knows(row.name, row.version):
+                _log.warning("%s", _replaced(row))
         if rows:
             await engine.read(engine.store.put_definitions, rows)
             engine.catalogue.add(rows)
@@ -531,6 +537,13 @@ def _check_queue(limits: QueueLimits) -> None:
 def _check_key(key: str) -> None:
     if not key:
         raise ApiError(ErrorCode.INVALID_ARGUMENT, "a question needs a key that is not empty")
+
+
+def _replaced(row: DefinitionRow) -> str:
+    return (
+        f"definition {row.name!r} version {row.version!r} now has other code than before; its running processes go on with it\n"
+        "  help: give changed code a new --version, and those that run keep theirs"
+    )
 
 
 def _check_id(process_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -108,6 +109,21 @@ def test_a_process_that_could_not_be_read_when_the_runtime_began_goes_on_unasked
         async with running(disk):
             assert await asyncio.to_thread(disk.ended.wait, 5)
         assert disk.loads_refused == 0
+
+    asyncio.run(scene())
+
+
+def test_other_code_under_a_known_version_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        runtime = await Runtime.open(Disk())
+        records = defs.records("1")
+        await runtime.deploy(records)
+        await runtime.deploy(records)
+        assert not caplog.text
+        changed = {**json.loads(records[0].manifest), "source": "elsewhere.py"}
+        await runtime.deploy((replace(records[0], manifest=json.dumps(changed)),))
+        await runtime.aclose()
+        assert f"definition {records[0].name!r} version '1' now has other code than before" in caplog.text
 
     asyncio.run(scene())
 
