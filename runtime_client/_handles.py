@@ -6,7 +6,7 @@ Equal and hashed by what they name, so that a handle is the same key after stora
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, Generic, overload
+from typing import Any, Generic, Self, overload
 
 from ._channels import Channel, P, Takes
 from ._context import current
@@ -69,6 +69,15 @@ class ChildRef(Generic[ValueT]):
     def send(self, channel: Any, value: Any) -> None:  # type: ignore[misc]  # P is one value, as a channel takes it
         """Send to one of its channels, exactly once, when this transition commits. Does not suspend."""
         current().send_to(self.process_id, channel.channel_id if isinstance(channel, Channel) else channel, value)
+
+    def cancel(self) -> None:
+        """Cancel it when this transition commits. Does not suspend; one that has ended stays as it is."""
+        current().cancel_process(self.process_id)
+
+    def attached(self) -> Self:
+        """This reference. The process is cancelled when the one that says so ends, however it ends; else it lives on."""
+        current().attach(self.process_id)
+        return self
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ChildRef) and other.process_id == self.process_id

@@ -32,8 +32,10 @@ from typing import Any, assert_never
 
 from slct_runtime.core.commands import (
     MAIN_GOROUTINE_ID,
+    Attach,
     CallCase,
     CancelGoroutine,
+    CancelProcess,
     Case,
     Close,
     Command,
@@ -817,6 +819,12 @@ class _Transition:
             process_id = f"{self.process_id}.{number}"
         self.commands.append(StartProcess(process_id, name, self._encode_for_another([list(args), kwargs])))
         return ChildRef(process_id)
+
+    def cancel_process(self, process_id: str) -> None:
+        self.commands.append(CancelProcess(process_id))
+
+    def attach(self, process_id: str) -> None:
+        self.commands.append(Attach(process_id))
 
     def send_to(self, process_id: str, channel: str, value: Any) -> None:
         self.commands.append(SendTo(process_id, channel, self._encode_for_another(value)))

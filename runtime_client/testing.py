@@ -42,7 +42,7 @@ from slct_runtime.core import (
     to_json,
     watched_processes,
 )
-from slct_runtime.core.commands import EffectRequest, Emit, Reply, SendTo, SetLabels, StartProcess
+from slct_runtime.core.commands import CancelProcess, EffectRequest, Emit, Reply, SendTo, SetLabels, StartProcess
 from slct_runtime.core.effects import CancelEffect, Effect, Finish, Received, RequestEffect, RunGoroutine, WatchProcess
 from slct_runtime.core.events import (
     CancelRequested,
@@ -405,6 +405,10 @@ class Simulation:
                     self._create(self._register(definition), process_id, arguments, {})
             case SendTo(process_id, channel, payload):
                 self._message(self._find(process_id), channel, payload)
+            case CancelProcess(process_id):
+                if (other := self._processes.get(process_id)) is not None and other.status not in ENDED:
+                    other.position += 1
+                    self._apply(other, CancelRequested(self._now_ms, other.position))
             case _:
                 assert_never(effect)
 

@@ -40,6 +40,7 @@ from .core import (
     watched_processes,
 )
 from .core.commands import (
+    CancelProcess,
     EffectRequest,
     Emit,
     Faulted,
@@ -461,7 +462,7 @@ class Engine(Answers):
                 resident.labels = dict(labels)
             case WatchProcess(process_id):
                 resident.pending.row_releases.append(Release(partial(self._watch, resident, process_id)))
-            case StartProcess() | SendTo():
+            case StartProcess() | SendTo() | CancelProcess():
                 self._post(resident, effect)
             case _:
                 assert_never(effect)
@@ -810,10 +811,10 @@ class Engine(Answers):
 
     # --- other processes: orders that are carried out by this runtime, as effects of its own ----------------------
 
-    def _post(self, resident: Resident, order: StartProcess | SendTo) -> None:
+    def _post(self, resident: Resident, order: StartProcess | SendTo | CancelProcess) -> None:
         """Keep the order as an effect row; it is delivered under a key of its own, so exactly once."""
         number = -(resident.seq << 16) - 1 - sum(1 for effect_id in resident.pending.requests if effect_id < 0)
-        function = _START if isinstance(order, StartProcess) else _SEND
+        function = _POSTS[type(order)]
         request = EffectRequest(number, function, json.dumps(asdict(order)), RetryPolicy(max_attempts=None))
         self._request_effect(resident, request)
 
@@ -857,7 +858,7 @@ class Engine(Answers):
         return True
 
     async def deliver(self, process_id: str, request: EffectRequest, order: dict[str, Any]) -> None:
-        """Start or send on behalf of a process. Implemented by the runtime, which knows how to check both."""
+        """Start, send or cancel on behalf of a process. Implemented by the runtime, which knows how to check both."""
         raise NotImplementedError
 
     def _watch(self, resident: Resident, child_id: str) -> None:
@@ -946,8 +947,8 @@ _REQUEST_FIELDS = tuple(f.name for f in fields(EffectRequest))
 _RETRY_FIELDS = tuple(f.name for f in fields(RetryPolicy))
 
 _START = "slct:start"
-_SEND = "slct:send"
-_POSTED = frozenset({_START, _SEND})
+_POSTS: dict[type, str] = {StartProcess: _START, SendTo: "slct:send", CancelProcess: "slct:cancel"}
+_POSTED = frozenset(_POSTS.values())
 
 
 def effect_row(process_id: str, run: EffectRun) -> EffectRow:

@@ -14,7 +14,9 @@ from typing import assert_never
 from ._documents import Position, parse_document, positions
 from .core import describe_case
 from .core.commands import (
+    Attach,
     CancelGoroutine,
+    CancelProcess,
     Close,
     Command,
     Emit,
@@ -141,6 +143,10 @@ def _does(command: Command) -> str:
             return f"start {definition} {process_id}"
         case SendTo(process_id, channel, _):
             return f"send {process_id} {channel}"
+        case CancelProcess(process_id):
+            return f"cancel {process_id}"
+        case Attach(process_id):
+            return f"attach {process_id}"
         case Emit(payload):
             return f"emit {value_text(payload)}"
         case Reply(request_id, payload):

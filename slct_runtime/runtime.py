@@ -484,9 +484,18 @@ class _DeliveringEngine(Engine):
     async def deliver(self, process_id: str, request: EffectRequest, order: dict[str, Any]) -> None:
         if "definition" in order:
             await self.runtime.start(StartRequest(order["definition"], order["arguments"], order["process_id"]))
+        elif "channel" not in order:
+            await self._cancel(order["process_id"])
         else:
             key = f"slct:{process_id}:{request.effect_id}"
             await self.runtime.send(SendRequest(order["process_id"], order["channel"], order["payload"], key))
+
+    async def _cancel(self, process_id: str) -> None:
+        try:
+            await self.runtime.cancel(process_id)
+        except ApiError as error:
+            if error.code not in (ErrorCode.NOT_FOUND, ErrorCode.FAILED_PRECONDITION):  # it has ended: all is well
+                raise
 
 
 def digest_of(text: str) -> str:

@@ -65,6 +65,7 @@ def to_json(process: Process) -> str:
         "fail": process.fail_on_fault,
         "cancelled": process.is_cancelled,
         "unreceived": process.unreceived_count,
+        "attached": list(process.attached),
     }
     saved.update({name: value for name, value in flags.items() if value})
     return _encode(saved)
@@ -93,6 +94,7 @@ def from_json(text: str, messages: Iterable[QueuedMessage] = ()) -> Process:
         last_position=saved["position"],
         is_cancelled=saved.get("cancelled", False),
         unreceived_count=saved.get("unreceived", 0),
+        attached=dict.fromkeys(saved.get("attached", ())),
     )
     seen = [m for m in messages if m[0] <= process.last_position]
     return _indexed(_with_messages(process, seen))

@@ -16,6 +16,7 @@ class Draft:
     """A copy of a process, shallow where that is enough, and the effects of the step so far."""
 
     __slots__ = (
+        "attached",
         "base",
         "channels",
         "children",
@@ -52,6 +53,7 @@ class Draft:
         self.fault_count = process.fault_count
         self.retry_at_ms = process.retry_at_ms
         self.unreceived_count = process.unreceived_count
+        self.attached = dict(process.attached)
         self.out: list[Effect] = []
 
     def freeze(self) -> Process:
@@ -74,6 +76,7 @@ class Draft:
             fault_count=self.fault_count,
             retry_at_ms=self.retry_at_ms,
             unreceived_count=self.unreceived_count,
+            attached=self.attached,
         )
 
     def channel(self, name: str) -> ChannelState:

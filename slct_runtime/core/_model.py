@@ -64,6 +64,9 @@ class Process:
     fault_count: int = 0  # of the transition that is tried now; not saved
     retry_at_ms: int = 0  # not before this time; not saved
     unreceived_count: int = 0
+    attached: Mapping[str, None] = field(
+        default_factory=dict
+    )  # processes that are cancelled when this one ends, in order
 
 
 def check(process: Process) -> None:

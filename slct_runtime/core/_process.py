@@ -18,8 +18,10 @@ from ._model import Process, ProcessStatus
 from ._select import close, deliver, fire_timers, select, wake, wake_all
 from .commands import (
     MAIN_GOROUTINE_ID,
+    Attach,
     CallCase,
     CancelGoroutine,
+    CancelProcess,
     Case,
     Close,
     Command,
@@ -195,6 +197,7 @@ def _effect_done(draft: Draft, event: EffectDone) -> None:
 
 
 def _child_done(draft: Draft, event: ChildDone) -> None:
+    draft.attached.pop(event.process_id, None)
     waiters = draft.children.pop(event.process_id, ())
     if event.error is None:
         wake_all(draft, waiters, ResumptionKind.VALUE, event.result)
@@ -260,7 +263,9 @@ def _obey(draft: Draft, command: Command) -> None:
             cancel_one(draft, goroutine_id)
         case Interrupt(goroutine_id):
             interrupt(draft, goroutine_id)
-        case StartProcess() | SendTo() | Emit() | Reply() | SetLabels():
+        case Attach(process_id):
+            draft.attached[process_id] = None
+        case StartProcess() | SendTo() | CancelProcess() | Emit() | Reply() | SetLabels():
             draft.out.append(command)
         case _:
             assert_never(command)
@@ -335,6 +340,8 @@ def _finish(draft: Draft, status: ProcessStatus, result: Payload | None, error: 
     draft.status = status
     draft.unreceived_count += sum(channel.message_count for channel in draft.channels.values())
     draft.out.extend(CancelEffect(effect_id) for effect_id in draft.effects)
+    draft.out.extend(CancelProcess(process_id) for process_id in draft.attached)
+    draft.attached = {}
     draft.goroutines, draft.ready, draft.running = {}, [], None
     draft.joins, draft.effects, draft.children, draft.timers = {}, {}, {}, {}
     draft.channels = {

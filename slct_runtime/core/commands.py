@@ -155,6 +155,20 @@ class SendTo:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelProcess:
+    """Cancel another process; one that has ended, or does not exist, is left as it is."""
+
+    process_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Another process is to be cancelled when this one ends, however it ends."""
+
+    process_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     payload: Payload
 
@@ -173,7 +187,18 @@ class SetLabels:
 
 
 Command: TypeAlias = (
-    Go | MakeChannel | Close | CancelGoroutine | Interrupt | StartProcess | SendTo | Emit | Reply | SetLabels
+    Go
+    | MakeChannel
+    | Close
+    | CancelGoroutine
+    | Interrupt
+    | StartProcess
+    | SendTo
+    | CancelProcess
+    | Attach
+    | Emit
+    | Reply
+    | SetLabels
 )
 
 

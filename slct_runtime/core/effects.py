@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .commands import EffectRequest, Emit, Payload, Reply, Resumption, SendTo, SetLabels, StartProcess
+from .commands import CancelProcess, EffectRequest, Emit, Payload, Reply, Resumption, SendTo, SetLabels, StartProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ Effect: TypeAlias = (
     | Finish
     | StartProcess
     | SendTo
+    | CancelProcess
     | Emit
     | Reply
     | SetLabels

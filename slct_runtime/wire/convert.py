@@ -461,6 +461,12 @@ def put_command(command: core.Command, into: commands_pb2.Command) -> None:
             into.send_to.process_id = process_id
             into.send_to.channel = channel
             into.send_to.payload = encode(payload)
+        case core.CancelProcess(process_id):
+            into.cancel_process.SetInParent()
+            into.cancel_process.process_id = process_id
+        case core.Attach(process_id):
+            into.attach.SetInParent()
+            into.attach.process_id = process_id
         case core.Emit(payload):
             into.emit.SetInParent()
             into.emit.payload = encode(payload)
@@ -493,6 +499,10 @@ def get_command(message: commands_pb2.Command) -> core.Command:
         case "send_to":
             send = message.send_to
             return core.SendTo(send.process_id, send.channel, decode(send.payload))
+        case "cancel_process":
+            return core.CancelProcess(message.cancel_process.process_id)
+        case "attach":
+            return core.Attach(message.attach.process_id)
         case "emit":
             return core.Emit(decode(message.emit.payload))
         case "reply":

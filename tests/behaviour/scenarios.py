@@ -467,3 +467,39 @@ async def d4_an_error_after_a_cancellation_is_not_lost(world: World) -> None:
     with pytest.raises(ProcessFailed) as caught:
         await ref.result()
     assert type(caught.value.__cause__).__name__ == "OutOfStock"
+
+
+async def wards_of(world: World, order: str) -> Any:
+    """A guardian that got its order; its wards are as they should be."""
+    ref = await world.start("guardian", id=f"guardian-{order}")
+    await ref.send("orders", order)
+    attached = await world.start("ward", id=f"guardian-{order}-attached")
+    assert await world.status(attached, "cancelled") == "cancelled"
+    assert await world.outputs(attached) == ["cleaned up"]
+    free = await world.start("ward", id=f"guardian-{order}-free")
+    await world.parked(free)
+    await free.terminate()
+    assert await world.status(free, "terminated") == "terminated"
+    return ref
+
+
+@scenario
+async def rule_5_attached_processes_are_cancelled_when_a_process_returns(world: World) -> None:
+    ref = await wards_of(world, "end")
+    assert await ref.result() == "gone"
+    assert await world.outputs(ref) == ["it was cancelled"]
+
+
+@scenario
+async def rule_5_attached_processes_are_cancelled_when_a_process_fails(world: World) -> None:
+    with pytest.raises(ProcessFailed):
+        await (await wards_of(world, "fail")).result()
+
+
+@scenario
+async def rule_5_attached_processes_are_cancelled_when_a_process_is_terminated(world: World) -> None:
+    ref = await world.start("guardian", id="guardian-terminated")
+    await world.parked(ref)
+    await ref.terminate()
+    attached = await world.start("ward", id="guardian-terminated-attached")
+    assert await world.status(attached, "cancelled") == "cancelled"

@@ -25,6 +25,7 @@ from runtime_client import (
     Channel,
     ChannelClosed,
     Process,
+    ProcessCancelled,
     Request,
     Retry,
     Saga,
@@ -43,6 +44,7 @@ from runtime_client import (
     select,
     send,
     sleep,
+    start,
     timeout,
 )
 
@@ -1108,3 +1110,35 @@ class Stubborn(Process):
         except Cancelled:
             await sleep(0)
         raise OutOfStock("patience", 1)
+
+
+class Ward(Process):
+    """Waits until it is cancelled, and then cleans up."""
+
+    async def main(self) -> None:
+        try:
+            await sleep(timedelta(days=9))
+        except Cancelled:
+            await sleep(0)
+            emit("cleaned up")
+            raise
+
+
+class Guardian(Process):
+    """Starts a process that goes when it goes, one that stays, and one that it cancels itself."""
+
+    orders = Channel[str]()
+
+    async def main(self) -> str:
+        start(Ward, id=f"{self.id}-attached").attached()
+        start(Ward, id=f"{self.id}-free")
+        cancelled = start(Ward, id=f"{self.id}-cancelled")
+        cancelled.cancel()
+        try:
+            await cancelled.result()
+        except ProcessCancelled:
+            emit("it was cancelled")
+        cancelled.cancel()
+        if await recv(self.orders) == "fail":
+            raise OutOfStock("wards", 1)
+        return "gone"

@@ -593,6 +593,50 @@ class SendTo(_message.Message):
 Global___SendTo: _TypeAlias = SendTo  # noqa: Y015
 
 @_typing.final
+class CancelProcess(_message.Message):
+    """Cancel another process; one that has ended is left as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.str
+    """The process."""
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["process_id", b"process_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelProcess: _TypeAlias = CancelProcess  # noqa: Y015
+
+@_typing.final
+class Attach(_message.Message):
+    """Another process is to be cancelled when this one ends."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.str
+    """The process."""
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["process_id", b"process_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attach: _TypeAlias = Attach  # noqa: Y015
+
+@_typing.final
 class Emit(_message.Message):
     """Append to the output stream of this process."""
 
@@ -706,6 +750,8 @@ class Command(_message.Message):
     SET_LABELS_FIELD_NUMBER: _builtins.int
     INTERRUPT_FIELD_NUMBER: _builtins.int
     REPLY_FIELD_NUMBER: _builtins.int
+    CANCEL_PROCESS_FIELD_NUMBER: _builtins.int
+    ATTACH_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def go(self) -> Global___Go:
         """Start a goroutine."""
@@ -746,6 +792,14 @@ class Command(_message.Message):
     def reply(self) -> Global___Reply:
         """Answer a request."""
 
+    @_builtins.property
+    def cancel_process(self) -> Global___CancelProcess:
+        """Cancel another process."""
+
+    @_builtins.property
+    def attach(self) -> Global___Attach:
+        """Cancel another process when this one ends."""
+
     def __init__(
         self,
         *,
@@ -759,12 +813,14 @@ class Command(_message.Message):
         set_labels: Global___SetLabels | None = ...,
         interrupt: Global___Interrupt | None = ...,
         reply: Global___Reply | None = ...,
+        cancel_process: Global___CancelProcess | None = ...,
+        attach: Global___Attach | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_goroutine", b"cancel_goroutine", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "interrupt", b"interrupt", "make_channel", b"make_channel", "reply", b"reply", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attach", b"attach", "cancel_goroutine", b"cancel_goroutine", "cancel_process", b"cancel_process", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "interrupt", b"interrupt", "make_channel", b"make_channel", "reply", b"reply", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_goroutine", b"cancel_goroutine", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "interrupt", b"interrupt", "make_channel", b"make_channel", "reply", b"reply", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attach", b"attach", "cancel_goroutine", b"cancel_goroutine", "cancel_process", b"cancel_process", "close", b"close", "command", b"command", "emit", b"emit", "go", b"go", "interrupt", b"interrupt", "make_channel", b"make_channel", "reply", b"reply", "send_to", b"send_to", "set_labels", b"set_labels", "start_process", b"start_process"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["go", "make_channel", "close", "cancel_goroutine", "start_process", "send_to", "emit", "set_labels", "interrupt", "reply"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["go", "make_channel", "close", "cancel_goroutine", "start_process", "send_to", "emit", "set_labels", "interrupt", "reply", "cancel_process", "attach"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
