@@ -26,8 +26,13 @@ class Imports:
     helpers: Helpers
     needs_helpers: bool
 
-    def replacement(self, module: ParsedModule, newline: str, *, has_untyped: bool) -> Replacement:
-        """The import lines, after the module's first imports. `has_untyped`: there are slots of which the source states no type."""
+    def replacement(
+        self, module: ParsedModule, newline: str, *, has_untyped: bool, has_untyped_returns: bool
+    ) -> Replacement:
+        """The import lines, after the module's first imports. `has_untyped`: there are slots of which the source states no type.
+
+        has_untyped_returns: local functions with a declared result return what is in them.
+        """
         line = insertion_line(module.info.tree)
         words = self.words
         pairs = [("Frame", words.frame), ("Instruction", words.instruction), ("State", words.state)]
@@ -42,6 +47,8 @@ class Imports:
                 alias: str = getattr(self.helpers, _FIELDS.get(helper, helper))
                 used.setdefault(_HELPER_MODULES[helper], []).append((helper, alias))
             text += "".join(f"from {home} import {_names(tuple(names))}\n" for home, names in used.items())
+        if has_untyped_returns:
+            text += "# Local functions return what frames keep, and not all of that has a type.\n# mypy: no-warn-return-any\n"
         return Replacement(line, line - 1, text.replace("\n", newline))
 
 

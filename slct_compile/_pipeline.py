@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from textwrap import indent
 
@@ -40,17 +40,23 @@ from ._outputs import FunctionOutput, ModuleOutput
 from ._page import Page, Printed
 from ._passes import PASSES
 from ._places import Link, links
-from ._scopes import rebound_handler_names
-from ._slot_types import slot_types
+from ._scopes import own_nodes, rebound_handler_names
+from ._slot_types import (
+    declared_again,
+    declared_locals,
+    narrowed_members,
+    reads_narrowed,
+    returns_untyped,
+    slot_types,
+)
 from ._stable_names import name_states
 from ._suspension import Suspensions
 from ._unsupported import refuse
-from ._walk import walk
 from .analysis.liveness import lay_out
 from .diagnostics import CATALOGUE, Severity, Unsupported, sorted_diagnostics
 from .emit import Compiled, assign_slots, emit
 from .ir.check import check_graph, check_names, check_normal, check_states
-from .ir.ops import Graph
+from .ir.ops import BlockId, Graph, text_of
 from .ir.pprint import show_graph, show_states
 from .lower import lower
 from .lower.states import StateCode, cut, merge_resumptions, simplify
@@ -181,9 +187,24 @@ def compile_function(
     frame = "f" if "f" not in names.taken else names.reserve("frame")
     types = _annotations(function)
     shown = slot_types(function, module.info, imports.words.any)
+    loose = _loose_states(function, module.info, states)
+    declared = _declared_in_states(function, slots, states)
     made = local_rows(states, function, module.info.source, slots, names.temporaries)
     return Compiled(
-        function, tuple(states), state_names, layout, slots, types, shown, rebound, frame, known, made, around
+        function,
+        tuple(states),
+        state_names,
+        layout,
+        slots,
+        types,
+        shown,
+        loose,
+        declared,
+        rebound,
+        frame,
+        known,
+        made,
+        around,
     )
 
 
@@ -231,14 +252,40 @@ def _annotations(function: DurableFunction) -> dict[str, str]:
         found[arguments.vararg.arg] = "tuple"
     if arguments.kwarg is not None:
         found[arguments.kwarg.arg] = "dict"
-    for node in walk(function.parsed):
+    for node in own_nodes(function.parsed.body):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.setdefault(node.target.id, ast.unparse(node.annotation))
     return found
 
 
+def _loose_states(function: DurableFunction, info: ModuleInfo, states: list[StateCode]) -> frozenset[BlockId]:
+    members = narrowed_members(function, info)
+    receiver = function.receiver
+    if not members or receiver is None:
+        return frozenset()
+    return frozenset(s.block.id for s in states if reads_narrowed(_parsed(s), receiver, members))
+
+
+def _declared_in_states(
+    function: DurableFunction, slots: Mapping[str, str], states: list[StateCode]
+) -> dict[BlockId, tuple[tuple[str, str], ...]]:
+    types = declared_locals(function, slots)
+    return {s.block.id: tuple(declared_again(_parsed(s), types)) for s in states} if types else {}
+
+
+def _parsed(state: StateCode) -> ast.Module:
+    return ast.parse(text_of(state.code))
+
+
+def _has_untyped_returns(compiled: Compiled) -> bool:
+    untyped = {name for one in (compiled, *compiled.around) for name in one.slots if name not in one.shown_types}
+    if compiled.loose and compiled.function.receiver is not None:
+        untyped.add(compiled.function.receiver)
+    return returns_untyped(compiled.function, frozenset(untyped))
+
+
 def _has_untyped(compiled: Compiled, any_name: str) -> bool:
-    if compiled.function.overrides or compiled.function.is_of_the_class:
+    if compiled.function.overrides or compiled.function.is_of_the_class or compiled.loose:
         return True
     return any(any_name in compiled.shown_types.get(variable, any_name) for variable in compiled.slots)
 
@@ -249,7 +296,12 @@ def assemble(
     """The author's text with the durable functions replaced and the imports added; and where its leaves came from."""
     newline = "\r\n" if "\r\n" in module.info.source else "\n"
     replacements = [
-        imports.replacement(module, newline, has_untyped=any(_has_untyped(c, imports.words.any) for c in compiled))
+        imports.replacement(
+            module,
+            newline,
+            has_untyped=any(_has_untyped(c, imports.words.any) for c in compiled),
+            has_untyped_returns=any(map(_has_untyped_returns, compiled)),
+        )
     ]
     pages: dict[int, Printed] = {}
     lines = module.info.source.split("\n")

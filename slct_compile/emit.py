@@ -64,6 +64,7 @@ class Compiled:
     """One function, all passes done but the text: what is emitted, and what the manifest says.
 
     types: what the source declares variables as; shown_types: as what their slots are declared.
+    loose: the states to which `self` has no type; declared: what states declare again of locals. See `_slot_types.py`.
     around: the durable functions that define it, innermost first.
     """
 
@@ -74,6 +75,8 @@ class Compiled:
     slots: Mapping[str, str]
     types: Mapping[str, str]
     shown_types: Mapping[str, str]
+    loose: frozenset[BlockId]
+    declared: Mapping[BlockId, tuple[tuple[str, str], ...]]
     rebound: frozenset[str]
     frame: str
     fingerprints: Mapping[BlockId, Fingerprint]
@@ -173,7 +176,7 @@ class _Emitter:
             line(1, f'OUTER = "{around.qualname}"')
             line(1, f'outer: "{owner}{around.frame_class}"')
         for name, slot in self.compiled.slots.items():
-            line(1, f"{slot}: {self._type(name)}")
+            line(1, f"{slot}: {self._type(name)}{self._written(name)}")
         if self.compiled.temporaries:
             names = ", ".join(f'"{slot}"' for slot in self.compiled.temporaries)
             line(1, f"TEMPORARIES = ({names},)")
@@ -190,6 +193,11 @@ class _Emitter:
         if written is None:
             return self.words.any
         return written if self._is_known_here(written) else repr(written)
+
+    def _written(self, name: str) -> str:
+        """What the author says of a slot that is declared as nothing in particular."""
+        written = self.compiled.types.get(name)
+        return "" if written is None or name in self.compiled.shown_types else f"  # {written}"
 
     def _is_known_here(self, annotation: str) -> bool:
         """Whether an annotation means the same in the frame class, when it is made, as where it was written."""
@@ -320,15 +328,18 @@ class _Emitter:
             annotation = f'"{self._qualified_frame()}"'  # it is being made
         if function.overrides:
             annotation = returns = self.words.any  # a base class may have a state of this name, with frames of its own
-        receiver = "" if function.receiver is None else f"{function.receiver}{self._receiver_type()}, "
+        receiver = "" if function.receiver is None else f"{function.receiver}{self._receiver_type(state)}, "
         head = f"def {self._name(state.block.id)}({receiver}{self.frame}: {annotation}) -> {returns}:"
         self.page.line(depth, f"{head}  # {self.info.path}:{state.block.line}")
         self._globals(state, depth + 1)
+        for name, annotation in self.compiled.declared.get(state.block.id, ()):
+            self.page.line(depth + 1, f"{name}: {annotation}")
         self.page.nodes(depth + 1, self._body(state, depth + 1))
 
-    def _receiver_type(self) -> str:
-        """States are plain methods: where `self` is the class itself, a type checker must be told."""
-        return f": {self.words.any}" if self.function.is_of_the_class else ""
+    def _receiver_type(self, state: StateCode) -> str:
+        """A type checker must be told that `self` is the class itself, or that another state knows more of it."""
+        is_untyped = self.function.is_of_the_class or state.block.id in self.compiled.loose
+        return f": {self.words.any}" if is_untyped else ""
 
     def _globals(self, state: StateCode, depth: int) -> None:
         """`global` for what this state binds or reads of what the function declared."""

@@ -47,7 +47,7 @@ def test_slots_are_typed_where_the_source_says_so() -> None:
     )
     assert compiled(source)["P"].MainFrame.__annotations__ == {
         "wait": "timedelta",
-        "kind": "'Kind'",
+        "kind": "Any",
         "later": "'Later'",
         "total": "list[int]",
     }
@@ -59,7 +59,17 @@ def test_annotations_that_mean_something_else_in_the_frame_class_are_not_evaluat
         "    async def main(self, kind: Kind):\n"
         "        x: nowhere.to_be_found = kind\n        await recv(kind)\n        return x, kind\n"
     )
-    assert compiled(source)["P"].MainFrame.__annotations__ == {"kind": "Kind", "x": "nowhere.to_be_found"}
+    assert compiled(source)["P"].MainFrame.__annotations__ == {"kind": Any, "x": Any}
+
+
+def test_a_slot_without_a_type_says_what_the_author_said() -> None:
+    source = program("x: int | None = await op(1)\nif x is None:\n    x = 2\nawait op(2)\nreturn x")
+    assert "x: Any  # int | None\n" in compile_source(source).text
+
+
+def test_annotations_of_inner_functions_are_theirs() -> None:
+    source = program("def inner():\n    x: str = ''\n    return x\nx = inner()\nawait op(1)\nreturn x")
+    assert compiled(source)["Program"].MainFrame.__annotations__["x"] is Any
 
 
 def test_dead_locals_are_not_live() -> None:
