@@ -176,11 +176,30 @@ def compare(source: str, script: Script, *arguments: Any, compiled_once: bool = 
 
 
 def folded(run: Run) -> Run:
-    """From 3.12 on, the interpreter itself tests an operand twice in a row where `and` stands inside `or`; compiled code never does."""
+    """Without what differs between interpreters, and is the same for all of them compiled.
+
+    From 3.12 on, the interpreter itself tests an operand twice in a row where `and` stands inside `or`; compiled code never does.
+    Before 3.12, a comprehension is a function of the interpreter's: a local that it finds unbound is a free variable to it.
+    Compiled, it is part of the function that it stands in, as it is from 3.12 on.
+    """
     if sys.version_info < (3, 12):
-        return run
+        return replace(run, ended=_with_locals(run.ended), trace=_with_locals(run.trace))
     trace = [e for i, e in enumerate(run.trace) if e[0] != "bool" or i == 0 or run.trace[i - 1] != e]
     return replace(run, trace=type(run.trace)(trace))
+
+
+_FREE = re.compile("cannot access free variable ('[^']*') where it is not associated with a value in enclosing scope")
+
+
+def _with_locals(told: Any) -> Any:
+    match told:
+        case ("NameError", str(text), *rest) if (found := _FREE.match(text)) is not None:
+            said = f"cannot access local variable {found[1]} where it is not associated with a value"
+            return ("UnboundLocalError", said, *map(_with_locals, rest))
+        case tuple():
+            return tuple(map(_with_locals, told))
+        case _:
+            return told
 
 
 def explain(source: str, text: str, script: Script, direct: Run, compiled: Run) -> str:
@@ -341,23 +360,9 @@ def _outcome(scripted: object) -> Outcome:
     return Outcome(scripted)
 
 
-def _name(error: BaseException) -> str:
-    return "UnboundLocalError" if _UNBOUND.match(str(error)) else type(error).__name__
-
-
 def _text(error: BaseException) -> str:
-    """Of what cannot be awaited, Python and the engine say the same, and the engine says more.
-
-    Before 3.12, a comprehension is a function of the interpreter's: a local that it finds unbound is a free variable to it.
-    Compiled, it is part of the function that it stands in, as it is from 3.12 on.
-    """
-    said = _UNBOUND.sub(r"cannot access local variable \1 where it is not associated with a value", str(error))
-    return said.partition(" of durable code\n  help: ")[0]
-
-
-_UNBOUND = re.compile(
-    "cannot access free variable ('[^']*') where it is not associated with a value in enclosing scope"
-)
+    """Of what cannot be awaited, Python and the engine say the same, and the engine says more."""
+    return str(error).partition(" of durable code\n  help: ")[0]
 
 
 def _chain(error: BaseException | None, depth: int = 0) -> Any:
@@ -366,7 +371,7 @@ def _chain(error: BaseException | None, depth: int = 0) -> Any:
         return None
     parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     return (
-        _name(error),
+        type(error).__name__,
         (_text(error), *(_chain(e, depth + 1) for e in parts)) if parts else _text(error),
         _chain(error.__cause__, depth + 1),
         _chain(error.__context__, depth + 1),

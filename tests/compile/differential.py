@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from compile_grammar import Grammar
-from compile_harness import HEAD, Script, compile_source, explain, program, run_direct, run_saved
+from compile_harness import HEAD, Script, compile_source, explain, folded, program, run_direct, run_saved
 
 from runtime_client._errors import CodecError
 
@@ -58,7 +58,7 @@ def outcome_of(case: Case) -> str:
         except CodecError:
             word = "not saved"
             continue
-        if saved != direct:
+        if folded(saved) != folded(direct):
             return "saved at every suspension:" + explain(case.source, output.text, script, direct, saved)
     return word
 
