@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from slct_runtime.core.queues import RateLimit
+from slct_runtime.core.queues import DEFAULT_QUEUE, RateLimit
 from slct_runtime.wire.api import (
     ChannelInfo,
     EffectInfo,
@@ -99,8 +99,14 @@ def _effect_text(effect: EffectInfo) -> str:
         if not effect.attempt
         else f"{effect.attempt} attempt{'s' if effect.attempt > 1 else ''} made"
     )
-    text = f"{effect.function.rpartition(':')[2]}: {done}, due {time_text(effect.due_ms)}"
-    return text + (f", last error: {effect.last_error}" if effect.last_error else "")
+    parts = [f"{effect.function.rpartition(':')[2]}: {done}, due {time_text(effect.due_ms)}"]
+    if effect.queue != DEFAULT_QUEUE:
+        parts.append(f"queue {effect.queue}")
+    if effect.progress:
+        parts.append(f"progress: {_cut(effect.progress)}")
+    if effect.last_error:
+        parts.append(f"last error: {effect.last_error}")
+    return ", ".join(parts)
 
 
 def description_json(description: ProcessDescription) -> str:

@@ -41,6 +41,7 @@ class Disk:
         self.is_calm = False
         self.violation: Violation | None = None
         self.effects_ever: set[tuple[str, int]] = set()
+        self.progress: dict[tuple[str, int], list[str]] = defaultdict(list)
         self.keys_ever: set[tuple[str, str]] = set()
         self.replies: dict[tuple[str, str], str] = {}
         self.outputs: dict[str, list[str]] = defaultdict(list)
@@ -145,6 +146,12 @@ class Disk:
             require((pid, key.key) not in self.keys_ever, f"{pid}: key {key.key} was accepted twice")
             self.keys_ever.add((pid, key.key))
         self.effects_ever.update((pid, row.effect_id) for row in commit.effects_upsert)
+        for effect in commit.effects_upsert:
+            if effect.progress is not None:
+                told = self.progress[pid, effect.effect_id]
+                is_next = not told or len(effect.progress) >= len(told[-1])
+                require(is_next, f"{pid}: progress of {effect.effect_id} went from {told[-1:]} to {effect.progress}")
+                told.append(effect.progress)
         for output in commit.outputs_insert:
             require(output.offset == len(self.outputs[pid]), f"{pid}: output at {output.offset}")
             self.outputs[pid].append(output.payload)

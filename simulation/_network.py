@@ -112,9 +112,11 @@ class Network(RuntimeApi):
                 held = disk.replies.get((arguments[0].process_id, arguments[0].key))
                 require(held == answer, f"answer {answer} to {arguments[0].key} was told, stored is {held}")
 
-    def require_stored(self, effect: tuple[str, int]) -> None:
-        """Rule 26: an effect that has left is on disk."""
+    def require_stored(self, effect: tuple[str, int], progress: str | None) -> None:
+        """Rule 26: an effect that has left is on disk, and so is what it is told of attempts before it."""
         require(effect in self.disk.effects_ever, f"{effect} was dispatched, and is not stored")
+        is_stored = progress is None or progress in self.disk.progress[effect]
+        require(is_stored, f"{effect} was dispatched with progress {progress}, which is not stored")
 
     async def history(self, process_id: str, after_seq: int, limit: int) -> Any:
         return await self._call("history", process_id, after_seq, limit)
@@ -227,7 +229,9 @@ class SimulatedSession(WorkerSession):
         batch: list[ToWorker] = await network._while_up(self._runtime, self._session.take())
         for order in batch:
             if isinstance(order, RunEffect):
-                network.note(partial(network.require_stored, (order.process_id, order.request.effect_id)))
+                network.note(
+                    partial(network.require_stored, (order.process_id, order.request.effect_id), order.progress)
+                )
         await network.delay()
         if network.is_hit(0.02):
             await self._cut()

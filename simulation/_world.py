@@ -20,7 +20,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runtime_client import Client, Definitions, NotFound, NotRunning, ProcessCancelled, ProcessRef, Unavailable, Worker
+from runtime_client import (
+    Client,
+    Definitions,
+    NotFound,
+    NotRunning,
+    ProcessCancelled,
+    ProcessRef,
+    Rate,
+    Unavailable,
+    Worker,
+)
 from slct_runtime.runtime import Runtime
 from slct_runtime.settings import Settings
 
@@ -105,6 +115,9 @@ class World:
         tokens.add(token)
         self.trace(f"attempt {token}")
         return [token, value]
+
+    def stumbles(self) -> bool:
+        return self.chance.random() < 0.2
 
     async def pause(self) -> None:
         await asyncio.sleep(self.chance.uniform(0, 0.08))
@@ -278,6 +291,15 @@ class World:
         done = await self.outcome(ref)
         require(sorted(done) == list(range(count)), f"{id}: {done} of {count}")
 
+    async def walking(self, id: str) -> None:
+        """Effects in a queue with limits. The network checks what each attempt is told of those before it."""
+        client, count = Client(self.network, definitions()), self.chance.randint(1, 4)
+        await self.insist(
+            lambda: client.set_queue("narrow", concurrency=2, rate=Rate(3, per=0.2), worker_concurrency=1)
+        )
+        walked = await self.outcome(await self.start("walkers", id, count))
+        require(walked == [[0, 1, 2]] * count, f"{id}: {walked}")
+
     async def once(self, id: str) -> None:
         count = self.chance.randint(1, 4)
         seen = await self.outcome(await self.start("once", id, count))
@@ -359,6 +381,7 @@ class World:
             self.waiting,
             self.milling,
             self.once,
+            self.walking,
         ]
         chosen = deque(self.chance.choices(kinds, k=self.chance.randint(2, 7)))
         around = [self.keep_up(), self.trouble(), *(self.work(f"worker{n}") for n in range(self.chance.randint(1, 3)))]

@@ -30,6 +30,7 @@ from .wire.work import (
     FromWorker,
     NothingMore,
     Register,
+    RunEffect,
     ToWorker,
     TransitionAnswer,
 )
@@ -186,10 +187,13 @@ class Dispatcher:
         stopped, session.stopping = session.stopping, {}
         for stopping in stopped.values():
             self.queues.end(stopping, has_begun=True)
+        unsent = {order.dispatch_id for order in session.outbox if isinstance(order, RunEffect)}
+        session.outbox.clear()
         jobs, session.jobs = session.jobs, {}
-        for job in jobs.values():
+        for dispatch_id, job in jobs.items():
             if isinstance(job, EffectJob):
                 self.queues.end(job, has_begun=job.run.is_begun)
+                job.run.is_begun &= dispatch_id not in unsent
             self._answers.job_lost(job)
         self.pump()
 

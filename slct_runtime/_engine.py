@@ -724,7 +724,7 @@ class Engine(Answers):
         request = run.request
         if resident.is_lost or resident.effects.get(request.effect_id) is not run:
             return
-        if not run.is_durable or run.is_queued or run.dispatch_id is not None:
+        if not run.is_durable or run.unstored_progress_count or run.is_queued or run.dispatch_id is not None:
             return
         if request.function in _POSTED:
             self._carry_out_posts(resident)
@@ -770,8 +770,14 @@ class Engine(Answers):
             )  # fmt: skip
             return
         run.progress = progress
+        run.unstored_progress_count += 1
         resident.pending.attempts[run.request.effect_id] = effect_row(resident.process_id, run)
+        resident.pending.releases.append(Release(partial(self._progress_stored, resident, run)))
         self.committer.mark(resident)
+
+    def _progress_stored(self, resident: Resident, run: EffectRun) -> None:
+        run.unstored_progress_count -= 1
+        self._take_up_effect(resident, run)
 
     def effect_answered(self, job: EffectJob, answer: EffectAnswer) -> None:
         resident, run = job.resident, job.run

@@ -43,6 +43,7 @@ class EffectRun:
     is_begun: bool = False  # the order to run this attempt has left: a worker may have begun
     is_durable: bool = False  # its row is on disk as it stands here; until then nobody may run it (rule 26)
     progress: Payload | None = None
+    unstored_progress_count: int = 0  # reports that are on their way to the disk: the next attempt waits for them
     last_error: Payload | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime_client import current_effect
+from runtime_client import current_effect, heartbeat
 
 world: Any = None
 
@@ -31,3 +31,15 @@ async def clock() -> int:
 async def slow(value: int) -> int:
     await world.pause()
     return value
+
+
+async def walk(steps: int) -> list[int]:
+    """Goes on where an earlier attempt was last heard of; stumbles now and then."""
+    done: list[int] = current_effect().progress or []
+    while len(done) < steps:
+        await world.pause()
+        done = [*done, len(done)]
+        heartbeat(done)
+        if world.stumbles():
+            raise OSError(f"stumbled after {len(done)}")
+    return done

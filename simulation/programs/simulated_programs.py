@@ -22,7 +22,7 @@ from runtime_client import (
     start,
 )
 
-from simulated_effects import clock, fail_first, note, slow
+from simulated_effects import clock, fail_first, note, slow, walk
 
 
 class Counter(Process):
@@ -99,6 +99,16 @@ class Mill(Process):
         while len(done) < goal:
             done.append(await call(slow, await recv(self.numbers)))
         return done
+
+
+class Walkers(Process):
+    """Effects that report how far they have come, in a queue that is narrow."""
+
+    async def main(self, count: int) -> list[list[int]]:
+        calls = [
+            call(walk, 3, queue="narrow", priority=-n, retry=Retry(max_attempts=None, first=0.05)) for n in range(count)
+        ]
+        return await gather(*calls)
 
 
 class Once(Process):

@@ -137,6 +137,13 @@ async def rule_18_effects(world: World) -> None:
 
 
 @scenario
+async def rule_18_an_attempt_goes_on_where_the_one_before_stopped(world: World) -> None:
+    ref = await world.start("stumbling", 3)
+    await world.pass_time(1)
+    assert await ref.result() == [0, 1, 2]
+
+
+@scenario
 async def rule_1_types_and_identity_are_kept(world: World) -> None:
     ref = await world.start("baggage")
     assert await ref.result() == [True, True, True, {"a": [1, 2]}, 2.5, True, True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from runtime_client import Channel, ProcessError, after, call, current_effect, durable, recv, select
+from runtime_client import Channel, ProcessError, after, call, current_effect, durable, heartbeat, recv, select
 
 
 class Colour(Enum):
@@ -48,6 +48,17 @@ def succeed_at(attempt: int) -> int:
     if current_effect().attempt < attempt:
         raise OSError(f"attempt {current_effect().attempt}")
     return current_effect().attempt
+
+
+def stumble(steps: int) -> list[int]:
+    """One step per attempt, each of which ends in an error but the last; every step is done once."""
+    effect = current_effect()
+    done: list[int] = effect.progress or []
+    assert isinstance(effect.last_error, LookupError) == (effect.attempt > 1), effect
+    if len(done) < steps:
+        heartbeat([*done, len(done)])
+        raise LookupError(f"stumbled over {len(done)}")
+    return done
 
 
 def effect_key() -> str:

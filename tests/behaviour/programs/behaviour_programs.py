@@ -16,6 +16,7 @@ from behaviour_helpers import (
     effect_key,
     fail,
     quadruple,
+    stumble,
     succeed_at,
 )
 
@@ -47,6 +48,13 @@ from runtime_client import (
     start,
     timeout,
 )
+
+
+class Stumbling(Process):
+    """An effect whose attempts go on where the one before stopped."""
+
+    async def main(self, steps: int) -> list[int]:
+        return await call(stumble, steps, retry=Retry(first=0.01), queue="steps", priority=1, heartbeat_timeout=30)
 
 
 class Totals(Process):
