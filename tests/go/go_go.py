@@ -6,7 +6,21 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from go_programs import NIL, Close, Operation, Outcome, Program, Range, Recv, Select, Send
+from go_programs import (
+    NIL,
+    Close,
+    Length,
+    Merge,
+    Operation,
+    Outcome,
+    Program,
+    Range,
+    Recovered,
+    Recv,
+    Select,
+    Send,
+    Spawn,
+)
 
 HEAD = """\
 package main
@@ -37,6 +51,12 @@ func told() {
 	if recover() != nil {
 		fmt.Println("panic")
 		os.Exit(3)
+	}
+}
+
+func recovered(log *string) {
+	if recover() != nil {
+		*log += "p,"
 	}
 }
 
@@ -114,8 +134,10 @@ def _function(number: int, program: Program) -> str:
         lines.append(f"\tvar c{channel} chan int" + ("" if capacity == NIL else f" = make(chan int, {capacity})"))
         lines.append(f"\t_ = c{channel}")
     lines += [f"\tlogs := make([]string, {count})", "\tvar group sync.WaitGroup", f"\tgroup.Add({count - 1})"]
-    for goroutine in range(1, count):
-        lines += ["\tgo func() {", "\t\tdefer told()", *_body(program, goroutine, 2), "\t\tgroup.Done()", "\t}()"]
+    for goroutine in range(count - 1, 0, -1):
+        lines += [f"\tg{goroutine} := func() {{", "\t\tdefer told()", *_body(program, goroutine, 2)]
+        lines += ["\t\tgroup.Done()", "\t}"]
+    lines += [f"\tgo g{goroutine}()" for goroutine in range(1, count) if goroutine not in program.spawned]
     return "\n".join([*lines, *_body(program, 0, 1), "\tgroup.Wait()", "\treturn logs", "}\n"])
 
 
@@ -146,6 +168,21 @@ def _operation(operation: Operation, log: str) -> Iterator[str]:
             if has_default:
                 yield from ("default:", f'\t{log} "d,"')
             yield "}"
+        case Merge(channels):
+            yield "{\n\tmerged := []chan int{" + ", ".join(f"c{channel}" for channel in channels) + "}"
+            yield "\tfor " + " || ".join(f"merged[{n}] != nil" for n in range(len(channels))) + " {"
+            yield "\t\tselect {"
+            for number in range(len(channels)):
+                yield f"\t\tcase value, ok := <-merged[{number}]:"
+                yield f'\t\t\t{log} "{number}m" + text(value, ok) + ","'
+                yield f"\t\t\tif !ok {{\n\t\t\t\tmerged[{number}] = nil\n\t\t\t}}"
+            yield from ("\t\t}", "\t}", f'\t{log} "mx,"', "}")
+        case Length(channel):
+            yield f'{log} "l" + strconv.Itoa(len(c{channel})) + "of" + strconv.Itoa(cap(c{channel})) + ","'
+        case Spawn(goroutine):
+            yield from (f"go g{goroutine}()", f'{log} "g,"')
+        case Recovered(inner):
+            yield from ("func() {", f"\tdefer recovered(&{log.removesuffix(' +=')})", *_operation(inner, log), "}()")
 
 
 def _case(number: int, case: Send | Recv, log: str) -> Iterator[str]:

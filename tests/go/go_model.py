@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from go_programs import NIL, Close, Operation, Outcome, Program, Range, Recv, Select, Send
+from go_programs import NIL, Close, Merge, Operation, Outcome, Program, Range, Recovered, Recv, Select, Send, Spawn
+from go_programs import Length as LengthOf
 
 STATES_MAX = 60_000
 """A program with more states than these is left out."""
+
+
+NOT_STARTED = -1
 
 
 class TooLarge(Exception):
@@ -22,7 +26,11 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Where each goroutine stands, how many values its loop has had, and its log; what each channel holds."""
+    """Where each goroutine stands, and its log; what each channel holds.
+
+    at: `NOT_STARTED`, or the index of the operation before which it stands. turns: how many values its `Range` has had, or
+    which channels of its `Merge` are closed, a bit each.
+    """
 
     at: tuple[int, ...]
     turns: tuple[int, ...]
@@ -55,12 +63,13 @@ class _Model:
         self.count = len(program.goroutines)
 
     def explore(self) -> frozenset[Outcome]:
-        channels, zeros = len(self.program.capacities), (0,) * self.count
-        first = _State(zeros, zeros, ("",) * self.count, ((),) * channels, (False,) * channels)
+        channels, spawned = len(self.program.capacities), self.program.spawned
+        at = tuple(NOT_STARTED if goroutine in spawned else 0 for goroutine in range(self.count))
+        first = _State(at, (0,) * self.count, ("",) * self.count, ((),) * channels, (False,) * channels)
         seen, todo, found = {first}, [first], set[Outcome]()
         while todo:
             state = todo.pop()
-            if all(self.operation(state, g) is None for g in range(self.count)):
+            if all(at == len(operations) for at, operations in zip(state.at, self.program.goroutines, strict=True)):
                 found.add(Outcome("ok", state.logs))
                 continue
             ways = list(self.steps(state))
@@ -76,15 +85,27 @@ class _Model:
                 raise TooLarge
         return frozenset(found)
 
+    def written(self, state: _State, goroutine: int) -> Operation | None:
+        """The operation before which the goroutine stands; None if it has ended or was not started."""
+        at, operations = state.at[goroutine], self.program.goroutines[goroutine]
+        return operations[at] if NOT_STARTED < at < len(operations) else None
+
     def operation(self, state: _State, goroutine: int) -> Operation | None:
-        operations = self.program.goroutines[goroutine]
-        return operations[state.at[goroutine]] if state.at[goroutine] < len(operations) else None
+        written = self.written(state, goroutine)
+        return written.operation if isinstance(written, Recovered) else written
 
     def steps(self, state: _State) -> Iterator[_State | Outcome]:
         for goroutine in range(self.count):
             match self.operation(state, goroutine):
                 case Close(channel):
                     yield self.close(state, goroutine, channel)
+                case LengthOf(channel):
+                    capacity = max(self.program.capacities[channel], 0)
+                    yield self.past(state, goroutine, f"l{len(state.buffers[channel])}of{capacity}")
+                case Spawn(started):
+                    yield self.past(replace(state, at=_with(state.at, started, 0)), goroutine, "g")
+                case Merge() if not self.offers(state, goroutine):
+                    yield self.past(state, goroutine, "mx")
                 case Select(has_default=True) if not any(self.alone(state, o) for o in self.offers(state, goroutine)):
                     yield self.past(state, goroutine, "d")
                 case _:
@@ -101,6 +122,12 @@ class _Model:
                 return [_Offer(goroutine, Recv(channel), -1)]
             case Select(cases):
                 return [_Offer(goroutine, case, number) for number, case in enumerate(cases)]
+            case Merge(channels):
+                return [
+                    _Offer(goroutine, Recv(channel), number)
+                    for number, channel in enumerate(channels)
+                    if self.program.capacities[channel] != NIL and not state.turns[goroutine] >> number & 1
+                ]
             case _:
                 return []
 
@@ -112,7 +139,7 @@ class _Model:
             return []
         if isinstance(operation, Send):
             if state.closed[channel]:
-                return [Outcome("panic")]
+                return [self.panic(state, offer.goroutine)]
             if len(buffer) < capacity:
                 return [self.sent(_buffered(state, channel, (*buffer, operation.value)), offer)]
             return []
@@ -134,22 +161,34 @@ class _Model:
 
     def close(self, state: _State, goroutine: int, channel: int) -> _State | Outcome:
         if self.program.capacities[channel] == NIL or state.closed[channel]:
-            return Outcome("panic")
+            return self.panic(state, goroutine)
         return self.past(replace(state, closed=_with(state.closed, channel, True)), goroutine, "c")
+
+    def panic(self, state: _State, goroutine: int) -> _State | Outcome:
+        is_recovered = isinstance(self.written(state, goroutine), Recovered)
+        return self.past(state, goroutine, "p") if is_recovered else Outcome("panic")
 
     def sent(self, state: _State, offer: _Offer) -> _State:
         return self.past(state, offer.goroutine, _word(offer, "s"))
 
     def received(self, state: _State, offer: _Offer, value: int | None) -> _State:
         goroutine, word = offer.goroutine, "x" if value is None else str(value)
-        operation = self.operation(state, goroutine)
-        if not isinstance(operation, Range):
-            return self.past(state, goroutine, _word(offer, f"r{word}"))
-        turns = state.turns[goroutine] + 1
-        if value is None or turns >= operation.limit:
-            return self.past(state, goroutine, f"i{word}")
-        logged = replace(state, turns=_with(state.turns, goroutine, turns))
-        return replace(logged, logs=_with(state.logs, goroutine, f"{state.logs[goroutine]}i{word},"))
+        match self.operation(state, goroutine):
+            case Range(_, limit):
+                turns = state.turns[goroutine] + 1
+                if value is None or turns >= limit:
+                    return self.past(state, goroutine, f"i{word}")
+                return self.turned(state, goroutine, turns, f"i{word}")
+            case Merge():
+                closed = state.turns[goroutine] | (1 << offer.case if value is None else 0)
+                return self.turned(state, goroutine, closed, f"{offer.case}m{word}")
+            case _:
+                return self.past(state, goroutine, _word(offer, f"r{word}"))
+
+    def turned(self, state: _State, goroutine: int, turns: int, word: str) -> _State:
+        """The goroutine stands before the next turn of its loop."""
+        logs = _with(state.logs, goroutine, f"{state.logs[goroutine]}{word},")
+        return replace(state, turns=_with(state.turns, goroutine, turns), logs=logs)
 
     def past(self, state: _State, goroutine: int, word: str) -> _State:
         """The goroutine stands before its next operation."""

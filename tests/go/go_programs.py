@@ -1,6 +1,7 @@
 """Small concurrent programs as data, drawn by seed. Knows channels and goroutines; nothing of Go's text, Python's or how one runs.
 
-The first goroutine starts the others, in order, does its own operations, and waits for all of them. Each keeps a log of its own.
+The first goroutine starts the others, in order, but for those that a `Spawn` starts; does its own operations, and waits for all
+of them. Each keeps a log of its own.
 """
 
 from __future__ import annotations
@@ -43,7 +44,35 @@ class Select:
     has_default: bool
 
 
-Operation: TypeAlias = Send | Recv | Close | Range | Select
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Receives from all of these until each is closed; one that is, is set to nil."""
+
+    channels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Looks at `len` and `cap`."""
+
+    channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Starts a goroutine with a higher number."""
+
+    goroutine: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Goes on with the next operation if this one panics."""
+
+    operation: Send | Close | Select
+
+
+Operation: TypeAlias = Send | Recv | Close | Range | Select | Merge | Length | Spawn | Recovered
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +81,11 @@ class Program:
 
     capacities: tuple[int, ...]
     goroutines: tuple[tuple[Operation, ...], ...]
+
+    @property
+    def spawned(self) -> frozenset[int]:
+        """The goroutines that main does not start at once."""
+        return frozenset(o.goroutine for operations in self.goroutines for o in operations if isinstance(o, Spawn))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -87,7 +121,30 @@ class _Draw:
             self.series()
         if self.chance.random() < 0.4:
             self.one().append(self.operation())
-        return Program(self.capacities, tuple(map(tuple, self.goroutines)))
+        if self.chance.random() < 0.3:
+            self.insert(self.one(), Length(self.channel()))
+        if self.chance.random() < 0.3:
+            self.merged()
+        if len(self.goroutines) > 2 and self.chance.random() < 0.3:
+            self.insert(self.chance.choice(self.goroutines[:-1]), Spawn(len(self.goroutines) - 1))
+        return Program(self.capacities, tuple(tuple(map(self.perhaps_recovered, g)) for g in self.goroutines))
+
+    def insert(self, operations: list[Operation], operation: Operation) -> None:
+        operations.insert(self.chance.randint(0, len(operations)), operation)
+
+    def merged(self) -> None:
+        """One goroutine receives from two channels until both are closed."""
+        channels = (self.channel(), self.channel())
+        for channel in {*channels}:
+            sender = self.chance.choice(self.goroutines[1:])
+            sender += [self.send(channel) for _ in range(self.chance.randint(0, 1))]
+            sender.append(Close(channel))
+        self.goroutines[0].append(Merge(channels))
+
+    def perhaps_recovered(self, operation: Operation) -> Operation:
+        if isinstance(operation, Send | Close | Select) and self.chance.random() < 0.25:
+            return Recovered(operation)
+        return operation
 
     def one(self) -> list[Operation]:
         return self.chance.choice(self.goroutines)

@@ -7,25 +7,105 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-import go_oracle
 from go_go import GoOutcomes
 from go_model import outcomes
-from go_oracle import differences, modelled
-from go_programs import NIL, Close, Outcome, Program, Range, Recv, Select, Send
+from go_oracle import Modelled, differences, modelled
+from go_programs import (
+    NIL,
+    Close,
+    Length,
+    Merge,
+    Outcome,
+    Program,
+    Range,
+    Recovered,
+    Recv,
+    Select,
+    Send,
+    Spawn,
+)
 from go_python import OurOutcomes
 
 sys.path.pop(0)
 
+from slct_runtime.core import _channel, _select
+from slct_runtime.core._channel import ChannelState, Taken
+from slct_runtime.core._draft import Draft
+from slct_runtime.core.commands import Case, DefaultCase, Resumption
 
-@pytest.mark.parametrize("first", [0, 100])
-def test_random_programs_end_as_go_allows(first: int, tmp_path: Path) -> None:
-    found = list(differences(list(modelled(range(first, first + 100))), tmp_path, f"go_random_{first}", go_runs=0))
+RANDOM = 60
+
+
+@pytest.fixture(scope="module")
+def wanted() -> list[Modelled]:
+    return list(modelled(range(RANDOM)))
+
+
+@pytest.fixture(scope="module")
+def ours(wanted: list[Modelled], tmp_path_factory: pytest.TempPathFactory) -> OurOutcomes:
+    return OurOutcomes([program for _, program, _ in wanted], tmp_path_factory.mktemp("random"), "go_random")
+
+
+def test_random_programs_end_as_go_allows(wanted: list[Modelled], ours: OurOutcomes) -> None:
+    found = list(differences(wanted, ours))
     assert not found, "\n".join(found)
+
+
+def test_random_programs_end_as_go_allows_as_written(tmp_path: Path) -> None:
+    wanted = list(modelled(range(RANDOM, RANDOM + 160)))
+    ours = OurOutcomes([program for _, program, _ in wanted], tmp_path, "go_written", is_compiled=False)
+    found = list(differences(wanted, ours, schedules=2))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1000, 2000, 250))
+def test_more_random_programs_under_more_schedules(first: int, tmp_path: Path) -> None:
+    wanted = list(modelled(range(first, first + 250)))
+    ours = OurOutcomes([program for _, program, _ in wanted], tmp_path, f"go_random_{first}")
+    found = list(differences(wanted, ours, schedules=8))
+    assert not found, "\n".join(found)
+
+
+def _default_first(draft: Draft, cases: tuple[Case, ...], now_ms: int) -> Resumption | None:
+    return _TRIED(draft, tuple(sorted(cases, key=lambda case: not isinstance(case, DefaultCase)))[:1], now_ms)
+
+
+def _newest_first(channel: ChannelState) -> Taken:
+    *older, newest = channel.queue
+    return _channel.take(replace(channel, queue=(newest, *older)))
+
+
+_TRIED = _select._take_first_ready
+
+FAULTS: dict[str, tuple[object, str, object]] = {
+    "the newest value is received first": (_select, "take", _newest_first),
+    "a default is taken though a case is ready": (_select, "_take_first_ready", _default_first),
+    "the cases of a select that lost stay": (_select, "leave_queues", lambda *_, **__: None),
+    "closing drops what was buffered": (_select, "closed", lambda c: replace(_channel.closed(c), queue=())),
+    "closing leaves senders parked": (_select, "waiting_senders", lambda _: ()),
+    "what waits to be sent is counted by len": (ChannelState, "length", property(lambda c: len(c.queue))),
+    "a buffer has room for one more": (ChannelState, "has_room", property(lambda c: len(c.queue) <= c.capacity)),
+    "the first receiver stays": (_select, "without_first_receiver", lambda c: c),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_in_the_core_is_found(
+    name: str, wanted: list[Modelled], ours: OurOutcomes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(*FAULTS[name])
+    try:
+        found = next(differences(wanted, ours), None)
+    except (AssertionError, LookupError) as error:
+        found = repr(error)
+    assert found is not None
 
 
 OK, DEADLOCK, PANIC = "ok", Outcome("deadlock"), Outcome("panic")
@@ -94,6 +174,58 @@ IDEAS: dict[str, tuple[Program, set[Outcome]]] = {
         Program((0, 0), ((Send(0, 1), Recv(1), Send(0, 3), Recv(1)), (Recv(0), Send(1, 2), Recv(0), Send(1, 4)))),
         {ok("s,r2,s,r4,", "r1,s,r3,s,")},
     ),
+    "len and cap are of the buffer, also when senders wait": (
+        Program((1, 0, NIL), ((Length(0), Send(0, 1), Length(0), Length(1), Length(2), Recv(0), Length(0)),)),
+        {ok("l0of1,s,l1of1,l0of0,l0of0,r1,l0of1,")},
+    ),
+    "a panic of one operation may be recovered from": (
+        Program(
+            (1, NIL),
+            ((Close(0), Recovered(Send(0, 1)), Recovered(Close(0)), Recovered(Close(1)), Recv(0)),),
+        ),
+        {ok("c,p,p,p,rx,")},
+    ),
+    "a sender that was parked when the channel closed may recover": (
+        Program((0, 0), ((Recovered(Send(0, 1)), Send(1, 2)), (Close(0), Recv(1)))),
+        {ok("p,s,", "c,r2,")},
+    ),
+    "closed channels are set to nil until none is left": (
+        Program((2, 0, NIL), ((Merge((0, 1, 2)),), (Send(0, 1), Close(0)), (Close(1),))),
+        {
+            ok("0m1,0mx,1mx,mx,", "s,c,", "c,"),
+            ok("0m1,1mx,0mx,mx,", "s,c,", "c,"),
+            ok("1mx,0m1,0mx,mx,", "s,c,", "c,"),
+        },
+    ),
+    "a token goes down a chain of goroutines, each started by the one before": (
+        Program(
+            (0, 0, 0),
+            (
+                (Send(0, 1), Recv(2)),
+                (Spawn(2), Recv(0), Send(1, 2)),
+                (Spawn(3), Recv(1), Send(2, 3)),
+                (),
+            ),
+        ),
+        {ok("s,r3,", "g,r1,s,", "g,r2,s,", "")},
+    ),
+    "two receivers share what one sends, and nobody has it twice": (
+        Program((0,), ((Send(0, 1), Send(0, 2), Close(0)), (Range(0, 9),), (Range(0, 9),))),
+        {
+            ok("s,s,c,", "i1,i2,ix,", "ix,"),
+            ok("s,s,c,", "i1,ix,", "i2,ix,"),
+            ok("s,s,c,", "i2,ix,", "i1,ix,"),
+            ok("s,s,c,", "ix,", "i1,i2,ix,"),
+        },
+    ),
+    "a buffered channel is a semaphore": (
+        Program((1, 0), ((Send(0, 1), Length(0), Recv(0)), (Send(0, 2), Length(0), Recv(0)))),
+        {ok("s,l1of1,r1,", "s,l1of1,r2,")},
+    ),
+    "a select with a default does not wait for a partner that never comes": (
+        Program((0,), ((Select((Recv(0),), True), Select((Send(0, 1),), True)),)),
+        {ok("d,d,")},
+    ),
     "a ring of sends is a deadlock": (
         Program((0, 0), ((Send(0, 1), Recv(1)), (Send(1, 2), Recv(0)))),
         {DEADLOCK},
@@ -112,8 +244,8 @@ def ideas(tmp_path_factory: pytest.TempPathFactory) -> OurOutcomes:
 def test_an_idea_of_gos_own_tests(name: str, ideas: OurOutcomes) -> None:
     program, allowed = IDEAS[name]
     assert outcomes(program) == allowed
-    for crash in (None, 1, 2):
-        assert ideas.of(list(IDEAS).index(name), crash) in allowed
+    for schedule in range(6):
+        assert ideas.of(list(IDEAS).index(name), schedule) <= allowed
 
 
 @pytest.mark.slow
@@ -124,11 +256,9 @@ def test_go_itself_ends_those_as_the_model_says(tmp_path: Path) -> None:
         assert go.of(number, 100) <= allowed, name
 
 
-def test_the_oracle_sees_a_value_received_out_of_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oracle_sees_a_value_received_out_of_order(tmp_path: Path) -> None:
     program = Program((2,), ((Send(0, 1), Send(0, 2), Recv(0), Recv(0)),))
     swapped = Program((2,), ((Send(0, 2), Send(0, 1), Recv(0), Recv(0)),))
-    monkeypatch.setattr(
-        go_oracle, "OurOutcomes", lambda programs, directory, name: OurOutcomes([swapped], directory, name)
-    )
-    (told,) = differences([(7, program, outcomes(program))], tmp_path, "go_swapped", go_runs=0)
-    assert told.startswith("ours, seed 7: ok|s,s,r2,r1,\n")
+    ours = OurOutcomes([swapped], tmp_path, "go_swapped")
+    (told,) = differences([(7, program, outcomes(program))], ours, schedules=1)
+    assert told.startswith("ours, schedule 0, seed 7: ok|s,s,r2,r1,\n")
