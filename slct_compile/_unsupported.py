@@ -60,6 +60,24 @@ def _yields(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterat
             )
 
 
+def _type_parameters(index: Index, info: ModuleInfo, function: DurableFunction) -> Iterator[Finding]:
+    """`async def first[T](...)`: the states stand outside of the function, where T is not. Local annotations are not evaluated."""
+    own = {p.name for f in (function, *function.enclosing) for p in getattr(f.parsed, "type_params", ())}
+    own -= {*function.own.locals, *function.own.globals}
+    if not own:
+        return
+    unread = {
+        id(name)
+        for node in own_nodes(function.parsed.body)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        for name in walk(node.annotation)
+    }
+    for node in walk(ast.Module(function.parsed.body, [])):
+        if isinstance(node, ast.Name) and node.id in own and id(node) not in unread:
+            finding = f"the type parameter {node.id} of a durable function cannot be read while it runs"
+            yield "SLC101", node, finding, "use it in annotations only, or make it a TypeVar of the module"
+
+
 _FRAMES = {"_getframe", "currentframe", "_current_frames"}
 """Functions of modules that give the running frame."""
 
@@ -311,6 +329,7 @@ def _decorators(index: Index, info: ModuleInfo, function: DurableFunction) -> It
 
 
 _CHECKS: tuple[Callable[[Index, ModuleInfo, DurableFunction], Iterator[Finding]], ...] = (
+    _type_parameters,
     _decorators,
     _receiver,
     _yields,
