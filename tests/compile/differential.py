@@ -154,7 +154,9 @@ def main() -> int:
     options = parser.parse_args()
     warnings.simplefilter("ignore", SyntaxWarning)
     counts: Counter[str] = Counter()
-    for seed in range(options.seed, options.seed + options.count):
+    for done, seed in enumerate(range(options.seed, options.seed + options.count)):
+        if done and done % 500 == 0:
+            print(f"{done} of {options.count}", file=sys.stderr, flush=True)
         case = case_of(seed)
         if case is None:
             counts["not python"] += 1
