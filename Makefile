@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos simulate bench clean oracle go-oracle
+.PHONY: nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos simulate bench clean oracle go-oracle
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -36,7 +36,7 @@ test-slow: $(VENV)/.dev  ## the tests that take minutes
 mutation: $(VENV)/.dev  ## put faults into the compiler, one at a time, and see that tests find each: NAME=words JOBS=n
 	@$(BIN)/python tests/compile/mutation.py $(NAME)
 
-differential: $(VENV)/.dev  ## random programs as written, and saved at every suspension: SEED=first COUNT=n; prints the smallest that differs
+differential: $(VENV)/.dev  ## random programs as written, and saved at every suspension: SEED=first COUNT=n ARGS=--new-processes; prints the smallest that differs
 	@$(BIN)/python tests/compile/differential.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
 
 matrix: $(VENV)/.dev  ## every way of leaving every part of a statement, nested: EVERY=n for one in n, DEEPER=n for n of three levels
@@ -57,6 +57,10 @@ simulate: $(VENV)/.run  ## the runtime under simulated time, disk and network: S
 
 bench: $(VENV)/.run  ## measure this machine; ARGS="--help" tells what can be chosen
 	$(BIN)/python -m bench $(ARGS)
+
+nightly: test-slow  ## test-slow, and all that takes hours: 10,000 random programs in new processes, 100,000 simulated runs
+	@$(BIN)/python tests/compile/differential.py --count 10000 --all --new-processes
+	$(BIN)/python -m simulation --count 100000
 
 fuzz: $(VENV)/.dev  ## read damaged documents for a while, led by coverage: SECONDS=n
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check --root-user-action=ignore atheris

@@ -1,7 +1,8 @@
 """Random programs as written, and compiled and saved at every suspension; what differs is made small before it is shown.
 
 `make differential SEED=7 COUNT=10000`, or `python tests/compile/differential.py`. Each seed is a program of `compile_grammar`, run
-with two scripts. What is refused, by the compiler or at a suspension, is counted and is no difference.
+with two scripts. What is refused, by the compiler or at a suspension, is counted and is no difference. With `--new-processes` each
+transition of the second script also runs in a new OS process with another hash seed (`fresh_processes.py`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from compile_grammar import Grammar
 from compile_harness import HEAD, Script, compile_source, explain, folded, program, run_direct, run_saved
+from fresh_processes import Interpreters, Refused
 
 from runtime_client._errors import CodecError
 
@@ -45,33 +48,42 @@ def is_python(source: str) -> bool:
     return True
 
 
-def outcome_of(case: Case) -> str:
+def outcome_of(case: Case, interpreters: Interpreters | None = None) -> str:
     """`same`, `refused` by the compiler, `not saved`, or everything that is needed to see a difference."""
     output = compile_source(case.source)
     if output.diagnostics:
         return "refused"
     word = "same"
-    for script in case.scripts:
+    for number, script in enumerate(case.scripts):
         direct = run_direct(case.source, script)
         try:
             saved = run_saved(output.text, script)
-        except CodecError:
+            if folded(saved) != folded(direct):
+                return "saved at every suspension:" + explain(case.source, output.text, script, direct, saved)
+            if interpreters is not None and number == len(case.scripts) - 1:
+                carried = interpreters.run(output.text, script)
+                # They come from another process, where an object is no longer the one that the trace of this one has.
+                if repr(folded(carried)) != repr(folded(direct)):
+                    return "in new processes:" + explain(case.source, output.text, script, direct, carried)
+        except (CodecError, Refused):
             word = "not saved"
-            continue
-        if folded(saved) != folded(direct):
-            return "saved at every suspension:" + explain(case.source, output.text, script, direct, saved)
     return word
 
 
 WORDS = ("same", "refused", "not saved")
 
 
-def differs(case: Case) -> str:
-    """The difference, or nothing. A crash of the compiler is one."""
+def verdict_of(case: Case, interpreters: Interpreters | None = None) -> str:
+    """As `outcome_of`; a crash of the compiler is a difference."""
     try:
-        found = outcome_of(case)
+        return outcome_of(case, interpreters)
     except Exception as error:
         return f"{type(error).__name__}: {error}\n{case.source}"
+
+
+def differs(case: Case) -> str:
+    """The difference, or nothing."""
+    found = verdict_of(case)
     return "" if found in WORDS else found
 
 
@@ -151,24 +163,31 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--all", action="store_true", help="go on after a difference")
+    parser.add_argument("--new-processes", action="store_true", help="also with a new OS process for each transition")
     options = parser.parse_args()
     warnings.simplefilter("ignore", SyntaxWarning)
-    counts: Counter[str] = Counter()
-    for done, seed in enumerate(range(options.seed, options.seed + options.count)):
-        if done and done % 500 == 0:
-            print(f"{done} of {options.count}", file=sys.stderr, flush=True)
-        case = case_of(seed)
-        if case is None:
-            counts["not python"] += 1
-            continue
-        found = differs(case)
-        counts["different" if found else outcome_of(case) if options.all else "same or refused"] += 1
-        if found:
-            print(f"--- seed {seed}, the smallest program found\n{differs(smallest(case))}", flush=True)
-            if not options.all:
-                break
+    with Interpreters() if options.new_processes else nullcontext() as interpreters:
+        counts = counted(range(options.seed, options.seed + options.count), interpreters, go_on=options.all)
     print(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
     return 1 if counts["different"] else 0
+
+
+def counted(seeds: range, interpreters: Interpreters | None, *, go_on: bool) -> Counter[str]:
+    """How many programs ended in which word; differences are printed as they are found."""
+    counts: Counter[str] = Counter()
+    for done, seed in enumerate(seeds):
+        if done and done % 500 == 0:
+            print(f"{done} of {len(seeds)}", file=sys.stderr, flush=True)
+        case = case_of(seed)
+        found = "not python" if case is None else verdict_of(case, interpreters)
+        is_different = case is not None and found not in WORDS
+        counts["different" if is_different else found] += 1
+        if case is not None and is_different:
+            smaller_case = smallest(case, lambda c: verdict_of(c, interpreters) not in WORDS)
+            print(f"--- seed {seed}, the smallest program found\n{verdict_of(smaller_case, interpreters)}", flush=True)
+            if not go_on:
+                break
+    return counts
 
 
 if __name__ == "__main__":

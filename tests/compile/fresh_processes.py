@@ -64,7 +64,14 @@ class Interpreters:
         paths = [p for p in sys.path if p]
         self._started = [
             subprocess.Popen(
-                [sys.executable, "-P", "-c", "import slct_compile, runtime_client, fresh_processes as f; f.serve()"],
+                [
+                    sys.executable,
+                    "-P",
+                    "-W",
+                    "ignore::SyntaxWarning",
+                    "-c",
+                    "import slct_compile, runtime_client, fresh_processes as f; f.serve()",
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(paths)},

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import pytest
 from compile_grammar import Grammar
 from compile_harness import compile_source, explain, findings, folded, program, run_direct
+from differential import is_python
 from fresh_processes import Interpreters, Refused
-from test_differential import Sample, is_python, read_samples, without_syntax_warnings
+from test_differential import Sample, read_samples, without_syntax_warnings
 
 EVERY = 4
 """Of the programs written by hand, one in so many is run by default; of the generated ones, `GENERATED`."""
