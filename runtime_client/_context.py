@@ -68,6 +68,12 @@ def current() -> TransitionContext:
     return context
 
 
+def running() -> TransitionContext | None:
+    """The running transition of this thread; None outside of durable code."""
+    found: TransitionContext | None = getattr(_local, "context", None)
+    return found
+
+
 def enter(context: TransitionContext | None) -> TransitionContext | None:
     """Make this the running transition; returns what was before, to be given back."""
     before: TransitionContext | None = getattr(_local, "context", None)

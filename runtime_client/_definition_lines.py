@@ -11,19 +11,18 @@ import sys
 from functools import lru_cache
 from types import CodeType
 
-from ._frame import RESERVED, Frame
+from ._frame import Frame, author_name
 
 
 def defined_at(frame: type[Frame], slot: str, suspended: int) -> int | None:
     """The line that last gave a local its value, in the order of the text, before a suspension; None if that is not known."""
-    file = next((code.co_filename for name in frame.STATES if (code := _code(frame, name)) is not None), "")
-    name = slot.rstrip("_") if slot.rstrip("_") in RESERVED else slot
-    lines = _bindings(file, frame.FUNCTION).get(name, ())
+    file = next((code.co_filename for name in frame.STATES if (code := code_of(frame, name)) is not None), "")
+    lines = _bindings(file, frame.FUNCTION).get(author_name(slot), ())
     before = [line for line in lines if line <= suspended]
     return max(before) if before else min(lines, default=None)
 
 
-def _code(frame: type[Frame], state: str) -> CodeType | None:
+def code_of(frame: type[Frame], state: str) -> CodeType | None:
     """The code of a state; those of methods are in the class that the frame's class is in."""
     found = vars(frame).get(state) or getattr(_owner(frame), state, None)
     code = getattr(found, "__code__", None)

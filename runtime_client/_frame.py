@@ -182,10 +182,15 @@ class Frame(_Coroutine[ValueT]):
         return f"<frame {type(self).FUNCTION or type(self).__name__} at {self.frame_state}>"
 
 
+def author_name(slot: str) -> str:
+    """The author's local that a slot holds: one whose name a frame uses itself has another slot."""
+    name = slot.removeprefix("_") if slot.startswith("_frame_") else slot
+    return name.rstrip("_") if name.rstrip("_") in RESERVED else name
+
+
 def _raise_unbound(frame: Frame, name: str, reader: FrameType) -> NoReturn:
     """What reading an unbound variable raises, in Python's words for the function itself and for functions inside it (rule 8)."""
-    shown = name.removeprefix("_") if name.startswith("_frame_") else name
-    shown = shown.rstrip("_") if shown.rstrip("_") in RESERVED else shown
+    shown = author_name(name)
     code = reader.f_code
     is_own = any(reader.f_locals.get(argument) is frame for argument in code.co_varnames[: code.co_argcount])
     if is_own:

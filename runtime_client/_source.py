@@ -19,6 +19,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,15 @@ def show_sources(build: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return
     sys.meta_path.insert(0, _Finder(build, files))
+    if sys.breakpointhook is sys.__breakpointhook__ and not os.environ.get("PYTHONBREAKPOINT"):
+        sys.breakpointhook = _breakpoint
+
+
+def _breakpoint() -> None:
+    """What `breakpoint()` does from then on: pdb that knows durable code (`debugger.py`), imported when it is needed."""
+    from .debugger import Pdb
+
+    Pdb().set_trace(sys._getframe().f_back)
 
 
 def path_in_build(filename: str, build: Path) -> str | None:

@@ -73,7 +73,7 @@ def _made(file: str, line: int, name: str, text: str, inner: TracebackType | Non
     """One frame. It is that of a generator that is never started: no line of it runs, for a breakpoint or coverage to see."""
     # Whoever prints it reads the file: a document may not name a device.
     shown = file if file.endswith(".py") or file.startswith("<") else f"<{file}>"
-    code = _NEVER_RUN.replace(co_filename=shown, co_name=name, co_qualname=name, co_firstlineno=line)
+    code = NEVER_RUN.replace(co_filename=shown, co_name=name, co_qualname=name, co_firstlineno=line)
     generator: GeneratorType[Any, Any, Any] = FunctionType(code, {_TEXT: text})()
     frame = generator.gi_frame
     assert frame is not None
@@ -90,4 +90,4 @@ def _without_columns(code: CodeType) -> CodeType:
     return code.replace(co_linetable=b"".join(bytes([0x80 | 13 << 3 | size - 1, 0]) for size in sizes if size))
 
 
-_NEVER_RUN = _without_columns(_template.__code__)
+NEVER_RUN = _without_columns(_template.__code__)

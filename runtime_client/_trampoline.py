@@ -131,7 +131,7 @@ def _advance(frame: Frame, outcome: Outcome | None, handled: BaseException | Non
 def _advance_states(frame: Frame, outcome: Outcome | None, inherited: BaseException | None) -> Outcome | None:
     frame.frame_outcome = outcome
     rows = type(frame).STATES
-    methods = _methods_of(frame)
+    methods = methods_of(frame)
     arguments = (frame,) if frame.frame_receiver is None else (frame.frame_receiver, frame)
     while True:
         row = rows[frame.frame_state]
@@ -174,7 +174,7 @@ def _leaving(error: BaseException) -> BaseException:
     return changed
 
 
-def _methods_of(frame: Frame) -> dict[str, Callable[..., Any]]:
+def methods_of(frame: Frame) -> dict[str, Callable[..., Any]]:
     """State name to function. They are those of the class that holds the frame class, whatever a subclass calls its own."""
     kind = type(frame)
     receiver = frame.frame_receiver

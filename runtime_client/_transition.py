@@ -26,6 +26,7 @@ A process of uncompiled code has live coroutines, which no document can hold: it
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, assert_never
@@ -480,6 +481,8 @@ class _Transition:
             return self._refused_labels() or self._finished(goroutine, outcome.value)
         if isinstance(error, KeyboardInterrupt):
             raise error
+        if _is_debugger_quit(error):
+            raise KeyboardInterrupt("the debugger was quit") from error
         self._live.outcomes[goroutine_id] = Outcome(error=error)
         is_held = goroutine_id in self._live.holders
         self._tell_holders(goroutine_id)
@@ -871,6 +874,12 @@ def _next_timeout(scopes: list[timeout | TaskGroup], now_ms: int) -> tuple[int, 
         (due_ms, scope) for scope in scopes if isinstance(scope, timeout) and (due_ms := scope.due_ms()) is not None
     ]
     return min(running, key=lambda each: max(each[0], now_ms), default=None)
+
+
+def _is_debugger_quit(error: BaseException) -> bool:
+    """Whether somebody quit pdb in durable code: that ends what runs it, and is nothing that the process did."""
+    debugger = sys.modules.get("bdb")
+    return debugger is not None and isinstance(error, debugger.BdbQuit)
 
 
 def _is_process_error(error: BaseException) -> bool:

@@ -568,7 +568,8 @@ class Normalizer:
             case cst.Comparison():
                 return self._comparison(node)
             case cst.UnaryOperation(operator=cst.Not()):
-                return node.with_changes(expression=self.test(node.expression))
+                # As the interpreter does: a value is made of an `and` inside, and that is tested.
+                return node.with_changes(expression=parenthesized(self.flatten(node.expression)))
             case cst.Call():
                 return self._call(node)
             case cst.FormattedString():

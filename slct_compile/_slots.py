@@ -354,10 +354,9 @@ class SlotRenamer(cst.CSTTransformer):
         return updated_node.with_changes(pattern=pattern, guard=guard, body=body)
 
     def _bind_then(self, captures: Sequence[tuple[str, str]], guard: cst.BaseExpression) -> cst.BaseExpression:
-        """`(f.let(x=x), guard)[1]`: captures are bound before the guard, and stay bound."""
-        lets = self.let([(s, cst.Name(n)) for n, s in captures])
-        pair = cst.Tuple([*(cst.Element(let) for let in lets), cst.Element(guard)])
-        return cst.Subscript(pair, [cst.SubscriptElement(cst.Index(cst.Integer(str(len(lets)))))])
+        """`[f.let(x=x)] and (guard)`: captures are bound before the guard, and stay bound; its parts are tested as a guard's are."""
+        lets = cst.List([cst.Element(let) for let in self.let([(s, cst.Name(n)) for n, s in captures])])
+        return cst.BooleanOperation(lets, cst.And(), _in_parentheses(guard))
 
     # A field `{total=}` shows the author's text.
 
@@ -486,3 +485,7 @@ def _indented(body: cst.BaseSuite) -> cst.IndentedBlock:
 def _prepend(first: Sequence[cst.BaseStatement], body: cst.BaseSuite) -> cst.IndentedBlock:
     block = _indented(body)
     return block.with_changes(body=[*first, *block.body])
+
+
+def _in_parentheses(node: cst.BaseExpression) -> cst.BaseExpression:
+    return node if node.lpar else node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
