@@ -45,9 +45,12 @@ class Committer:
         await self._settled.wait()
 
     async def stop(self) -> None:
-        await self.settle()
+        """Write what there is. Where the whole event loop is being torn down, nobody writes any more, and nothing is waited for."""
+        settling = asyncio.ensure_future(self.settle())
+        await asyncio.wait({settling, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        settling.cancel()
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(settling, self._task, return_exceptions=True)
         self._writer.shutdown(wait=True)
 
     async def _run(self) -> None:

@@ -215,3 +215,38 @@ def test_breakpoint_starts_it_where_a_build_is_loaded(build: Path) -> None:
             check=True,
         )
         assert done.stdout.strip() == expected
+
+
+QUITTING = """
+import asyncio, sys
+sys.path.insert(0, {build!r})
+import slct_definitions
+import stepped
+from runtime_client import Client
+
+stepped.hook = breakpoint
+
+async def main():
+    async with Client.embedded({store!r}, slct_definitions.defs) as client:
+        process = await client.start("order", "ann", id="one")
+        print("ended in", await process.result())
+
+asyncio.run(main())
+"""
+
+
+def test_quitting_leaves_the_process_as_it_was(build: Path, tmp_path: Path) -> None:
+    script = QUITTING.format(build=str(build), store=str(tmp_path / "store.db"))
+    quits = subprocess.run(
+        [sys.executable, "-c", script], input="next\nquit\n", capture_output=True, text=True, timeout=60, check=False
+    )
+    assert quits.returncode != 0 and "the debugger was quit" in quits.stderr, quits.stderr
+    again = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONBREAKPOINT": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert again.stdout == "ended in ann 98\n", again.stdout + again.stderr
