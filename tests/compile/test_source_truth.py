@@ -21,6 +21,7 @@ from runtime_client._trampoline import Stack, run_to_suspension
 from slct_compile.cli import main as slct_compile
 
 SOURCE = '''"""Programs that fail at known lines."""
+import logging
 import warnings
 
 from runtime_client import Process, durable, sleep
@@ -74,6 +75,10 @@ class Truth(Process):
     async def warned(self) -> None:
         await sleep(0)
         warnings.warn("old", stacklevel=1)
+
+    async def logged(self) -> None:
+        await sleep(0)
+        logging.getLogger("truth").warning("logged")
 
     async def inside(self) -> list[object]:
         await sleep(0)
@@ -181,6 +186,15 @@ def test_a_warning_shows_the_authors_file_and_line(authored: Path, compiled: Mod
         warnings.simplefilter("always")
         assert _run(compiled, "warned").error is None
     assert [(w.filename, w.lineno) for w in caught] == [(str(authored), _line_of("warnings.warn"))]
+
+
+def test_a_log_record_names_the_authors_file_function_and_line(
+    authored: Path, compiled: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert _run(compiled, "logged").error is None
+    assert [(r.pathname, r.funcName, r.lineno) for r in caplog.records] == [
+        (str(authored), "logged", _line_of('warning("logged")'))
+    ]
 
 
 def test_a_breakpoint_stops_in_the_authors_function(
