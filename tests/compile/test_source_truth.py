@@ -193,7 +193,7 @@ def test_a_log_record_names_the_authors_file_function_and_line(
 ) -> None:
     assert _run(compiled, "logged").error is None
     assert [(r.pathname, r.funcName, r.lineno) for r in caplog.records] == [
-        (str(authored), "logged", _line_of('warning("logged")'))
+        (str(authored), "logged", _line_of("logging.getLogger"))
     ]
 
 
