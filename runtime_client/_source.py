@@ -21,7 +21,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from inspect import CO_OPTIMIZED
@@ -41,18 +41,36 @@ def show_sources(build: Path) -> None:
     """Load modules of this build, from now on, with the positions of their sources."""
     if any(isinstance(finder, _Finder) and finder.build == build for finder in sys.meta_path):
         return
+    if files := authored(build):
+        sys.meta_path.insert(0, _Finder(build, files))
+        debug_as_written()
+
+
+def sourced(spec: ModuleSpec | None, modules: Mapping[str, AuthoredModule]) -> ModuleSpec | None:
+    """The same for one module of a build that somebody else has found."""
+    module = modules.get(spec.origin) if spec is not None and spec.origin is not None else None
+    if spec is not None and module is not None:
+        spec.loader = _Loader(spec.name, spec.origin or "", module)
+    return spec
+
+
+def authored(build: Path) -> dict[str, AuthoredModule]:
+    """The rewritten modules of a build by their paths; none if it does not say where its sources are."""
     try:
         content = json.loads((build / SOURCES).read_bytes())
         if content["format"] != 1 or not content["root"]:
-            return
+            return {}
         root = (build / content["root"]).resolve()
-        files = {
-            str(build / path): _Module(root / path, one["sha256"], one["places"])
+        return {
+            str(build / path): AuthoredModule(root / path, one["sha256"], one["places"])
             for path, one in content["files"].items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return
-    sys.meta_path.insert(0, _Finder(build, files))
+        return {}
+
+
+def debug_as_written() -> None:
+    """Have `breakpoint()` start a debugger that knows durable code, unless somebody has chosen another."""
     if sys.breakpointhook is sys.__breakpointhook__ and not os.environ.get("PYTHONBREAKPOINT"):
         sys.breakpointhook = _breakpoint
 
@@ -75,7 +93,7 @@ def path_in_build(filename: str, build: Path) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Module:
+class AuthoredModule:
     """A rewritten module: the author's file, the digest of its text, and four numbers for each leaf."""
 
     source: Path
@@ -91,7 +109,7 @@ class _Module:
 class _Finder:
     """Finds what Python finds; only what loads a rewritten module is ours."""
 
-    def __init__(self, build: Path, files: dict[str, _Module]) -> None:
+    def __init__(self, build: Path, files: dict[str, AuthoredModule]) -> None:
         self.build = build
         self.files = files
 
@@ -109,7 +127,7 @@ class _Finder:
 class _Loader(SourceFileLoader):
     """Compiles at each import: a cache could not know of the author's file."""
 
-    def __init__(self, fullname: str, path: str, module: _Module) -> None:
+    def __init__(self, fullname: str, path: str, module: AuthoredModule) -> None:
         super().__init__(fullname, path)
         self._module = module
 

@@ -26,6 +26,7 @@ from types import ModuleType
 from ._definitions import Definitions
 from ._errors import DefinitionError
 from ._process import Process
+from ._source import authored, debug_as_written, sourced
 
 
 def compiled_twin(source: type[Process]) -> Definitions:
@@ -70,7 +71,8 @@ def _compiled_modules(root: Path, wanted: str) -> dict[str, ModuleType]:
     build = _build(root)
     rewritten = dict(_rewritten(root, build))
     rewritten.setdefault(wanted, build / f"{wanted.replace('.', '/')}.py")
-    with _imported_from(rewritten):
+    debug_as_written()
+    with _imported_from(rewritten, build):
         importlib.import_module(wanted)
         return {name: sys.modules[name] for name in rewritten if name in sys.modules}
 
@@ -88,10 +90,11 @@ def _rewritten(root: Path, build: Path) -> Iterator[tuple[str, Path]]:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds rewritten modules in the build."""
+    """Finds rewritten modules in the build; they show the positions of their sources."""
 
-    def __init__(self, files: dict[str, Path]) -> None:
+    def __init__(self, files: dict[str, Path], build: Path) -> None:
         self._files = files
+        self._authored = authored(build)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -100,14 +103,15 @@ class _Finder(importlib.abc.MetaPathFinder):
         if file is None:
             return None
         locations = [str(file.parent)] if file.name == "__init__.py" else None
-        return importlib.util.spec_from_file_location(fullname, file, submodule_search_locations=locations)
+        spec = importlib.util.spec_from_file_location(fullname, file, submodule_search_locations=locations)
+        return sourced(spec, self._authored)
 
 
 @contextmanager
-def _imported_from(files: dict[str, Path]) -> Iterator[None]:
+def _imported_from(files: dict[str, Path], build: Path) -> Iterator[None]:
     """Within it, these modules are imported from these files; afterwards everything is as it was."""
     before = {name: sys.modules.pop(name) for name in files if name in sys.modules}
-    finder = _Finder(files)
+    finder = _Finder(files, build)
     sys.meta_path.insert(0, finder)
     try:
         yield

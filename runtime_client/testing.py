@@ -77,17 +77,23 @@ EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 class StillRunning(AssertionError):
-    """`result()` was asked of a process that waits for something the test has not done. `waits` says what for."""
+    """`result()` was asked of a process that waits for something the test has not done. `waits` says what for.
 
-    def __init__(self, process_id: str, status: str, waits: tuple[str, ...], then: str = "") -> None:
-        what = "; ".join(waits) or "nothing"
+    One that is faulted waits for its code to be mended; `error` is its traceback.
+    """
+
+    def __init__(
+        self, process_id: str, status: str, waits: tuple[str, ...], then: str = "", *, error: str = ""
+    ) -> None:
+        what = f"process {process_id!r} is {status}"
+        help = f"send to it, or `await sim.advance(...)`{f', then {then}' if then else ''}"
         super().__init__(
-            f"process {process_id!r} is {status} and waits for {what}\n"
-            f"  help: send to it, or `await sim.advance(...)`{f', then {then}' if then else ''}"
+            f"{what}:\n{error}" if error else f"{what} and waits for {'; '.join(waits) or 'nothing'}\n  help: {help}"
         )
         self.process_id = process_id
         self.status = status
         self.waits = waits
+        self.error = error
 
 
 @dataclass(slots=True)
@@ -606,7 +612,7 @@ class Simulation:
                 raise ProcessFailed(process_id, f"{type(cause).__name__}: {cause}") from cause
             case "faulted":
                 assert process.error is not None
-                raise StillRunning(process_id, "faulted", (error_text(process.error),))
+                raise StillRunning(process_id, "faulted", (), error=error_text(process.error))
             case status:
                 raise StillRunning(process_id, status, self._waits(process))
 

@@ -134,7 +134,7 @@ def test_a_renamed_variable_is_followed(tmp_path: Path) -> None:
     ]
 
 
-def test_wrapped_moved_and_edited_states_keep_their_names(tmp_path: Path) -> None:
+def test_rule_2_wrapped_moved_and_edited_states_keep_their_names(tmp_path: Path) -> None:
     before = "await recv('x')\nawait sleep(1)\nawait call(print, 1)"
     after = "await sleep(1)\ntry:\n    y = await recv('x')\nexcept ValueError:\n    pass\nawait call(print, 1)"
     assert versions(tmp_path, before, after) == ["Sleep", "RecvX", "CallPrint"]

@@ -154,7 +154,7 @@ def test_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "members", [[8, 0], [0, 8], [16, 8, 0, 1], [-1, -2, 7, 15], [2**61 - 1, 0, 5], [1.5, 2, 10**30, True]]
 )
-def test_a_set_of_numbers_keeps_the_order_in_which_it_iterates(codec: Codec, members: list[Any]) -> None:
+def test_d16_a_set_of_numbers_keeps_the_order_in_which_it_iterates(codec: Codec, members: list[Any]) -> None:
     for value in (set(members), frozenset(members), shop.MySet(members)):
         assert list(codec.decode(codec.encode(value))) == list(value)
 

@@ -139,7 +139,7 @@ def test_zone_and_fold_survive(again: Again) -> None:
     assert again(dt.timezone(dt.timedelta(hours=1), "CET")).tzname(None) == "CET"
 
 
-def test_enum_members_classes_functions_and_singletons_are_identical(again: Again) -> None:
+def test_d16_enum_members_classes_functions_and_singletons_are_identical(again: Again) -> None:
     for value in (shop.Colour.RED, shop.Item, shop.charge, len, None, ..., NotImplemented, shop.json, shop.cached):
         assert again(value) is value
 

@@ -1,0 +1,69 @@
+"""Processes that the tests of single details run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from runtime_client import Channel, Process, ProcessError, after, call, make_channel, now, recv, select, sleep
+
+SHELVES: list[str] = []
+"""A mutable object of a module, which belongs to no process."""
+
+
+class NoTea(ProcessError):
+    """An author's error, with an argument of its own."""
+
+    def __init__(self, shelf: int) -> None:
+        super().__init__(shelf)
+        self.shelf = shelf
+
+
+class Clock(Process):
+    async def main(self) -> list[float]:
+        start, seen = now(), []
+        for seconds in (1, 2, 5):
+            await sleep(timedelta(seconds=seconds))
+            seen.append((now() - start).total_seconds())
+        return seen
+
+
+async def noted(name: str) -> str:
+    EFFECTS.append(name)
+    return name
+
+
+EFFECTS: list[str] = []
+
+
+class Effects(Process):
+    async def main(self) -> list[str]:
+        first = await call(noted, "first")
+        picked = await select(slow=call(noted, "second"), late=after(timedelta(seconds=1)))
+        return [first, picked.case, *EFFECTS]
+
+
+class Shelf(Process):
+    async def main(self) -> bool:
+        shelves = SHELVES
+        await sleep(1)
+        shelves.append("tea")
+        return shelves is SHELVES
+
+
+class Ending(Process):
+    orders = Channel[str]()
+
+    async def main(self) -> str:
+        match await recv(self.orders):
+            case "fail":
+                try:
+                    raise KeyError("shelf")
+                except KeyError as error:
+                    raise NoTea(7) from error
+            case "fault":
+                raise ValueError("a fault of the code")
+            case "deadlock":
+                await recv(make_channel())
+            case other:
+                return other
+        return ""

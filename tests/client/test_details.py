@@ -1,0 +1,115 @@
+"""Details of the semantics that are about one call each, by their numbers (docs/semantics.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime_client import ProcessCancelled, ProcessFailed
+from runtime_client.testing import Simulation, StillRunning
+
+sys.path.insert(0, str(Path(__file__).with_name("details")))
+import detail_programs as programs
+
+both_modes = pytest.mark.parametrize("compiled", [False, True], ids=["as written", "compiled"])
+
+
+def simulated(scene: Callable[[Simulation], Awaitable[object]], **options: Any) -> Any:
+    async def run() -> object:
+        async with Simulation(**options) as sim:
+            return await scene(sim)
+
+    return asyncio.run(run())
+
+
+@both_modes
+def test_d3_time_stops_at_each_deadline_and_the_process_comes_to_rest_there(compiled: bool) -> None:
+    async def scene(sim: Simulation) -> object:
+        clock = await sim.start(programs.Clock)
+        await sim.advance(100)
+        return await clock.result()
+
+    assert simulated(scene, compiled=compiled) == [1, 3, 8]
+
+
+@both_modes
+def test_d3_effects_end_in_the_order_of_their_requests_before_time_passes(compiled: bool) -> None:
+    async def scene(sim: Simulation) -> object:
+        programs.EFFECTS.clear()
+        return await (await sim.start(programs.Effects)).result()
+
+    assert simulated(scene, compiled=compiled) == ["first", "slow", "first", "second"]
+
+
+@pytest.mark.parametrize(("compiled", "is_the_modules_own"), [(False, True), (True, False)])
+@pytest.mark.filterwarnings("ignore:.*SHELVES.*:UserWarning")
+def test_d17_a_mutable_object_of_a_module_becomes_a_copy_when_it_is_saved(
+    compiled: bool, is_the_modules_own: bool
+) -> None:
+    async def scene(sim: Simulation) -> object:
+        shelf = await sim.start(programs.Shelf)
+        await sim.advance(1)
+        return await shelf.result()
+
+    assert simulated(scene, compiled=compiled) is is_the_modules_own
+
+
+@both_modes
+def test_d19_what_failed_raises_with_the_authors_error_as_cause(compiled: bool) -> None:
+    async def scene(sim: Simulation) -> None:
+        ending = await sim.start(programs.Ending)
+        await ending.send("orders", "fail")
+        with pytest.raises(ProcessFailed) as caught:
+            await ending.result()
+        cause = caught.value.__cause__
+        assert isinstance(cause, programs.NoTea)
+        assert (cause.args, cause.shelf) == ((7,), 7)
+        assert isinstance(cause.__cause__, KeyError)
+
+    simulated(scene, compiled=compiled)
+
+
+@both_modes
+@pytest.mark.parametrize("how", ["cancel", "terminate"])
+def test_d19_what_was_ended_from_outside_raises_process_cancelled(compiled: bool, how: str) -> None:
+    async def scene(sim: Simulation) -> None:
+        ending = await sim.start(programs.Ending)
+        await getattr(ending, how)()
+        with pytest.raises(ProcessCancelled):
+            await ending.result()
+
+    simulated(scene, compiled=compiled)
+
+
+@both_modes
+@pytest.mark.parametrize(("order", "status"), [("fault", "faulted"), ("deadlock", "deadlocked")])
+def test_d19_a_fault_and_a_deadlock_are_no_ends(compiled: bool, order: str, status: str) -> None:
+    async def scene(sim: Simulation) -> None:
+        ending = await sim.start(programs.Ending)
+        await ending.send("orders", order)
+        await sim.advance(600)
+        with pytest.raises(StillRunning, match=f"is {status}"):
+            await ending.result()
+        assert ending.status == status
+
+    simulated(scene, compiled=compiled)
+
+
+@both_modes
+def test_a_fault_shows_the_authors_line(compiled: bool) -> None:
+    async def scene(sim: Simulation) -> None:
+        ending = await sim.start(programs.Ending)
+        await ending.send("orders", "fault")
+        await sim.advance(600)
+        with pytest.raises(StillRunning) as caught:
+            await ending.result()
+        path = Path(str(programs.__file__))
+        line = path.read_text(encoding="utf-8").partition('ValueError("a fault')[0].count("\n") + 1
+        assert f'  File "{path}", line {line}, in main\n' in caught.value.error
+
+    simulated(scene, compiled=compiled)
