@@ -49,7 +49,7 @@ go-oracle: $(VENV)/.dev  ## concurrent programs in Go and in ours, both against 
 	@command -v go >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends golang-go >/dev/null; }
 	@$(BIN)/python tests/go/go_oracle.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
-chaos: $(VENV)/.run  ## SIGKILL runtime and workers under load, and count: SEED=n DURATION=seconds KILLS=n
+chaos: $(VENV)/.run  ## kill, pause and drain runtime and workers under load, and count: SEED=n DURATION=seconds KILLS=n
 	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(if $(KILLS),--kills $(KILLS))
 
 simulate: $(VENV)/.run  ## the runtime under simulated time, disk and network: SEED=n COUNT=n

@@ -1,10 +1,12 @@
-"""The load: one process that counts keyed messages, and many that each do a chain of effects."""
+"""The load: processes that count messages, do effects, start and await others, and are started by a schedule."""
 
 from __future__ import annotations
 
 from chaos_effects import note
 
-from runtime_client import Channel, Process, call, recv
+from runtime_client import Channel, EffectUnknown, Process, ProcessError, ProcessFailed, call, recv, start
+
+MARKS_PER_LEAF = 5
 
 
 class Tally(Process):
@@ -26,10 +28,66 @@ class Tally(Process):
 
 
 class Chain(Process):
-    """Does effects one after the other and keeps the token that each of them gave."""
+    """Does effects one after the other, in a queue with a limit, and keeps the token that each of them gave."""
 
     async def main(self, log: str, length: int) -> list[str]:
         tokens: list[str] = []
         for index in range(length):
-            tokens.append(await call(note, log, index))
+            tokens.append(await call(note, log, index, queue="chain"))
         return tokens
+
+
+class Once(Process):
+    """Does effects that may be attempted once; of some it is not known what became of them."""
+
+    async def main(self, log: str, length: int) -> list[str]:
+        tokens: list[str] = []
+        for index in range(length):
+            try:
+                tokens.append(await call(note, log, index, at_most_once=True))
+            except EffectUnknown:
+                tokens.append("unknown")
+        return tokens
+
+
+class Withered(ProcessError):
+    """What every third leaf ends in."""
+
+
+class Leaf(Process):
+    """A child: takes what its parent sends, does one effect, and returns or fails."""
+
+    marks = Channel[int]()
+
+    async def main(self, log: str, index: int) -> list[int]:
+        got = [await recv(self.marks) for _ in range(MARKS_PER_LEAF)]
+        await call(note, log, index)
+        if index % 3 == 0:
+            raise Withered(index, got)
+        return [index, *got]
+
+
+class Family(Process):
+    """A parent: starts children, sends to each, and takes what they end in."""
+
+    async def main(self, log: str, count: int) -> list[list[object]]:
+        leaves = [start(Leaf, log, index) for index in range(count)]
+        for mark in range(MARKS_PER_LEAF):
+            for leaf in leaves:
+                leaf.send(Leaf.marks, mark)
+        ends: list[list[object]] = []
+        for leaf in leaves:
+            try:
+                ends.append(["returned", *await leaf.result()])
+            except ProcessFailed as error:
+                cause = error.__cause__
+                assert isinstance(cause, Withered)
+                ends.append(["failed", cause.args[0], *cause.args[1]])
+        return ends
+
+
+class Tick(Process):
+    """What the schedule starts."""
+
+    async def main(self, log: str) -> str:
+        return await call(note, log, 0)

@@ -66,7 +66,7 @@ def _told(
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--count", type=int, default=2050)
     parser.add_argument("--runs", type=int, default=40, help="of Go, for each program")
     parser.add_argument("--schedules", type=int, default=2, help="of ours, for each program")
     options = parser.parse_args()

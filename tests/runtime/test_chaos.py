@@ -1,4 +1,4 @@
-"""The chaos script itself, a few kills long; `make chaos` does fifty and takes a seed."""
+"""The chaos script itself: each kind of fault once by default, more with `slow`; `make chaos` does fifty and takes a seed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,21 @@ import sys
 
 import pytest
 
+SMALL = ("--messages", "300", "--chains", "20", "--onces", "8", "--families", "2")
+
+
+def test_counts_are_exact_after_one_fault_of_each_kind() -> None:
+    done = _chaos("--seed", "1", "--kills", "6", "--duration", "5", *SMALL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("\n  ") == 6, done.stdout
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_counts_are_exact_after_kills(seed: int) -> None:
-    command = [sys.executable, "-m", "chaos", "--seed", str(seed), "--kills", "8", "--duration", "12"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_counts_are_exact_after_many_faults(seed: int) -> None:
+    done = _chaos("--seed", str(seed), "--kills", "20", "--duration", "30")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _chaos(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "chaos", *options], capture_output=True, text=True, check=False)
