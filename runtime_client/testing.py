@@ -40,6 +40,7 @@ from slct_runtime.core import (
     next_due_ms,
     step,
     to_json,
+    without_lost_channels,
     watched_processes,
 )
 from slct_runtime.core.commands import CancelProcess, EffectRequest, Emit, Reply, SendTo, SetLabels, StartProcess
@@ -469,6 +470,8 @@ class Simulation:
         if accepted:
             process.seq += 1
             process.document = document or process.document
+            if process.definition.is_compiled:  # a runtime does it now and then; here it shows at once if it must not
+                process.core = without_lost_channels(process.core, process.document)
         return accepted
 
     def _order(self, process: _Simulated, run: RunGoroutine) -> RunTransition:

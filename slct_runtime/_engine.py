@@ -421,6 +421,7 @@ class Engine(Answers):
         if result.committed and answer is not None:
             resident.seq += 1
             resident.document = answer.document or resident.document
+            resident.drop_lost_channels()
             self._row_changed(resident)
             self._publish_later(resident, "transition")
         elif resident.core.status is not status:

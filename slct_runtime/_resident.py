@@ -15,10 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ._history import Recorder
-from .core import Process, is_ready, next_due_ms, to_json, watched_processes
+from .core import Process, is_ready, next_due_ms, to_json, watched_processes, without_lost_channels
 from .core.commands import EffectRequest, Payload
 from .store.base import EffectRow, HistoryRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow, ReplyRow
 from .wire.api import ApiError
+
+
+CHANNELS_MIN = 32
+"""With fewer channels than this nothing is gained by looking for those that nobody can reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class Resident:
     recorder: Recorder | None = None  # None: no history is kept
     keys: dict[str, str] = field(default_factory=dict)  # accepted here and perhaps not durable yet: key to digest
     received_waiters: dict[int, list[Release]] = field(default_factory=dict)
+    channels_next: int = CHANNELS_MIN  # with so many channels it looks for those that nobody can reach
 
     @property
     def status(self) -> str:
@@ -110,6 +115,12 @@ class Resident:
     @property
     def has_ended(self) -> bool:
         return self.status in ENDED
+
+    def drop_lost_channels(self) -> None:
+        """After a transition: let go of channels that it made and nobody can reach, when there are twice as many as last time."""
+        if len(self.core.channels) >= self.channels_next and self.document:
+            self.core = without_lost_channels(self.core, self.document)
+            self.channels_next = max(CHANNELS_MIN, 2 * len(self.core.channels))
 
     @property
     def is_idle(self) -> bool:

@@ -11,6 +11,7 @@ Reading order:
   _cancel.py    cancelling goroutines and processes
   _process.py   `step`: one function per event
   _document.py  the saved form
+  _lost.py      channels that nobody can reach any more
   _views.py     questions about a process
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 from ._channel import ChannelState
 from ._document import QueuedMessage, UnknownFormat, from_json, to_json
 from ._goroutine import Goroutine, GoroutineStatus
+from ._lost import without_lost_channels
 from ._model import Process, ProcessStatus, check
 from ._process import Step, new_process, step
 from ._views import channel_facts, describe_case, describe_waits, is_ready, next_due_ms, watched_processes
@@ -43,4 +45,5 @@ __all__ = [
     "step",
     "to_json",
     "watched_processes",
+    "without_lost_channels",
 ]

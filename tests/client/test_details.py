@@ -113,3 +113,13 @@ def test_a_fault_shows_the_authors_line(compiled: bool) -> None:
         assert f'  File "{path}", line {line}, in main\n' in caught.value.error
 
     simulated(scene, compiled=compiled)
+
+
+@both_modes
+def test_channels_that_nobody_can_reach_take_no_room(compiled: bool) -> None:
+    async def scene(sim: Simulation) -> object:
+        maker = await sim.start(programs.Maker, 1000)
+        assert len(sim._processes[maker.id].core.channels) <= (1 if compiled else 1001)
+        return await maker.result()
+
+    assert simulated(scene, compiled=compiled) == list(range(0, 1000, 100))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from runtime_client import Channel, Process, ProcessError, after, call, make_channel, now, recv, select, sleep
+from runtime_client import Channel, Process, ProcessError, after, call, go, make_channel, now, recv, select, send, sleep
 
 SHELVES: list[str] = []
 """A mutable object of a module, which belongs to no process."""
@@ -67,3 +67,23 @@ class Ending(Process):
             case other:
                 return other
         return ""
+
+
+class Maker(Process):
+    """Makes channels for ever, keeps one in a hundred, and finds these as it left them."""
+
+    async def main(self, rounds: int) -> list[int]:
+        kept = []
+        for number in range(rounds):
+            answers = make_channel(1)
+            go(self.answer(answers, number))
+            if number % 100 == 0:
+                await sleep(0)
+                kept.append(answers)
+            else:
+                assert await recv(answers) == number
+        return [await recv(answers) for answers in kept]
+
+    async def answer(self, answers: Channel[int], number: int) -> None:
+        await send(answers, number)
+        answers.close()
