@@ -40,8 +40,8 @@ from slct_runtime.core import (
     next_due_ms,
     step,
     to_json,
-    without_lost_channels,
     watched_processes,
+    without_lost_channels,
 )
 from slct_runtime.core.commands import CancelProcess, EffectRequest, Emit, Reply, SendTo, SetLabels, StartProcess
 from slct_runtime.core.effects import CancelEffect, Effect, Finish, Received, RequestEffect, RunGoroutine, WatchProcess

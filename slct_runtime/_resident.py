@@ -20,7 +20,6 @@ from .core.commands import EffectRequest, Payload
 from .store.base import EffectRow, HistoryRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow, ReplyRow
 from .wire.api import ApiError
 
-
 CHANNELS_MIN = 32
 """With fewer channels than this nothing is gained by looking for those that nobody can reach."""
 
