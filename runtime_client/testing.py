@@ -64,7 +64,7 @@ from ._channels import Channel
 from ._codec import Codec
 from ._definitions import Definition, Definitions
 from ._effects import Attempt, run_effect
-from ._errors import NotFound, NotRunning, ProcessCancelled, ProcessFailed
+from ._errors import AlreadyExists, LimitExceeded, NotFound, NotRunning, ProcessCancelled, ProcessFailed
 from ._process import Process, Startable, definition_name
 from ._requests import AnswerT, QuestionT, Request
 from ._schedule import SCHEDULE_NAME, Schedule
@@ -75,6 +75,8 @@ from ._type_variables import T, ValueT
 ENDED = frozenset({"completed", "failed", "cancelled", "terminated"})
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 """When every simulation begins, unless told otherwise."""
+CHANNEL_MESSAGES_MAX = 10_000
+"""Undelivered messages that a channel holds, as by default in a runtime (rule 16)."""
 
 
 class StillRunning(AssertionError):
@@ -128,7 +130,7 @@ class _Simulated:
     outputs: list[str] = field(default_factory=list)
     result: str | None = None
     error: str | None = None
-    keys: set[str] = field(default_factory=set)
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # of accepted messages: channel and payload
     replies: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -432,10 +434,14 @@ class Simulation:
     def _note(self, process: _Simulated, what: str) -> None:
         self.trace.append(f"{process.process_id}: {what}")
 
-    def _find(self, process_id: str) -> _Simulated:
+    def _known(self, process_id: str) -> _Simulated:
         process = self._processes.get(process_id)
         if process is None:
             raise NotFound(f"no process {process_id!r}")
+        return process
+
+    def _find(self, process_id: str) -> _Simulated:
+        process = self._known(process_id)
         if process.status in ENDED:
             raise NotRunning(f"process {process_id!r} has ended: it is {process.status}")
         return process
@@ -565,21 +571,38 @@ class Simulation:
 
     async def _send(self, process_id: str, channel: str, value: Any, key: str | None) -> None:
         await self._turn()
-        process = self._find(process_id)
+        process = self._find(process_id) if key is None else self._known(process_id)
         definition = process.definition
         if not definition.open_channels and channel not in definition.capacities:
             names = ", ".join(sorted(definition.capacities)) or "none"
             raise NotFound(
                 f"definition {definition.name!r} declares no channel {channel!r}", f"its channels are: {names}"
             )
-        held = process.core.channels.get(channel)
-        if held is not None and held.is_closed:
-            raise NotRunning(f"channel {channel!r} of process {process_id!r} is closed")
-        if key is None or key not in process.keys:
+        payload = self._codec(definition.name).encode(value)
+        if key is None or not self._is_repeated(process, channel, payload, key):
+            self._find(process_id)
+            held = process.core.channels.get(channel)
+            if held is not None and held.is_closed:
+                raise NotRunning(f"channel {channel!r} of process {process_id!r} is closed")
+            if held is not None and held.message_count >= CHANNEL_MESSAGES_MAX:
+                raise LimitExceeded(
+                    f"channel {channel!r} of process {process_id!r} holds {held.message_count} undelivered messages, "
+                    f"the limit channel_messages_max is {CHANNEL_MESSAGES_MAX}",
+                    "wait until the process has received some",
+                )
             if key is not None:
-                process.keys.add(key)
-            self._message(process, channel, self._codec(definition.name).encode(value))
+                process.keys[key] = (channel, payload)
+            self._message(process, channel, payload)
         await self.settle()
+
+    def _is_repeated(self, process: _Simulated, channel: str, payload: str, key: str) -> bool:
+        """Whether a message of this key was accepted before (rule 15)."""
+        if process.keys.get(key, (channel, payload)) != (channel, payload):
+            raise AlreadyExists(
+                f"key {key!r} was used for another message to process {process.process_id!r}",
+                "one key identifies one message: use a new key",
+            )
+        return key in process.keys
 
     async def _request(self, process_id: str, channel: str, question: Any, key: str | None) -> Any:
         process = self._processes.get(process_id)

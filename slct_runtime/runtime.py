@@ -176,7 +176,8 @@ class Runtime(RuntimeApi):
     # --- messages --------------------------------------------------------------------------------------------------
 
     async def send(self, request: SendRequest) -> None:
-        resident = await self._find(request.process_id)
+        # A message of a key that was accepted is acknowledged again, whatever has become of the process (rule 15).
+        resident = await (self._find if request.key is None else self._any)(request.process_id)
         self._check_size(request.payload, "message")
         payload = self._deployed(resident).conform_message(request.channel, request.payload)
         if request.key is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime_client import ProcessCancelled, ProcessFailed
+from runtime_client import AlreadyExists, LimitExceeded, NotRunning, ProcessCancelled, ProcessFailed
 from runtime_client.testing import Simulation, StillRunning
 
 sys.path.insert(0, str(Path(__file__).with_name("details")))
@@ -123,3 +123,31 @@ def test_channels_that_nobody_can_reach_take_no_room(compiled: bool) -> None:
         return await maker.result()
 
     assert simulated(scene, compiled=compiled) == list(range(0, 1000, 100))
+
+
+@both_modes
+def test_rule_15_a_key_stands_for_one_message_also_after_the_end(compiled: bool) -> None:
+    async def scene(sim: Simulation) -> None:
+        ending = await sim.start(programs.Ending)
+        await ending.send("orders", "done", key="k")
+        assert await ending.result() == "done"
+        await ending.send("orders", "done", key="k")
+        with pytest.raises(AlreadyExists, match="key 'k' was used for another message"):
+            await ending.send("orders", "fail", key="k")
+        with pytest.raises(NotRunning):
+            await ending.send("orders", "done", key="another")
+
+    simulated(scene, compiled=compiled)
+
+
+def test_rule_16_a_full_channel_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime_client.testing.CHANNEL_MESSAGES_MAX", 3)
+
+    async def scene(sim: Simulation) -> None:
+        clock = await sim.start(programs.Crowded)
+        for number in range(3):
+            await clock.send("orders", number)
+        with pytest.raises(LimitExceeded, match="holds 3 undelivered messages, the limit channel_messages_max is 3"):
+            await clock.send("orders", 3)
+
+    simulated(scene)

@@ -87,3 +87,13 @@ class Maker(Process):
     async def answer(self, answers: Channel[int], number: int) -> None:
         await send(answers, number)
         answers.close()
+
+
+class Crowded(Process):
+    """Receives nothing for a day."""
+
+    orders = Channel[int]()
+
+    async def main(self) -> int:
+        await sleep(timedelta(days=1))
+        return await recv(self.orders)

@@ -181,6 +181,26 @@ def test_rule_15_a_key_is_delivered_once_and_stands_for_one_message() -> None:
     asyncio.run(scene())
 
 
+def test_rule_15_a_key_that_was_accepted_is_acknowledged_after_the_end() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, client, _):
+            ref = await client.start("sum", 30, id="s")
+            await ref.send("numbers", 30, key="k")
+            assert await ref.result() == 30
+            await ref.send("numbers", 30, key="k")
+        async with running(disk) as (_, client, _):
+            ref = client.get("s")
+            await ref.send("numbers", 30, key="k", wait=True)
+            with pytest.raises(AlreadyExists, match="key 'k'"):
+                await ref.send("numbers", 31, key="k")
+            for key in ("another", None):
+                with pytest.raises(NotRunning, match="has ended: it is completed"):
+                    await ref.send("numbers", 30, key=key)
+
+    asyncio.run(scene())
+
+
 def test_rule_15_a_start_with_a_known_id_gives_that_process() -> None:
     async def scene() -> None:
         disk = Disk()
