@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -57,10 +58,12 @@ from slct_runtime.core.events import (
     TimerDue,
     TransitionDone,
 )
+from slct_runtime.core.queues import QueueLimits, RateLimit, Window, has_room
 from slct_runtime.retry import delay_ms, may_retry
 from slct_runtime.wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition
 
 from ._channels import Channel
+from ._client import Rate
 from ._codec import Codec
 from ._definitions import Definition, Definitions
 from ._effects import Attempt, run_effect
@@ -77,6 +80,10 @@ EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 """When every simulation begins, unless told otherwise."""
 CHANNEL_MESSAGES_MAX = 10_000
 """Undelivered messages that a channel holds, as by default in a runtime (rule 16)."""
+
+
+def _rates(limits: QueueLimits) -> list[RateLimit]:
+    return [rate for rate in (limits.rate, limits.worker_rate) if rate is not None]
 
 
 class StillRunning(AssertionError):
@@ -105,6 +112,7 @@ class _Effect:
     attempt: int = 0
     due_ms: int = 0
     is_new: bool = True
+    is_slow: bool = False  # it has begun, and takes until `due_ms`
     is_running: bool = False
     progress: str | None = None
     last_error: str | None = None
@@ -188,6 +196,8 @@ class Simulation:
         self._now_ms = self._start_ms
         self._definitions: dict[str, Definitions] = {}
         self._processes: dict[str, _Simulated] = {}
+        self._queues: dict[str, QueueLimits] = {}
+        self._windows: dict[tuple[str, RateLimit], Window] = {}
         self._client_codecs: dict[str, Codec] = {}
         self._count = 0
         if definitions is not None:
@@ -268,6 +278,20 @@ class Simulation:
         await self.settle()
         return SimulatedRef(self, process_id)
 
+    async def set_queue(
+        self,
+        name: str,
+        *,
+        concurrency: int | None = None,
+        worker_concurrency: int | None = None,
+        rate: Rate | None = None,
+        worker_rate: Rate | None = None,
+    ) -> None:
+        """Limit a queue of effects as `Client.set_queue` does. There is one worker here, so its limits are those of all."""
+        rates = [None if each is None else each.limit for each in (rate, worker_rate)]
+        self._queues[name] = QueueLimits(name, concurrency, worker_concurrency, *rates)
+        await self.settle()
+
     async def advance(self, by: timedelta | float) -> None:
         """Let time pass: stop at each deadline on the way and let everything come to rest there."""
         seconds = by.total_seconds() if isinstance(by, timedelta) else by
@@ -311,8 +335,10 @@ class Simulation:
         if self._schedule is None or self._slow_until_ms is None:
             return
         for _, effect in self._due_effects():
-            if effect.is_new and self._schedule.random() < 0.5:
+            if effect.is_new and self._schedule.random() < 0.5 and self._may_begin(effect, 0):
                 effect.due_ms = self._schedule.randint(self._now_ms, self._slow_until_ms)
+                effect.is_slow = effect.due_ms > self._now_ms
+                self._begin(effect)
             effect.is_new = False
 
     def _is_effect_first(self) -> bool:
@@ -358,7 +384,12 @@ class Simulation:
 
     def _next_due_ms(self) -> int | None:
         dues = [due for p in self._running() if (due := next_due_ms(p.core)) is not None]
-        dues += [e.due_ms for p in self._running() for e in p.effects.values()]
+        for _, effect in self._effects():
+            opens_ms = self._opens_ms(effect)
+            if effect.due_ms > self._now_ms:
+                dues.append(effect.due_ms)
+            elif opens_ms is not None and not effect.is_running:
+                dues.append(opens_ms)
         return min(dues, default=None)
 
     def _apply(self, process: _Simulated, event: Event) -> bool:
@@ -501,13 +532,52 @@ class Simulation:
     def _is_hit(self) -> bool:
         return self._chance is not None and self._chance.random() < 0.3
 
+    # --- effects and their queues ------------------------------------------------------------------------------------
+
+    def _effects(self) -> list[tuple[_Simulated, _Effect]]:
+        return [(p, e) for p in self._running() for e in p.effects.values()]
+
     def _due_effects(self) -> list[tuple[_Simulated, _Effect]]:
-        running = ((p, e) for p in self._running() for e in p.effects.values())
-        return [(p, e) for p, e in running if e.due_ms <= self._now_ms and not e.is_running]
+        """Those that may be attempted now, the lowest priority first, then the oldest request (rule 18)."""
+        due = [(p, e) for p, e in self._effects() if e.due_ms <= self._now_ms and not e.is_running]
+        found, ahead = [], Counter[str]()
+        for process, effect in sorted(due, key=lambda each: each[1].request.priority):
+            queue = effect.request.queue
+            if self._may_begin(effect, ahead[queue]):
+                ahead[queue] += not effect.is_slow
+                found.append((process, effect))
+        return found
+
+    def _may_begin(self, effect: _Effect, ahead_count: int) -> bool:
+        return (opens_ms := self._opens_ms(effect, ahead_count)) is not None and opens_ms <= self._now_ms
+
+    def _opens_ms(self, effect: _Effect, ahead_count: int = 0) -> int | None:
+        """When its queue lets it begin after those ahead of it; None: not before another one has ended, or the limit is another."""
+        name = effect.request.queue
+        limits = self._queues.get(name)
+        if limits is None or effect.is_slow:
+            return self._now_ms
+        others = (e for _, e in self._effects() if e is not effect and e.request.queue == name)
+        running = sum(e.is_running or e.is_slow for e in others) + ahead_count
+        if not has_room(limits.concurrency, running) or not has_room(limits.worker_concurrency, running):
+            return None
+        opens = [self._window(name, rate).opens_ms(rate, self._now_ms, ahead_count) for rate in _rates(limits)]
+        return None if None in opens else max((each for each in opens if each is not None), default=self._now_ms)
+
+    def _begin(self, effect: _Effect) -> None:
+        name = effect.request.queue
+        if (limits := self._queues.get(name)) is not None:
+            for rate in _rates(limits):
+                self._window(name, rate).note(self._now_ms)
+
+    def _window(self, queue: str, rate: RateLimit) -> Window:
+        return self._windows.setdefault((queue, rate), Window())
 
     async def _attempt(self, process: _Simulated, effect: _Effect) -> None:
         """One attempt of an effect, by its fake if it has one. Whoever else lets things come to rest meanwhile passes it by."""
-        effect.is_running = True
+        if not effect.is_slow:
+            self._begin(effect)
+        effect.is_running, effect.is_slow = True, False
         try:
             await self._attempt_once(process, effect)
         finally:

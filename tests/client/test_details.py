@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime_client import AlreadyExists, LimitExceeded, NotRunning, ProcessCancelled, ProcessFailed
+from runtime_client import AlreadyExists, LimitExceeded, NotRunning, ProcessCancelled, ProcessFailed, Rate
 from runtime_client.testing import Simulation, StillRunning
 
 sys.path.insert(0, str(Path(__file__).with_name("details")))
@@ -151,3 +151,56 @@ def test_rule_16_a_full_channel_refuses(monkeypatch: pytest.MonkeyPatch) -> None
             await clock.send("orders", 3)
 
     simulated(scene)
+
+
+@both_modes
+def test_rule_18_the_lowest_priority_goes_first(compiled: bool) -> None:
+    async def scene(sim: Simulation) -> object:
+        queued = await sim.start(programs.Queued, [2, 0, 1, 0], "mail")
+        await sim.advance(10)
+        return [number for number, _ in await queued.result()]
+
+    assert simulated(scene, compiled=compiled) == [1, 3, 2, 0]
+
+
+@both_modes
+def test_rule_18_no_more_begin_in_a_time_than_the_rate_of_their_queue_allows(compiled: bool) -> None:
+    async def scene(sim: Simulation) -> object:
+        await sim.set_queue("mail", rate=Rate(2, per=10))
+        queued = await sim.start(programs.Queued, [0, 0, 0, 0, 0], "mail")
+        other = await sim.start(programs.Queued, [0, 0, 0], "other")
+        await sim.advance(60)
+        assert [at for _, at in await other.result()] == [0, 0, 0]
+        return [at for _, at in await queued.result()]
+
+    assert simulated(scene, compiled=compiled) == [0, 0, 10, 10, 20]
+
+
+def test_rule_18_a_queue_without_places_holds_what_waits() -> None:
+    async def scene(sim: Simulation) -> object:
+        await sim.set_queue("mail", concurrency=0)
+        queued = await sim.start(programs.Queued, [0], "mail")
+        await sim.advance(7)
+        with pytest.raises(StillRunning):
+            await queued.result()
+        await sim.set_queue("mail")
+        await sim.advance(7)
+        return await queued.result()
+
+    assert simulated(scene) == [(0, 6)]
+
+
+@pytest.mark.parametrize(("queue", "orders_min", "orders_max"), [("mail", 1, 1), ("other", 10, 24)])
+def test_rule_18_in_any_order_no_more_run_at_once_than_their_queue_allows(
+    queue: str, orders_min: int, orders_max: int
+) -> None:
+    """Where one runs at a time, they end in the order of their requests, however long each takes."""
+
+    async def scene(sim: Simulation) -> object:
+        await sim.set_queue("mail", concurrency=1)
+        queued = await sim.start(programs.Queued, [0, 0, 0, 0], queue)
+        await sim.advance(100)
+        return [number for number, _ in await queued.result()]
+
+    orders = {tuple(simulated(scene, schedule=seed)) for seed in range(60)}
+    assert orders_min <= len(orders) <= orders_max

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from runtime_client import Channel, Process, ProcessError, after, call, go, make_channel, now, recv, select, send, sleep
 
@@ -97,3 +97,22 @@ class Crowded(Process):
     async def main(self) -> int:
         await sleep(timedelta(days=1))
         return await recv(self.orders)
+
+
+class Queued(Process):
+    """Asks for effects of several priorities at once, and tells in which order they ended, and after how many seconds."""
+
+    async def main(self, priorities: list[int], queue: str) -> list[tuple[int, float]]:
+        await sleep(1)
+        start = now()
+        for number, priority in enumerate(priorities):
+            go(self.one(number, priority, queue))
+        while len(self.ended) < len(priorities):
+            await sleep(1)
+        return [(number, (at - start).total_seconds()) for number, at in self.ended]
+
+    ended: list[tuple[int, datetime]] = []
+
+    async def one(self, number: int, priority: int, queue: str) -> None:
+        await call(noted, str(number), queue=queue, priority=priority)
+        self.ended.append((number, now()))
