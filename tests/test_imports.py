@@ -17,7 +17,7 @@ RUN_THE_RUNTIME = {"runtime_client._client", "runtime_client.cli"}
 """Where the runtime itself is run: `Client.embedded` and `slct runtime`. They import it when they do so, not before."""
 SIMULATION = ("runtime_client.testing",)
 """`Simulation` is a runtime of its own around the core."""
-CORE_MAY_IMPORT = {"__future__", "collections", "dataclasses", "enum", "functools", "heapq", "json", "typing"}
+CORE_MAY_IMPORT = {"__future__", "collections", "dataclasses", "enum", "functools", "heapq", "json", "re", "typing"}
 """No clock, no randomness, no input or output, nothing to await with."""
 
 

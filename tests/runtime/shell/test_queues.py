@@ -63,6 +63,7 @@ def test_rule_18_a_worker_runs_no_more_at_once_than_its_share(world: World) -> N
             await cluster.until_queue("mail", waiting=4, running=2)
             sessions = cluster.runtime._engine.dispatcher.sessions
             assert [session.running["mail"] for session in sessions] == [1, 1]
+            await stage.until(lambda: stage.running.total() == 2)
             await stage.let_go()
             assert [await ref.result(10) for ref in refs] == list(NAMES)
             assert stage.peak == 2
