@@ -35,13 +35,17 @@ PROGRESS_BYTES_MAX = 1024 * 1024
 class Attempt:
     """What the worker and the code of an effect share while one attempt runs. Safe to use from the effect's thread.
 
-    `progress` is what `heartbeat` was given last, None if nothing. `reported` is set, on the worker's loop, whenever there is more.
+    `progress` is what `heartbeat` was given last, None if nothing. `reported` is set, on the worker's loop, whenever there is more;
+    `on_report` is called there then. `is_over`: nothing that is said from now on is heard.
     """
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, on_report: Callable[[], None] | None = None) -> None:
         self.codec = codec
         self.progress: Payload | None = None
         self.reported = asyncio.Event()
+        self.is_over = False
+        self._on_report = on_report
+        self._unreported: Payload | None = None
         self.cancelled = threading.Event()
         self.is_in_thread = False
         self._loop = asyncio.get_running_loop()
@@ -63,11 +67,24 @@ class Attempt:
                 f"the progress takes {len(text)} bytes, the limit PROGRESS_BYTES_MAX is {PROGRESS_BYTES_MAX} bytes\n"
                 "  help: report where to go on, and keep what was done elsewhere"
             )
-        self.progress = text
+        self.progress = self._unreported = text
         try:
-            self._loop.call_soon_threadsafe(self.reported.set)
+            self._loop.call_soon_threadsafe(self._tell)
         except RuntimeError:
             pass  # the loop is closed: nobody listens any more
+
+    def take_report(self) -> Payload | None:
+        """What is new of its progress, None if nothing. From here on it counts as reported."""
+        self.reported.clear()
+        text, self._unreported = self._unreported, None
+        return text
+
+    def _tell(self) -> None:
+        if self.is_over:
+            return
+        self.reported.set()
+        if self._on_report is not None:
+            self._on_report()
 
     def silent_s(self) -> float:
         """Since when nothing was heard of it."""
@@ -157,12 +174,14 @@ async def run_effect(
     order: RunEffect,
     fakes: Mapping[str, Callable[..., Any]] | None = None,
     attempt: Attempt | None = None,
+    has_own_task: bool = False,
 ) -> EffectAnswer:
     """Run one attempt of an effect.
 
     Args:
       fakes: Functions to run in place of others, by the names of those.
       attempt: Tells what the attempt reports while it runs.
+      has_own_task: The calling task does nothing else, so an asynchronous function needs none of its own.
 
     Raises:
       asyncio.CancelledError: the attempt was cancelled (rule 20), and has ended. Everything else that goes wrong is in the answer.
@@ -172,9 +191,15 @@ async def run_effect(
     try:
         function = (fakes or {}).get(order.request.function) or codec.resolver.function_of(order.request.function)
         args, kwargs = codec.decode(order.request.arguments)
-        context = contextvars.copy_context()
-        context.run(_current.set, _effect(codec, order, attempt))
-        value, failure = await _within(order, attempt, _run(function, args, kwargs, context, attempt))
+        called = functools.partial(function, *args, **kwargs)
+        if has_own_task and not _has_limit(order) and _runs_on_loop(function):
+            _current.set(_effect(codec, order, attempt))
+            value, failure = await _heeding(attempt, called)
+        else:
+            context = contextvars.copy_context()
+            context.run(_current.set, _effect(codec, order, attempt))
+            running = _run(called, context, attempt, is_async=_runs_on_loop(function))
+            value, failure = await _within(order, attempt, running)
         if failure is not None:
             return _failed(codec, order, failure)
         result = codec.encode(value)
@@ -246,21 +271,41 @@ CLEANUP_S = 1.0
 
 
 def _run(
-    function: Callable[..., Any],
-    args: list[Any],
-    kwargs: dict[str, Any],
-    context: contextvars.Context,
-    attempt: Attempt,
+    called: Callable[[], Any], context: contextvars.Context, attempt: Attempt, *, is_async: bool
 ) -> asyncio.Future[_Ended]:
-    called = functools.partial(function, *args, **kwargs)
-    if _is_async(inspect.unwrap(function)) or _is_async(getattr(function, "__call__", None)):  # noqa: B004
+    if is_async:
         return asyncio.get_running_loop().create_task(_awaited(called), context=context)
     attempt.is_in_thread = True
     return _in_thread(called, context)
 
 
+def _runs_on_loop(function: Any) -> bool:
+    try:
+        return _is_async_known(function)
+    except TypeError:  # it cannot be hashed
+        return _is_async_known.__wrapped__(function)
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_async_known(function: Any) -> bool:
+    return _is_async(inspect.unwrap(function)) or _is_async(getattr(function, "__call__", None))  # noqa: B004
+
+
 def _is_async(function: Any) -> bool:
     return inspect.iscoroutinefunction(function)
+
+
+def _has_limit(order: RunEffect) -> bool:
+    return order.deadline_ms is not None or order.request.heartbeat_timeout_ms is not None
+
+
+async def _heeding(attempt: Attempt, called: Callable[[], Any]) -> _Ended:
+    """Its outcome, in this task. Who cancels the task stops the attempt."""
+    try:
+        return await _awaited(called)
+    except asyncio.CancelledError:
+        attempt.cancelled.set()
+        raise
 
 
 async def _awaited(called: Callable[[], Any]) -> _Ended:

@@ -142,6 +142,7 @@ class _Serving:
         self._drain_s = drain_s
         self._held: dict[str, LiveProcess] = {}
         self._effects: dict[int, asyncio.Task[None]] = {}
+        self._words: list[FromWorker] = []  # how effects have ended, not yet said
         self._is_draining = False
         self._nothing_more = asyncio.Event()
 
@@ -231,14 +232,29 @@ class _Serving:
         return answer
 
     async def _effect(self, order: RunEffect) -> None:
-        attempt = Attempt(self._definitions.codec)
-        reporting = asyncio.create_task(self._report(order.dispatch_id, attempt))
+        reporting: list[asyncio.Task[None]] = []
+
+        def report() -> None:
+            if not reporting:
+                reporting.append(asyncio.create_task(self._report(order.dispatch_id, attempt)))
+
+        attempt = Attempt(self._definitions.codec, report)
         word: FromWorker = EffectReturned(order.dispatch_id, has_begun=True)
         try:
-            word = await run_effect(self._definitions, order, attempt=attempt)
+            word = await run_effect(self._definitions, order, attempt=attempt, has_own_task=True)
         finally:
-            reporting.cancel()
-            await self._answer([*_unreported(order.dispatch_id, attempt), word])
+            attempt.is_over = True
+            _cancel(reporting)
+            self._words += [*_unreported(order.dispatch_id, attempt), word]
+            await self._say()
+
+    async def _say(self) -> None:
+        """Answer for all effects that have ended in this turn of the loop, at once."""
+        if len(self._effects) > 1:
+            await asyncio.sleep(0)
+        words, self._words = self._words, []
+        if words:
+            await self._answer(words)
 
     async def _report(self, dispatch_id: int, attempt: Attempt) -> None:
         """Tell how far it has come, not too often."""
@@ -256,11 +272,8 @@ class _Serving:
 
 
 def _unreported(dispatch_id: int, attempt: Attempt) -> list[FromWorker]:
-    """What is new of its progress. From here on it counts as reported."""
-    if not attempt.reported.is_set() or attempt.progress is None:
-        return []
-    attempt.reported.clear()
-    return [EffectProgress(dispatch_id, attempt.progress)]
+    progress = attempt.take_report()
+    return [] if progress is None else [EffectProgress(dispatch_id, progress)]
 
 
 def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
