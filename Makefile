@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos simulate bench clean oracle go-oracle
+.PHONY: nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos simulate simulate-nightly bench clean oracle go-oracle
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -55,12 +55,15 @@ chaos: $(VENV)/.run  ## kill, pause and drain runtime and workers under load, an
 simulate: $(VENV)/.run  ## the runtime under simulated time, disk and network: SEED=n COUNT=n
 	$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
+simulate-nightly: $(VENV)/.run  ## 100,000 seeds, one job per core, telling how far it is: SEED=first COUNT=n
+	$(BIN)/python -m simulation --jobs 0 --keep-going --seed $(or $(SEED),0) --count $(or $(COUNT),100000)
+
 bench: $(VENV)/.run  ## measure this machine; ARGS="--help" tells what can be chosen
 	$(BIN)/python -m bench $(ARGS)
 
 nightly: test-slow  ## test-slow, and all that takes hours: 10,000 random programs in new processes, 100,000 simulated runs
 	@$(BIN)/python tests/compile/differential.py --count 10000 --all --new-processes
-	$(BIN)/python -m simulation --count 100000
+	$(BIN)/python -m simulation --jobs 0 --keep-going --count 100000
 
 fuzz: $(VENV)/.dev  ## read damaged documents for a while, led by coverage: SECONDS=n
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check --root-user-action=ignore atheris

@@ -148,7 +148,7 @@ class Resident:
         if pending.row_changed:
             return self._take_row(pending)
         self._keep_row_changes(pending)
-        self.stored_inbox |= pending.inbox.keys()
+        self.stored_inbox.update(pending.inbox)  # in place, as all that is done to it: it may be long
         commit = ProcessCommit(
             self.process_id,
             inbox_insert=tuple(pending.inbox.values()),
@@ -170,7 +170,8 @@ class Resident:
     def _take_row(self, pending: Pending) -> tuple[ProcessCommit, list[Release]]:
         insert = {position: row for position, row in pending.inbox.items() if position not in self.absorbed}
         delete = tuple(sorted(self.absorbed & self.stored_inbox))
-        self.stored_inbox = (self.stored_inbox - self.absorbed) | insert.keys()
+        self.stored_inbox -= self.absorbed
+        self.stored_inbox.update(insert)
         self.absorbed = set()
         upserts = {**pending.requests, **pending.attempts}
         never_stored = pending.requests.keys() & pending.effects_ended

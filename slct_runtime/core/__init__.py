@@ -3,6 +3,7 @@
 Reading order:
   commands.py   what a transition asks for, and how it ended
   events.py     what enters      effects.py  what leaves
+  _line.py      a queue as a value
   _channel.py   one channel, its queue and its invariants
   _goroutine.py the life of a goroutine: `STATUS_CHANGES`
   _model.py     the process as immutable data, and its invariants

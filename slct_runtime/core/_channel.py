@@ -14,9 +14,10 @@ NB: 3 has its exception because one select may send and receive here, and does n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from ._line import Line
 from .commands import Payload
 
 
@@ -48,7 +49,7 @@ class ChannelState:
 
     capacity: int = 0
     is_closed: bool = False
-    queue: tuple[Entry, ...] = ()
+    queue: Line[Entry] = field(default_factory=Line)
     receivers: tuple[Waiter, ...] = ()
     message_count: int = 0
 
@@ -77,7 +78,7 @@ class Taken:
 
 def take(channel: ChannelState) -> Taken:
     """Take the oldest value. The longest-waiting sender moves into the room that it leaves (rule 8)."""
-    entry, queue = channel.queue[0], channel.queue[1:]
+    entry, queue = channel.queue[0], channel.queue.without_first()
     woken: tuple[Waiter, ...] = ()
     if entry.goroutine_id:
         woken = (Waiter(entry.goroutine_id, entry.case_index),)
@@ -85,7 +86,7 @@ def take(channel: ChannelState) -> Taken:
     if last >= 0 and len(queue) > last and queue[last].goroutine_id:
         let_in = queue[last]
         woken = (*woken, Waiter(let_in.goroutine_id, let_in.case_index))
-        queue = (*queue[:last], replace(let_in, goroutine_id=0, case_index=0), *queue[last + 1 :])
+        queue = queue.with_item(last, replace(let_in, goroutine_id=0, case_index=0))
     count = channel.message_count - (1 if entry.position else 0)
     return Taken(ChannelState(channel.capacity, channel.is_closed, queue, channel.receivers, count), entry, woken)
 
@@ -93,7 +94,8 @@ def take(channel: ChannelState) -> Taken:
 def append(channel: ChannelState, entry: Entry) -> ChannelState:
     """To the end of the line: into the buffer if there is room, behind it if not."""
     count = channel.message_count + (1 if entry.position else 0)
-    return ChannelState(channel.capacity, channel.is_closed, (*channel.queue, entry), channel.receivers, count)
+    queue = channel.queue.with_last(entry)
+    return ChannelState(channel.capacity, channel.is_closed, queue, channel.receivers, count)
 
 
 def add_receiver(channel: ChannelState, waiter: Waiter) -> ChannelState:
@@ -114,13 +116,13 @@ def without_receiver(channel: ChannelState, waiter: Waiter) -> ChannelState:
 def without_sender(channel: ChannelState, waiter: Waiter) -> ChannelState:
     """Without what it would have sent. A value already in the buffer stays: nobody waits for that."""
     goroutine_id, case_index = waiter
-    queue = tuple(e for e in channel.queue if e.goroutine_id != goroutine_id or e.case_index != case_index)
+    queue = Line(e for e in channel.queue if e.goroutine_id != goroutine_id or e.case_index != case_index)
     return replace(channel, queue=queue)
 
 
 def closed(channel: ChannelState) -> ChannelState:
     """Closed, and without those who wait; the buffer and messages from outside stay to be received (rule 11)."""
-    queue = tuple(e for e in channel.queue if e.goroutine_id == 0)
+    queue = Line(e for e in channel.queue if e.goroutine_id == 0)
     return replace(channel, is_closed=True, queue=queue, receivers=())
 
 
@@ -137,7 +139,7 @@ def with_messages(channel: ChannelState, messages: list[Entry]) -> ChannelState:
             queue.append(left.pop())
         queue.append(entry)
     queue.extend(reversed(left))
-    return replace(channel, queue=tuple(queue), message_count=channel.message_count + len(messages))
+    return replace(channel, queue=Line(queue), message_count=channel.message_count + len(messages))
 
 
 def check_channel(channel: ChannelState) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, assert_never
 
 from ._channel import UNDECLARED, ChannelState, Entry, Waiter, with_messages
 from ._goroutine import Cancelling, Goroutine, GoroutineStatus
+from ._line import Line
 from ._model import Process, ProcessStatus
 from .commands import (
     CallCase,
@@ -160,7 +161,9 @@ def _case(saved: list[Any]) -> Case:
 
 def _channel_json(channel: ChannelState) -> list[Any]:
     """Capacity, closed, values from goroutines, receivers; what is empty at the end is left out."""
-    values = [[e.payload, e.goroutine_id, e.case_index, e.after] for e in channel.queue if not e.position]
+    values: list[Any] = []
+    if channel.message_count < len(channel.queue):  # else all are messages from outside, perhaps very many
+        values = [[e.payload, e.goroutine_id, e.case_index, e.after] for e in channel.queue if not e.position]
     out: list[Any] = [channel.capacity, int(channel.is_closed), values]
     out.append([[w.goroutine_id, w.case_index] for w in channel.receivers])
     while len(out) > 1 and not out[-1]:
@@ -171,7 +174,7 @@ def _channel_json(channel: ChannelState) -> list[Any]:
 def _channel(saved: list[Any]) -> ChannelState:
     left_out: list[Any] = [0, [], []][len(saved) - 1 :]
     capacity, is_closed, values, receivers = [*saved, *left_out]
-    queue = tuple(Entry(payload, g, index, 0, after) for payload, g, index, after in values)
+    queue = Line(Entry(payload, g, index, 0, after) for payload, g, index, after in values)
     return ChannelState(capacity, bool(is_closed), queue, tuple(Waiter(g, i) for g, i in receivers))
 
 

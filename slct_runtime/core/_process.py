@@ -14,6 +14,7 @@ from ._cancel import cancel_all, cancel_faulting, cancel_one, end, interrupt, is
 from ._channel import ChannelState
 from ._draft import Draft
 from ._goroutine import CANCELLED, Cancelling, Change, Goroutine
+from ._line import Line
 from ._model import Process, ProcessStatus
 from ._select import close, deliver, fire_timers, select, wake, wake_all
 from .commands import (
@@ -345,7 +346,7 @@ def _finish(draft: Draft, status: ProcessStatus, result: Payload | None, error: 
     draft.goroutines, draft.ready, draft.running = {}, [], None
     draft.joins, draft.effects, draft.children, draft.timers = {}, {}, {}, {}
     draft.channels = {
-        name: replace(channel, queue=(), receivers=(), message_count=0) for name, channel in draft.channels.items()
+        name: replace(channel, queue=Line(), receivers=(), message_count=0) for name, channel in draft.channels.items()
     }
     draft.fault_count = draft.retry_at_ms = 0
     draft.out.append(Finish(result, error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slct_runtime.core import ChannelState, Goroutine, GoroutineStatus, Process, check, without_lost_channels
 from slct_runtime.core._channel import Entry, Waiter
+from slct_runtime.core._line import Line
 from slct_runtime.core.commands import RecvCase, Resumption, ResumptionKind, SendCase
 
 
@@ -38,7 +39,7 @@ def test_a_handle_in_a_value_on_its_way_keeps_its_channel() -> None:
         goroutines={1: ready},
         ready=(1,),
         channels={
-            "orders": ChannelState(2, queue=(queued,)),
+            "orders": ChannelState(2, queue=Line([queued])),
             **{f"#{number}": ChannelState(1) for number in (1, 2, 3)},
         },
     )
@@ -47,7 +48,7 @@ def test_a_handle_in_a_value_on_its_way_keeps_its_channel() -> None:
 
 def test_a_chain_of_channels_in_channels_is_followed_and_a_circle_is_not() -> None:
     def holding(name: str) -> ChannelState:
-        return ChannelState(1, queue=(Entry(handle(name)),))
+        return ChannelState(1, queue=Line([Entry(handle(name))]))
 
     process = Process(
         "p",
@@ -70,7 +71,7 @@ def test_who_waits_there_keeps_a_channel() -> None:
         goroutines={1: receiver, 2: sender},
         channels={
             "#1": ChannelState(receivers=(Waiter(1, 0),)),
-            "#2": ChannelState(queue=(Entry(handle("#3"), 2),)),
+            "#2": ChannelState(queue=Line([Entry(handle("#3"), 2)])),
             "#3": ChannelState(1),
             "#4": ChannelState(1),
         },
