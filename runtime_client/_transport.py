@@ -47,6 +47,8 @@ from slct_runtime.wire.slct.v1 import (
 )
 from slct_runtime.wire.work import DefinitionRecord, FromWorker, Register, ToWorker
 
+from ._send_batches import SendBatches
+
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
@@ -63,6 +65,7 @@ class GrpcTransport(RuntimeApi):
         self.target = target
         self._opened: _Connection | None = None
         self._is_closed = False
+        self._sends = SendBatches(self._send_one, self._send_many)
 
     async def aclose(self) -> None:
         """Let go of the connection; calls under way fail."""
@@ -78,8 +81,30 @@ class GrpcTransport(RuntimeApi):
         return convert.get_started(await self._ask(self._connection.processes.Start, message))
 
     async def send(self, request: SendRequest) -> None:
+        """One that waits for its receiver goes alone: it may wait for ever."""
+        await (self._send_one(request) if request.wait else self._sends.send(request))
+
+    async def _send_one(self, request: SendRequest) -> None:
         message = _filled(processes_pb2.SendRequest(), convert.put_send, request)
         await self._ask(self._connection.processes.Send, message)
+
+    async def _send_many(self, requests: Sequence[SendRequest]) -> list[ApiError | None]:
+        """One that cannot travel keeps no other from being sent."""
+        message = processes_pb2.SendManyRequest()
+        outcomes: list[ApiError | None] = []
+        for request in requests:
+            try:
+                message.messages.append(_filled(processes_pb2.SendRequest(), convert.put_send, request))
+                outcomes.append(None)
+            except ApiError as error:
+                outcomes.append(error)
+        response = await self._ask(self._connection.processes.SendMany, message)
+        answers = [status.from_bytes(one.refusal) if one.HasField("refusal") else None for one in response.outcomes]
+        if len(answers) != len(message.messages):
+            count = len(message.messages)
+            raise ApiError(ErrorCode.INTERNAL, f"{count} messages were sent, {len(answers)} outcomes came back")
+        answer = iter(answers)
+        return [next(answer) if outcome is None else outcome for outcome in outcomes]
 
     async def ask(self, request: AskRequest) -> str:
         """The runtime itself says when time is up, as in `result`."""

@@ -173,6 +173,18 @@ class Context(Protocol):
 Handler = Callable[[Any, Request, Context], Awaitable[Response]]
 
 
+def refusal_of(error: Exception, what: str) -> ApiError:
+    """How a client is told of it; a fault of our own goes to the log."""
+    match error:
+        case ApiError():
+            return error
+        case convert.BadMessage() | convert.Unsendable():
+            return status.bad_message(error)
+        case _:
+            _log.error("%s failed", what, exc_info=error)
+            return status.internal(error)
+
+
 def refusing(handler: Handler[Request, Response]) -> Handler[Request, Response]:
     """Let a handler raise: what it raises becomes the status of the call (rule 1 above)."""
 
@@ -180,13 +192,8 @@ def refusing(handler: Handler[Request, Response]) -> Handler[Request, Response]:
     async def refuse(self: Any, request: Request, context: Context) -> Response:
         try:
             return await handler(self, request, context)
-        except ApiError as error:
-            refusal = error
-        except (convert.BadMessage, convert.Unsendable) as error:
-            refusal = status.bad_message(error)
         except Exception as error:
-            _log.exception("%s failed", handler.__qualname__)
-            refusal = status.internal(error)
+            refusal = refusal_of(error, handler.__qualname__)
         await context.abort_with_status(status.to_status(refusal))
         raise AssertionError("abort_with_status raises")
 
@@ -253,6 +260,19 @@ class Processes:
         # One that waits for a receiver may wait for ever.
         await (self._lasting.run(sending) if request.wait else sending)
         return processes_pb2.SendResponse()
+
+    @refusing
+    async def SendMany(self, request: processes_pb2.SendManyRequest, _: Context) -> processes_pb2.SendManyResponse:
+        outcomes = await asyncio.gather(*map(self._outcome, request.messages))
+        return processes_pb2.SendManyResponse(outcomes=outcomes)
+
+    async def _outcome(self, message: processes_pb2.SendRequest) -> processes_pb2.SendOutcome:
+        try:
+            sending = self._runtime.send(convert.get_send(message))
+            await (self._lasting.run(sending) if message.wait else sending)
+        except Exception as error:
+            return processes_pb2.SendOutcome(refusal=status.to_bytes(refusal_of(error, "Processes.SendMany")))
+        return processes_pb2.SendOutcome()
 
     @refusing
     async def Ask(self, request: processes_pb2.AskRequest, _: Context) -> processes_pb2.AskResponse:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import grpc  # type: ignore[import-untyped,unused-ignore]  # grpcio ships no types
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped,unused-ignore]
 from grpc_status import rpc_status  # type: ignore[import-untyped,unused-ignore]
 
@@ -38,6 +39,25 @@ _ERROR_CODES = {number: code for code, number in CODES.items()}
 
 def to_status(error: ApiError) -> GrpcStatus:
     """The refusal, with its details, cut to what always arrives."""
+    return rpc_status.to_status(_packed(error))
+
+
+def to_bytes(error: ApiError) -> bytes:
+    """The same as part of a message."""
+    data: bytes = _packed(error).SerializeToString()
+    return data
+
+
+def from_bytes(data: bytes) -> ApiError:
+    """The refusal that is part of a message."""
+    try:
+        status = status_pb2.Status.FromString(data)
+    except DecodeError:
+        status = None
+    return _unpacked(status) or ApiError(ErrorCode.INTERNAL, "the runtime refused the request and did not say why")
+
+
+def _packed(error: ApiError) -> status_pb2.Status:
     status = status_pb2.Status(code=CODES[error.code], message=_text(error.message))
     info = error_details_pb2.ErrorInfo(reason=error.code.name, domain=DOMAIN)
     for name, value in list(error.facts.items())[:ERROR_FACTS_MAX]:
@@ -45,7 +65,7 @@ def to_status(error: ApiError) -> GrpcStatus:
     _attach(status, info)
     if error.help:
         _attach(status, error_details_pb2.Help(links=[error_details_pb2.Help.Link(description=_text(error.help))]))
-    return rpc_status.to_status(status)
+    return status
 
 
 def _attach(status: status_pb2.Status, detail: error_details_pb2.ErrorInfo | error_details_pb2.Help) -> None:
@@ -71,10 +91,19 @@ def _refusal(error: grpc.RpcError) -> ApiError | None:
         status = rpc_status.from_call(error)
     except ValueError:  # code and details disagree: not from us
         return None
+    return _unpacked(status)
+
+
+def _unpacked(status: status_pb2.Status | None) -> ApiError | None:
     code = _ERROR_CODES.get(status.code) if status is not None else None
     info = error_details_pb2.ErrorInfo()
     help = error_details_pb2.Help()
-    if code is None or not any(detail.Unpack(info) for detail in status.details) or info.domain != DOMAIN:
+    if (
+        status is None
+        or code is None
+        or not any(detail.Unpack(info) for detail in status.details)
+        or info.domain != DOMAIN
+    ):
         return None
     cure = help.links[0].description if any(detail.Unpack(help) for detail in status.details) else ""
     return ApiError(code, status.message, cure, dict(info.metadata))

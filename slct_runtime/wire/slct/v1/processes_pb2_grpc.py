@@ -27,6 +27,11 @@ class ProcessesStub:
                 request_serializer=slct_dot_v1_dot_processes__pb2.SendRequest.SerializeToString,
                 response_deserializer=slct_dot_v1_dot_processes__pb2.SendResponse.FromString,
                 _registered_method=True)
+        self.SendMany = channel.unary_unary(
+                '/slct.v1.Processes/SendMany',
+                request_serializer=slct_dot_v1_dot_processes__pb2.SendManyRequest.SerializeToString,
+                response_deserializer=slct_dot_v1_dot_processes__pb2.SendManyResponse.FromString,
+                _registered_method=True)
         self.Ask = channel.unary_unary(
                 '/slct.v1.Processes/Ask',
                 request_serializer=slct_dot_v1_dot_processes__pb2.AskRequest.SerializeToString,
@@ -92,6 +97,13 @@ class ProcessesServicer:
 
     def Send(self, request, context):
         """Sends to a channel of a process; returns when that is durable (rule 14).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendMany(self, request, context):
+        """Sends many messages, in order; returns when each is durable or refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -179,6 +191,11 @@ def add_ProcessesServicer_to_server(servicer, server):
                     servicer.Send,
                     request_deserializer=slct_dot_v1_dot_processes__pb2.SendRequest.FromString,
                     response_serializer=slct_dot_v1_dot_processes__pb2.SendResponse.SerializeToString,
+            ),
+            'SendMany': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendMany,
+                    request_deserializer=slct_dot_v1_dot_processes__pb2.SendManyRequest.FromString,
+                    response_serializer=slct_dot_v1_dot_processes__pb2.SendManyResponse.SerializeToString,
             ),
             'Ask': grpc.unary_unary_rpc_method_handler(
                     servicer.Ask,
@@ -286,6 +303,33 @@ class Processes:
             '/slct.v1.Processes/Send',
             slct_dot_v1_dot_processes__pb2.SendRequest.SerializeToString,
             slct_dot_v1_dot_processes__pb2.SendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendMany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slct.v1.Processes/SendMany',
+            slct_dot_v1_dot_processes__pb2.SendManyRequest.SerializeToString,
+            slct_dot_v1_dot_processes__pb2.SendManyResponse.FromString,
             options,
             channel_credentials,
             insecure,
