@@ -157,8 +157,9 @@ def test_many_messages_arrive_in_order_over_a_connection_and_refusals_come_back(
         server = await serve_grpc(runtime, "127.0.0.1:0")
         transport = GrpcTransport(f"127.0.0.1:{server.port}")
         try:
-            sends = [transport.send(request(number)) for number in range(200)]
-            sends[150] = transport.send(SendRequest("\ud800", "numbers", "1"))  # cannot travel
+            requests = [request(number) for number in range(200)]
+            requests[150] = SendRequest("\ud800", "numbers", "1")  # cannot travel
+            sends = [transport.send(each) for each in requests]
             outcomes = await asyncio.gather(*sends, return_exceptions=True)
         finally:
             await transport.aclose()
