@@ -257,8 +257,9 @@ def _remaining(order: RunEffect, attempt: Attempt) -> tuple[float | None, str]:
     """How long it may go on without another word, None for ever; and what has happened when that is over."""
     request, found = order.request, list[tuple[float, str]]()
     if order.deadline_ms is not None:
-        limit = "its deadline" if request.timeout_ms is None else f"its timeout of {request.timeout_ms / 1000:g} s"
-        found.append((order.deadline_ms / 1000 - time.time(), f"{request.function} took longer than {limit}"))
+        limits = {"timeout": request.timeout_ms, "schedule_to_close_timeout": request.schedule_to_close_timeout_ms}
+        limit = " or ".join(f"{name} of {ms / 1000:g} s" for name, ms in limits.items() if ms is not None) or "deadline"
+        found.append((order.deadline_ms / 1000 - time.time(), f"{request.function} took longer than its {limit}"))
     if request.heartbeat_timeout_ms is not None:
         silence_s = request.heartbeat_timeout_ms / 1000
         left_s = silence_s - attempt.silent_s()

@@ -108,6 +108,7 @@ def call(
     queue: str = DEFAULT_QUEUE,
     priority: int = 0,
     heartbeat_timeout: float | timedelta | None = None,
+    schedule_to_close_timeout: float | timedelta | None = None,
     **kwargs: Any,
 ) -> Call[Any]:
     """Run an ordinary function, sync or async, outside the transition: an effect (rule 18). Gives its result.
@@ -116,7 +117,8 @@ def call(
       retry: How often it is attempted. timeout: of one attempt, in seconds or a timedelta. key: takes the place of the request's
         number in the idempotency key. at_most_once: never attempted twice (rule 19). queue: where it waits for a worker; queues
         may be limited, and workers may serve some only. priority: of what waits the lowest goes first, then the oldest.
-        heartbeat_timeout: an attempt that does not call `heartbeat` for so long has failed.
+        heartbeat_timeout: an attempt that does not call `heartbeat` for so long has failed. schedule_to_close_timeout: of all
+        attempts together, from the request to the outcome, with the time in queues and between attempts.
 
     Raises, when awaited:
       CallFailed: the last attempt failed; `__cause__` is its exception. EffectUnknown: at most once, and nobody knows.
@@ -126,7 +128,12 @@ def call(
         raise TypeError(f"retry is a Retry, got {retry!r}")
     if retry is not None:
         _check_retry(retry)
-    for name, limit in (("timeout", timeout), ("heartbeat_timeout", heartbeat_timeout)):
+    limits = {
+        "timeout": timeout,
+        "heartbeat_timeout": heartbeat_timeout,
+        "schedule_to_close_timeout": schedule_to_close_timeout,
+    }
+    for name, limit in limits.items():
         if limit is not None and _seconds(limit, name) <= 0:
             raise ValueError(f"a {name} is longer than nothing, got {limit!r}")
     if key is not None and not (isinstance(key, str) and key):
@@ -146,6 +153,7 @@ def call(
         queue,
         int(priority),
         heartbeat_timeout,
+        schedule_to_close_timeout,
     )
 
 

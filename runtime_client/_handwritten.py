@@ -144,6 +144,7 @@ class Step:
         queue: str = DEFAULT_QUEUE,
         priority: int = 0,
         heartbeat_timeout: float | timedelta | None = None,
+        schedule_to_close_timeout: float | timedelta | None = None,
         **kwargs: Any,
     ) -> Case:
         """The result of an effect; see `runtime_client.call`."""
@@ -157,6 +158,7 @@ class Step:
             queue=queue,
             priority=priority,
             heartbeat_timeout=heartbeat_timeout,
+            schedule_to_close_timeout=schedule_to_close_timeout,
             **kwargs,
         )
         return self._case(operation, f"p.call({getattr(function, '__name__', function)}, ...)")

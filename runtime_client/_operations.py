@@ -105,8 +105,13 @@ class Call(Operation[ValueT]):
     queue: str = DEFAULT_QUEUE
     priority: int = 0
     heartbeat_timeout: float | timedelta | None = None
+    schedule_to_close_timeout: float | timedelta | None = None
 
-    SAVED_IF_GIVEN: ClassVar[dict[str, Any]] = {"priority": 0, "heartbeat_timeout": None}
+    SAVED_IF_GIVEN: ClassVar[dict[str, Any]] = {
+        "priority": 0,
+        "heartbeat_timeout": None,
+        "schedule_to_close_timeout": None,
+    }
 
 
 @dataclass(frozen=True, slots=True)

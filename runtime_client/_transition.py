@@ -573,6 +573,7 @@ class _Transition:
             call.at_most_once,
             call.priority,
             _timeout_ms(call.heartbeat_timeout),
+            _timeout_ms(call.schedule_to_close_timeout),
         )
 
     def _channel_name(self, channel: Channel[Any] | str | None) -> str | None:

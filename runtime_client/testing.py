@@ -59,7 +59,7 @@ from slct_runtime.core.events import (
     TransitionDone,
 )
 from slct_runtime.core.queues import QueueLimits, RateLimit, Window, has_room
-from slct_runtime.retry import delay_ms, may_retry
+from slct_runtime.retry import closed_text, closes_ms, delay_ms, has_time, may_retry
 from slct_runtime.wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition
 
 from ._channels import Channel
@@ -111,6 +111,7 @@ class _Effect:
     request: EffectRequest
     attempt: int = 0
     due_ms: int = 0
+    requested_ms: int = 0
     is_new: bool = True
     is_slow: bool = False  # it has begun, and takes until `due_ms`
     is_running: bool = False
@@ -316,6 +317,7 @@ class Simulation:
     async def settle(self) -> None:
         """Run whatever can run now: transitions first, then effects in the order of their requests; or as `schedule` draws."""
         while True:
+            self._close_effects()
             self._draw_durations()
             ready = [p for p in self._processes.values() if p.run is not None]
             due = self._due_effects()
@@ -385,6 +387,8 @@ class Simulation:
     def _next_due_ms(self) -> int | None:
         dues = [due for p in self._running() if (due := next_due_ms(p.core)) is not None]
         for _, effect in self._effects():
+            if (end_ms := closes_ms(effect.request, effect.requested_ms)) is not None and end_ms > self._now_ms:
+                dues.append(end_ms)
             opens_ms = self._opens_ms(effect)
             if effect.due_ms > self._now_ms:
                 dues.append(effect.due_ms)
@@ -415,7 +419,7 @@ class Simulation:
             case RunGoroutine():
                 process.run = effect
             case RequestEffect(request):
-                process.effects[request.effect_id] = _Effect(request, due_ms=self._now_ms)
+                process.effects[request.effect_id] = _Effect(request, due_ms=self._now_ms, requested_ms=self._now_ms)
                 self._note(process, f"call {request.function} {request.arguments}")
             case CancelEffect(effect_id):
                 process.effects.pop(effect_id, None)
@@ -591,7 +595,7 @@ class Simulation:
             process.process_id,
             process.definition.name,
             "test",
-            replace(request, timeout_ms=None, heartbeat_timeout_ms=None),
+            replace(request, timeout_ms=None, heartbeat_timeout_ms=None, schedule_to_close_timeout_ms=None),
             effect.attempt,
             None,
             effect.progress,
@@ -608,11 +612,24 @@ class Simulation:
         again = answer.error is not None and not request.at_most_once
         if again and may_retry(request.retry, effect.attempt, answer.error_types):
             chance = 0.5 if self._chance is None else self._chance.random()
-            effect.due_ms = self._now_ms + max(1, delay_ms(request.retry, effect.attempt, chance))
-            return
-        del process.effects[request.effect_id]
+            due_ms = self._now_ms + max(1, delay_ms(request.retry, effect.attempt, chance))
+            if has_time(request, effect.requested_ms, due_ms):
+                effect.due_ms = due_ms
+                return
+        self._end_effect(process, effect, answer.result, answer.error)
+
+    def _end_effect(self, process: _Simulated, effect: _Effect, result: str | None, error: str | None) -> None:
+        effect_id = effect.request.effect_id
+        del process.effects[effect_id]
         process.position += 1
-        self._apply(process, EffectDone(self._now_ms, process.position, request.effect_id, answer.result, answer.error))
+        self._apply(process, EffectDone(self._now_ms, process.position, effect_id, result, error))
+
+    def _close_effects(self) -> None:
+        """End those whose time over all attempts is over, but for what runs in real time at this moment."""
+        for process, effect in self._effects():
+            if not effect.is_running and not has_time(effect.request, effect.requested_ms, self._now_ms):
+                error = TimeoutError(closed_text(effect.request, effect.attempt))
+                self._end_effect(process, effect, None, process.definitions.codec.encode(error))
 
     async def _run(
         self, process: _Simulated, effect: _Effect, order: RunEffect, fakes: dict[str, Callable[..., Any]]

@@ -164,7 +164,17 @@ class _Aligner:
 
 
 OPTIONS = frozenset(
-    {"retry", "timeout", "queue", "priority", "heartbeat_timeout", "at_most_once", "transaction", "label"}
+    {
+        "retry",
+        "timeout",
+        "queue",
+        "priority",
+        "heartbeat_timeout",
+        "schedule_to_close_timeout",
+        "at_most_once",
+        "transaction",
+        "label",
+    }
 )
 """Arguments of `call` and `select` that say how, and not what."""
 

@@ -162,7 +162,17 @@ def _effects(text: str | None) -> list[dict[str, Any]]:
     ]
 
 
-_CALL_OPTIONS = ("retry", "timeout", "key", "queue", "priority", "heartbeat_timeout", "at_most_once", "transaction")
+_CALL_OPTIONS = (
+    "retry",
+    "timeout",
+    "key",
+    "queue",
+    "priority",
+    "heartbeat_timeout",
+    "schedule_to_close_timeout",
+    "at_most_once",
+    "transaction",
+)
 
 
 def _parsed(text: str) -> ast.expr:

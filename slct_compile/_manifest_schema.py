@@ -59,7 +59,9 @@ class CaseEntry:
 
 @dataclass(frozen=True, slots=True)
 class EffectEntry:
-    """A `call`. `options`: retry, timeout, key, queue, priority, heartbeat_timeout, at_most_once, transaction, if given."""
+    """A `call`. `options`: retry, timeout, key, queue, priority, heartbeat_timeout, schedule_to_close_timeout, at_most_once,
+    transaction, if given.
+    """
 
     function: str
     options: dict[str, str]

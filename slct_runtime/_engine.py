@@ -67,7 +67,7 @@ from .core.events import (
     TransitionLost,
 )
 from .core.queues import QueueLimits, RateLimit
-from .retry import delay_ms, may_retry
+from .retry import closed_text, closes_ms, delay_ms, has_time, may_retry
 from .settings import Settings
 from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, QueueRow, ReplyRow, Store, StoreError
 from .wire.api import ApiError, ErrorCode, HistoryEntry, ProcessOutcome, WatchEvent
@@ -601,7 +601,10 @@ class Engine(Answers):
             case TransitionJob(resident, goroutine_id, resumption):
                 return self._transition_order(resident, goroutine_id, resumption, dispatch_id, worker_holds)
             case EffectJob(resident, run):
-                deadline_ms = None if run.request.timeout_ms is None else self.now_ms() + run.request.timeout_ms
+                limits_ms = [closes_ms(run.request, run.requested_ms)]
+                if run.request.timeout_ms is not None:
+                    limits_ms.append(self.now_ms() + run.request.timeout_ms)
+                deadline_ms = min((each for each in limits_ms if each is not None), default=None)
                 attempt = max(1, run.attempt) if run.request.at_most_once else run.attempt + 1
                 return RunEffect(
                     dispatch_id,
@@ -723,7 +726,7 @@ class Engine(Answers):
     def _take_up_effect(self, resident: Resident, run: EffectRun) -> None:
         """Give a durable request to a worker, now or when its next attempt is due. One that is on its way stays there."""
         request = run.request
-        if resident.is_lost or resident.effects.get(request.effect_id) is not run:
+        if resident.is_lost or resident.effects.get(request.effect_id) is not run or self._has_closed(resident, run):
             return
         if not run.is_durable or run.unstored_progress_count or run.is_queued or run.dispatch_id is not None:
             return
@@ -737,6 +740,22 @@ class Engine(Answers):
             run.is_queued = True
             self.dispatcher.submit(EffectJob(resident, run))
             self.dispatcher.pump()
+
+    def _has_closed(self, resident: Resident, run: EffectRun) -> bool:
+        """End an effect whose time over all attempts is over; if it is not yet, come back then (rule 18)."""
+        end_ms = closes_ms(run.request, run.requested_ms)
+        if end_ms is None:
+            return False
+        if run.dispatch_id is not None:
+            end_ms += CLOSING_MS_MAX  # its worker knows when to stop, and how the attempt ended
+        if end_ms > self.now_ms():
+            self.timers.add(end_ms, resident.process_id)
+            return False
+        is_unknown = run.request.at_most_once and (run.is_begun or run.dispatch_id is not None)
+        error = None if is_unknown else plain_error("TimeoutError", closed_text(run.request, run.attempt))
+        resident.pending.releases.append(Release(partial(self.dispatcher.cancel_effect, run)))
+        self._end_effect(resident, run, None, error)
+        return True
 
     def before_effect(self, job: EffectJob, send: Callable[[], None]) -> None:
         """Note at-most-once effects before they begin: whoever finds the note later must not begin them again (rule 19).
@@ -795,9 +814,11 @@ class Engine(Answers):
         if run.request.at_most_once or not may_retry(run.request.retry, attempt, answer.error_types):
             self._end_effect(resident, run, None, answer.error)
             return
-        run.attempt = attempt
-        run.last_error = answer.error
-        run.due_ms = self.now_ms() + delay_ms(run.request.retry, attempt, self._chance())
+        due_ms = self.now_ms() + delay_ms(run.request.retry, attempt, self._chance())
+        if not has_time(run.request, run.requested_ms, due_ms):
+            self._end_effect(resident, run, None, answer.error)
+            return
+        run.attempt, run.last_error, run.due_ms = attempt, answer.error, due_ms
         run.is_durable = False
         resident.pending.attempts[run.request.effect_id] = effect_row(resident.process_id, run)
         resident.pending.releases.append(Release(partial(self._effect_stored, resident, run)))
@@ -949,6 +970,9 @@ def _is_starting(parent: Resident, child_id: str) -> bool:
     starts = (run for run in _posts(parent) if run.request.function == _START)
     return any(json.loads(run.request.arguments)["process_id"] == child_id for run in starts)
 
+
+CLOSING_MS_MAX = 2_000
+"""So long after the end of an effect's time its worker may still tell how the attempt under way ended."""
 
 _REQUEST_FIELDS = tuple(f.name for f in fields(EffectRequest))
 _RETRY_FIELDS = tuple(f.name for f in fields(RetryPolicy))

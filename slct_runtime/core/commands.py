@@ -41,8 +41,8 @@ class RetryPolicy:
 class EffectRequest:
     """One call to run outside the transition (rule 18). `effect_id` is unique in its process, for ever.
 
-    `priority`: of what waits in queues the lowest goes first. `heartbeat_timeout_ms`: an attempt that is silent for so long has
-    failed.
+    `timeout_ms` is that of one attempt. `priority`: of what waits in queues the lowest goes first. `heartbeat_timeout_ms`: an attempt
+    that is silent for so long has failed. `schedule_to_close_timeout_ms`: from the request to the outcome, over all attempts.
     """
 
     effect_id: int
@@ -55,6 +55,7 @@ class EffectRequest:
     at_most_once: bool = False
     priority: int = 0
     heartbeat_timeout_ms: int | None = None
+    schedule_to_close_timeout_ms: int | None = None
 
 
 # --- cases: what a goroutine may wait for --------------------------------------------------------------------------

@@ -392,6 +392,8 @@ def put_effect_request(request: core.EffectRequest, into: commands_pb2.EffectReq
     into.priority = request.priority
     if request.heartbeat_timeout_ms is not None:
         into.heartbeat_timeout_ms = request.heartbeat_timeout_ms
+    if request.schedule_to_close_timeout_ms is not None:
+        into.schedule_to_close_timeout_ms = request.schedule_to_close_timeout_ms
 
 
 def get_effect_request(message: commands_pb2.EffectRequest) -> core.EffectRequest:
@@ -406,6 +408,9 @@ def get_effect_request(message: commands_pb2.EffectRequest) -> core.EffectReques
         at_most_once=message.at_most_once,
         priority=message.priority,
         heartbeat_timeout_ms=message.heartbeat_timeout_ms if message.HasField("heartbeat_timeout_ms") else None,
+        schedule_to_close_timeout_ms=(
+            message.schedule_to_close_timeout_ms if message.HasField("schedule_to_close_timeout_ms") else None
+        ),
     )
 
 

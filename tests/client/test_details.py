@@ -204,3 +204,51 @@ def test_rule_18_in_any_order_no_more_run_at_once_than_their_queue_allows(
 
     orders = {tuple(simulated(scene, schedule=seed)) for seed in range(60)}
     assert orders_min <= len(orders) <= orders_max
+
+
+@both_modes
+@pytest.mark.parametrize("crash", [None, 1, 2])
+@pytest.mark.parametrize(
+    ("wanted", "seconds", "ended"),
+    [
+        (3, 30.5, (3, 30)),  # attempts at 0, 10 and 30 seconds
+        (3, 30, ("OSError('attempt 2 failed')", 10)),
+        (2, 9, ("OSError('attempt 1 failed')", 0)),
+    ],
+)
+def test_rule_18_there_is_no_attempt_after_the_time_over_all_of_them(
+    compiled: bool, crash: int | None, wanted: int, seconds: float, ended: tuple[object, float]
+) -> None:
+    async def scene(sim: Simulation) -> object:
+        limited = await sim.start(programs.Limited, wanted, seconds)
+        await sim.advance(1000)
+        return await limited.result()
+
+    assert simulated(scene, compiled=compiled, crash=crash) == ended
+
+
+@both_modes
+def test_rule_18_the_time_over_all_attempts_runs_in_a_queue_too(compiled: bool) -> None:
+    async def scene(sim: Simulation) -> object:
+        await sim.set_queue("mail", concurrency=0)
+        limited = await sim.start(programs.Limited, 1, 25.0, "mail")
+        await sim.advance(1000)
+        return await limited.result()
+
+    error, seconds = simulated(scene, compiled=compiled)
+    assert error.startswith("TimeoutError('")
+    assert error.endswith("schedule_to_close_timeout of 25 s: no attempt had failed before')")
+    assert seconds == 25
+
+
+@both_modes
+def test_rule_18_an_effect_takes_no_longer_than_its_time_over_all_under_any_schedule(compiled: bool) -> None:
+    async def scene(sim: Simulation) -> object:
+        limited = await sim.start(programs.Limited, 3, 35.0)
+        await sim.advance(1000)
+        return await limited.result()
+
+    ends = [simulated(scene, compiled=compiled, schedule=seed) for seed in range(40)]
+    assert all(seconds <= 35 for _, seconds in ends)
+    kinds = {str(ended).partition("(")[0] for ended, _ in ends}
+    assert kinds == {"3", "OSError", "TimeoutError"}

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from runtime_client import Channel, Process, ProcessError, after, call, go, make_channel, now, recv, select, send, sleep
+from runtime_client import (
+    CallFailed,
+    Channel,
+    Process,
+    ProcessError,
+    Retry,
+    after,
+    call,
+    current_effect,
+    go,
+    make_channel,
+    now,
+    recv,
+    select,
+    send,
+    sleep,
+)
 
 SHELVES: list[str] = []
 """A mutable object of a module, which belongs to no process."""
@@ -116,3 +132,24 @@ class Queued(Process):
     async def one(self, number: int, priority: int, queue: str) -> None:
         await call(noted, str(number), queue=queue, priority=priority)
         self.ended.append((number, now()))
+
+
+async def failing(wanted: int) -> int:
+    """Succeeds at that attempt."""
+    attempt = current_effect().attempt
+    if attempt < wanted:
+        raise OSError(f"attempt {attempt} failed")
+    return attempt
+
+
+class Limited(Process):
+    """An effect that has so many seconds over all its attempts, which are 10, 20, 40 ... seconds apart."""
+
+    async def main(self, wanted: int, seconds: float, queue: str = "default") -> tuple[object, float]:
+        start = now()
+        retry = Retry(max_attempts=None, first=10, jitter=0)
+        try:
+            ended: object = await call(failing, wanted, retry=retry, queue=queue, schedule_to_close_timeout=seconds)
+        except CallFailed as error:
+            ended = repr(error.__cause__)
+        return ended, (now() - start).total_seconds()

@@ -140,6 +140,7 @@ class DataFrame:
         ({"key": ""}, "key is a text"),
         ({"queue": None}, "queue is the name"),
         ({"heartbeat_timeout": 0}, "a heartbeat_timeout is longer than nothing"),
+        ({"schedule_to_close_timeout": -1}, "a schedule_to_close_timeout is longer than nothing"),
         ({"queue": ""}, "queue is the name"),
         ({"priority": 2**31}, "priority is a whole number"),
         ({"priority": "high"}, "priority is a whole number"),

@@ -120,6 +120,28 @@ class Once(Process):
         return result
 
 
-defs = Definitions({"job": Job, "once": Once, "walk": Walk}, modules=(__name__,))
+async def fail(name: str) -> None:
+    await _stage[0].act(name)
+    raise OSError(f"attempt {current_effect().attempt} failed")
+
+
+class Limited(Process):
+    """Calls one effect that has so many seconds over all attempts, which are so many seconds apart."""
+
+    def Main_Start(self, p: Step, seconds: float, pause: float, queue: str, at_most_once: bool) -> None:
+        p.call(
+            fail,
+            self.id,
+            queue=queue,
+            retry=Retry(max_attempts=None, first=pause, factor=1, jitter=0),
+            at_most_once=at_most_once,
+            schedule_to_close_timeout=seconds,
+        ).to(self.Main_Done)
+
+    def Main_Done(self, p: Step, result: str) -> str:
+        return result
+
+
+defs = Definitions({"job": Job, "limited": Limited, "once": Once, "walk": Walk}, modules=(__name__,))
 
 __all__ = ["EffectUnknown", "Stage", "defs", "new_stage"]

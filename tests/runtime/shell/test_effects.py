@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from runtime_client import ProcessFailed
+from runtime_client import CallFailed, EffectUnknown, ProcessFailed, ProcessRef
+from slct_runtime._engine import wall_clock_ms
 from slct_runtime.wire.work import EffectReturned
 
 from .effect_programs import Stage, new_stage
-from .effect_worlds import Cluster, Disk, World, die, embedded, in_both_worlds, play
+from .effect_worlds import Clock, Cluster, Disk, World, die, embedded, in_both_worlds, play
 
 
 async def until_shown(cluster: Cluster, process_id: str, is_so: Callable[[Any], bool]) -> None:
@@ -84,6 +85,121 @@ def test_rule_18_an_attempt_knows_the_error_of_the_one_before(world: World) -> N
         known = [(effect.attempt, effect.progress, repr(effect.last_error)) for effect in stage.attempts]
         again = (2, [1], "OSError('stumbled after 1')")  # begun under both runtimes
         assert known == [(1, None, "None"), again, again, (3, [1, 2], "OSError('stumbled after 2')")]
+
+    play(scene)
+
+
+# --- time over all attempts ------------------------------------------------------------------------------------------
+
+
+async def failed_for(ref: ProcessRef[Any]) -> BaseException | None:
+    """What the effect of its process came to: the cause of `CallFailed`, or `EffectUnknown`."""
+    with pytest.raises(ProcessFailed) as caught:
+        await ref.result(10)
+    error = caught.value.__cause__
+    assert isinstance(error, CallFailed | EffectUnknown)
+    return error if isinstance(error, EffectUnknown) else error.__cause__
+
+
+@in_both_worlds
+def test_rule_18_attempts_go_on_while_there_is_time_and_then_the_last_error_counts(world: World) -> None:
+    async def scene() -> None:
+        stage = new_stage()
+        await stage.let_go()
+        async with world(Disk()) as cluster:
+            await cluster.worker()
+            error = await failed_for(await cluster.client.start("limited", 0.9, 0.5, "mail", False, id="p"))
+        assert repr(error) == "OSError('attempt 2 failed')"
+        assert stage.begun == ["p", "p"]
+
+    play(scene)
+
+
+@in_both_worlds
+def test_rule_18_a_retry_that_would_come_too_late_is_not_waited_for(world: World) -> None:
+    async def scene() -> None:
+        stage = new_stage()
+        await stage.let_go()
+        async with world(Disk()) as cluster:
+            await cluster.worker()
+            error = await failed_for(await cluster.client.start("limited", 60, 61, "mail", False, id="p"))
+        assert repr(error) == "OSError('attempt 1 failed')"
+        assert stage.begun == ["p"]
+
+    play(scene)
+
+
+@in_both_worlds
+@pytest.mark.parametrize("at_most_once", [False, True])
+def test_rule_18_an_attempt_that_runs_is_stopped_when_the_time_over_all_is_over(
+    world: World, at_most_once: bool
+) -> None:
+    async def scene() -> None:
+        stage = new_stage()
+        async with world(Disk()) as cluster:
+            await cluster.worker()
+            error = await failed_for(await cluster.client.start("limited", 0.1, 0.01, "mail", at_most_once, id="p"))
+        assert isinstance(error, TimeoutError)
+        assert str(error).endswith("took longer than its schedule_to_close_timeout of 0.1 s")
+        assert (stage.begun, stage.running["p"]) == (["p"], 0)
+
+    play(scene)
+
+
+@in_both_worlds
+@pytest.mark.parametrize("at_most_once", [False, True])
+def test_rule_18_the_time_over_all_runs_in_a_queue_too(world: World, at_most_once: bool) -> None:
+    async def scene() -> None:
+        stage = new_stage()
+        async with world(Disk()) as cluster:
+            await cluster.client.set_queue("mail", concurrency=0)
+            await cluster.worker()
+            error = await failed_for(await cluster.client.start("limited", 0.1, 0.01, "mail", at_most_once, id="p"))
+            await cluster.until_queue("mail", waiting=0, running=0)
+        assert isinstance(error, TimeoutError)
+        assert str(error).endswith("schedule_to_close_timeout of 0.1 s: no attempt had failed before")
+        assert stage.begun == []
+
+    play(scene)
+
+
+@in_both_worlds
+def test_rule_18_the_time_over_all_goes_on_while_no_runtime_is_there(world: World) -> None:
+    async def scene() -> None:
+        disk, stage, clock = Disk(), new_stage(), Clock()
+        clock.now = wall_clock_ms()  # that of the worker, which is told when to stop
+        await stage.let_go()
+        async with world(disk, clock) as cluster:
+            await cluster.worker()
+            await cluster.client.start("limited", 60, 50, "mail", False, id="p")
+            await until_shown(cluster, "p", lambda effect: "attempt 1 failed" in effect.last_error)
+        clock.now += 60_000
+        async with world(disk, clock) as cluster:
+            await cluster.worker()
+            error = await failed_for(cluster.client.get("p"))
+        assert isinstance(error, TimeoutError)
+        assert str(error).endswith("schedule_to_close_timeout of 60 s: one attempt had failed before")
+        assert stage.begun == ["p"]
+
+    play(scene)
+
+
+@pytest.mark.parametrize("at_most_once", [False, True])
+def test_rule_19_a_worker_that_says_nothing_when_the_time_over_all_is_over_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, at_most_once: bool
+) -> None:
+    monkeypatch.setattr("slct_runtime._engine.CLOSING_MS_MAX", 0)
+    monkeypatch.setattr("runtime_client._effects._remaining", lambda *_: (None, ""))
+
+    async def scene() -> None:
+        stage = new_stage()
+        async with embedded(Disk()) as cluster:
+            await cluster.client.set_queue("mail", concurrency=1)
+            await cluster.worker()
+            error = await failed_for(await cluster.client.start("limited", 0.1, 0.01, "mail", at_most_once, id="p"))
+            assert isinstance(error, EffectUnknown if at_most_once else TimeoutError)
+            await cluster.until_queue("mail", waiting=0, running=0)  # the attempt was told to stop
+        assert (stage.begun, stage.running["p"]) == (["p"], 0)
 
     play(scene)
 

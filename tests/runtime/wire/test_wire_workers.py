@@ -69,7 +69,19 @@ def transition(dispatch_id: int, document: str | None = "{}") -> RunTransition:
 
 
 def effect(dispatch_id: int) -> RunEffect:
-    return RunEffect(dispatch_id, "order-17", "order", "1", EffectRequest(9, "io:charge", "[[],{}]"), 2, 9000, '"half"')
+    request = EffectRequest(
+        9,
+        "io:charge",
+        "[[],{}]",
+        timeout_ms=1,
+        key="k",
+        queue="mail",
+        at_most_once=True,
+        priority=-2,
+        heartbeat_timeout_ms=3,
+        schedule_to_close_timeout_ms=4,
+    )
+    return RunEffect(dispatch_id, "order-17", "order", "1", request, 2, 9000, '"half"')
 
 
 def answer_to(order: ToWorker) -> FromWorker:

@@ -142,6 +142,7 @@ class EffectRequest(_message.Message):
     AT_MOST_ONCE_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     HEARTBEAT_TIMEOUT_MS_FIELD_NUMBER: _builtins.int
+    SCHEDULE_TO_CLOSE_TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     effect_id: _builtins.int
     """Unique in its process, for ever."""
     function: _builtins.str
@@ -160,6 +161,8 @@ class EffectRequest(_message.Message):
     """Of what waits in queues the lowest goes first."""
     heartbeat_timeout_ms: _builtins.int
     """An attempt that gives no heartbeat for so long has failed; absent: it need not give any."""
+    schedule_to_close_timeout_ms: _builtins.int
+    """Longest time from the request to the outcome, over all attempts and the pauses between them; absent: no limit."""
     @_builtins.property
     def retry(self) -> Global___RetryPolicy:
         """When to try again."""
@@ -177,21 +180,26 @@ class EffectRequest(_message.Message):
         at_most_once: _builtins.bool = ...,
         priority: _builtins.int = ...,
         heartbeat_timeout_ms: _builtins.int | None = ...,
+        schedule_to_close_timeout_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_heartbeat_timeout_ms", b"_heartbeat_timeout_ms", "_key", b"_key", "_timeout_ms", b"_timeout_ms", "heartbeat_timeout_ms", b"heartbeat_timeout_ms", "key", b"key", "retry", b"retry", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_heartbeat_timeout_ms", b"_heartbeat_timeout_ms", "_key", b"_key", "_schedule_to_close_timeout_ms", b"_schedule_to_close_timeout_ms", "_timeout_ms", b"_timeout_ms", "heartbeat_timeout_ms", b"heartbeat_timeout_ms", "key", b"key", "retry", b"retry", "schedule_to_close_timeout_ms", b"schedule_to_close_timeout_ms", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_heartbeat_timeout_ms", b"_heartbeat_timeout_ms", "_key", b"_key", "_timeout_ms", b"_timeout_ms", "arguments", b"arguments", "at_most_once", b"at_most_once", "effect_id", b"effect_id", "function", b"function", "heartbeat_timeout_ms", b"heartbeat_timeout_ms", "key", b"key", "priority", b"priority", "queue", b"queue", "retry", b"retry", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_heartbeat_timeout_ms", b"_heartbeat_timeout_ms", "_key", b"_key", "_schedule_to_close_timeout_ms", b"_schedule_to_close_timeout_ms", "_timeout_ms", b"_timeout_ms", "arguments", b"arguments", "at_most_once", b"at_most_once", "effect_id", b"effect_id", "function", b"function", "heartbeat_timeout_ms", b"heartbeat_timeout_ms", "key", b"key", "priority", b"priority", "queue", b"queue", "retry", b"retry", "schedule_to_close_timeout_ms", b"schedule_to_close_timeout_ms", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__heartbeat_timeout_ms: _TypeAlias = _typing.Literal["heartbeat_timeout_ms"]  # noqa: Y015
     _WhichOneofArgType__heartbeat_timeout_ms: _TypeAlias = _typing.Literal["_heartbeat_timeout_ms", b"_heartbeat_timeout_ms"]  # noqa: Y015
     _WhichOneofReturnType__key: _TypeAlias = _typing.Literal["key"]  # noqa: Y015
     _WhichOneofArgType__key: _TypeAlias = _typing.Literal["_key", b"_key"]  # noqa: Y015
+    _WhichOneofReturnType__schedule_to_close_timeout_ms: _TypeAlias = _typing.Literal["schedule_to_close_timeout_ms"]  # noqa: Y015
+    _WhichOneofArgType__schedule_to_close_timeout_ms: _TypeAlias = _typing.Literal["_schedule_to_close_timeout_ms", b"_schedule_to_close_timeout_ms"]  # noqa: Y015
     _WhichOneofReturnType__timeout_ms: _TypeAlias = _typing.Literal["timeout_ms"]  # noqa: Y015
     _WhichOneofArgType__timeout_ms: _TypeAlias = _typing.Literal["_timeout_ms", b"_timeout_ms"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__heartbeat_timeout_ms) -> _WhichOneofReturnType__heartbeat_timeout_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__key) -> _WhichOneofReturnType__key | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__schedule_to_close_timeout_ms) -> _WhichOneofReturnType__schedule_to_close_timeout_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__timeout_ms) -> _WhichOneofReturnType__timeout_ms | None: ...
 
