@@ -118,6 +118,10 @@ class _Effect:
     progress: str | None = None
     last_error: str | None = None
 
+    def texts(self) -> list[str]:
+        """All that its attempts know, and so may give back."""
+        return [text for text in (self.request.arguments, self.progress, self.last_error) if text is not None]
+
 
 @dataclass(slots=True, eq=False)
 class _Simulated:
@@ -512,7 +516,8 @@ class Simulation:
             process.seq += 1
             process.document = document or process.document
             if process.definition.is_compiled:  # a runtime does it now and then; here it shows at once if it must not
-                process.core = without_lost_channels(process.core, process.document)
+                lent = (text for effect in process.effects.values() for text in effect.texts())
+                process.core = without_lost_channels(process.core, process.document, lent)
         return accepted
 
     def _order(self, process: _Simulated, run: RunGoroutine) -> RunTransition:

@@ -421,7 +421,6 @@ class Engine(Answers):
         if result.committed and answer is not None:
             resident.seq += 1
             resident.document = answer.document or resident.document
-            resident.drop_lost_channels()
             self._row_changed(resident)
             self._publish_later(resident, "transition")
         elif resident.core.status is not status:
@@ -430,6 +429,8 @@ class Engine(Answers):
             self._row_changed(resident)
         for effect in result.effects:
             self._carry_out(resident, effect)
+        if result.committed:
+            resident.drop_lost_channels()  # not before: what it has lent to effects counts
         if is_status_change:
             self._record_status(resident)
         if resident.core.status is not status:

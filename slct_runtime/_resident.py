@@ -49,6 +49,10 @@ class EffectRun:
     unstored_progress_count: int = 0  # reports that are on their way to the disk: the next attempt waits for them
     last_error: Payload | None = None
 
+    def texts(self) -> list[Payload]:
+        """All that its attempts know, and so may give back."""
+        return [text for text in (self.request.arguments, self.progress, self.last_error) if text is not None]
+
 
 @dataclass(slots=True)
 class Pending:
@@ -118,7 +122,8 @@ class Resident:
     def drop_lost_channels(self) -> None:
         """After a transition: let go of channels that it made and nobody can reach, when there are twice as many as last time."""
         if len(self.core.channels) >= self.channels_next and self.document:
-            self.core = without_lost_channels(self.core, self.document)
+            lent = (text for run in self.effects.values() for text in run.texts())
+            self.core = without_lost_channels(self.core, self.document, lent)
             self.channels_next = max(CHANNELS_MIN, 2 * len(self.core.channels))
 
     @property

@@ -67,6 +67,7 @@ def to_json(process: Process) -> str:
         "cancelled": process.is_cancelled,
         "unreceived": process.unreceived_count,
         "attached": list(process.attached),
+        "shown": sorted(process.shown),
     }
     saved.update({name: value for name, value in flags.items() if value})
     return _encode(saved)
@@ -96,6 +97,7 @@ def from_json(text: str, messages: Iterable[QueuedMessage] = ()) -> Process:
         is_cancelled=saved.get("cancelled", False),
         unreceived_count=saved.get("unreceived", 0),
         attached=dict.fromkeys(saved.get("attached", ())),
+        shown=frozenset(saved.get("shown", ())),
     )
     seen = [m for m in messages if m[0] <= process.last_position]
     return _indexed(_with_messages(process, seen))

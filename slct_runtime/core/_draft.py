@@ -31,6 +31,7 @@ class Draft:
         "ready",
         "retry_at_ms",
         "running",
+        "shown",
         "status",
         "timers",
         "unreceived_count",
@@ -53,6 +54,7 @@ class Draft:
         self.fault_count = process.fault_count
         self.retry_at_ms = process.retry_at_ms
         self.unreceived_count = process.unreceived_count
+        self.shown = process.shown
         self.attached = dict(process.attached)
         self.out: list[Effect] = []
 
@@ -76,6 +78,7 @@ class Draft:
             fault_count=self.fault_count,
             retry_at_ms=self.retry_at_ms,
             unreceived_count=self.unreceived_count,
+            shown=self.shown,
             attached=self.attached,
         )
 

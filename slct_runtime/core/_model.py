@@ -64,6 +64,7 @@ class Process:
     fault_count: int = 0  # of the transition that is tried now; not saved
     retry_at_ms: int = 0  # not before this time; not saved
     unreceived_count: int = 0
+    shown: frozenset[str] = frozenset()  # made channels that were emitted or answered: clients may have their handles
     attached: Mapping[str, None] = field(
         default_factory=dict
     )  # processes that are cancelled when this one ends, in order

@@ -15,6 +15,7 @@ from ._channel import ChannelState
 from ._draft import Draft
 from ._goroutine import CANCELLED, Cancelling, Change, Goroutine
 from ._line import Line
+from ._lost import made_channels_in
 from ._model import Process, ProcessStatus
 from ._select import close, deliver, fire_timers, select, wake, wake_all
 from .commands import (
@@ -266,7 +267,10 @@ def _obey(draft: Draft, command: Command) -> None:
             interrupt(draft, goroutine_id)
         case Attach(process_id):
             draft.attached[process_id] = None
-        case StartProcess() | SendTo() | CancelProcess() | Emit() | Reply() | SetLabels():
+        case Emit(payload) | Reply(_, payload):
+            draft.shown |= frozenset(made_channels_in(payload))
+            draft.out.append(command)
+        case StartProcess() | SendTo() | CancelProcess() | SetLabels():
             draft.out.append(command)
         case _:
             assert_never(command)

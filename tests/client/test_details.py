@@ -252,3 +252,19 @@ def test_rule_18_an_effect_takes_no_longer_than_its_time_over_all_under_any_sche
     assert all(seconds <= 35 for _, seconds in ends)
     kinds = {str(ended).partition("(")[0] for ended, _ in ends}
     assert kinds == {"3", "OSError", "TimeoutError"}
+
+
+@both_modes
+@pytest.mark.parametrize("how", ["call", "progress", "emit", "reply"])
+def test_a_channel_whose_handle_has_left_the_process_stays(compiled: bool, how: str) -> None:
+    async def scene(sim: Simulation) -> object:
+        lender = await sim.start(programs.Lender, how)
+        match how:
+            case "emit":
+                await lender.send("returned", lender.outputs[0][0])
+            case "reply":
+                await lender.send("returned", await lender.request("questions", 1))
+        await sim.advance(1)
+        return await lender.result()
+
+    assert simulated(scene, compiled=compiled) == 7

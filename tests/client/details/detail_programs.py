@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from runtime_client import (
     CallFailed,
     Channel,
     Process,
     ProcessError,
+    Request,
     Retry,
     after,
     call,
     current_effect,
+    emit,
     go,
+    heartbeat,
     make_channel,
     now,
     recv,
@@ -153,3 +158,43 @@ class Limited(Process):
         except CallFailed as error:
             ended = repr(error.__cause__)
         return ended, (now() - start).total_seconds()
+
+
+async def given_back(value: object) -> object:
+    return value
+
+
+async def given_back_at_last(value: object) -> object:
+    """What it was given, by way of what it has reported."""
+    if current_effect().attempt == 1:
+        heartbeat(value)
+        raise OSError("again")
+    return current_effect().progress
+
+
+class Lender(Process):
+    """Gives the only handle of a channel away, to somebody outside, and takes it back."""
+
+    returned = Channel[Channel[int]]()
+    questions = Channel[Request[int, Channel[int]]]()
+
+    async def main(self, how: str) -> int:
+        lent: Any = make_channel(1)
+        await send(lent, 7)
+        match how:
+            case "call":
+                lent = await call(given_back, lent)
+            case "progress":
+                lent = await call(given_back_at_last, partial(Channel, lent), retry=Retry(first=0.01))
+                lent = lent.args[0]
+            case "emit":
+                emit([lent])
+                lent = None
+                lent = await recv(self.returned)
+            case "reply":
+                request = await recv(self.questions)
+                request.reply(lent)
+                request = lent = None
+                lent = await recv(self.returned)
+        await sleep(0)
+        return await recv(lent)

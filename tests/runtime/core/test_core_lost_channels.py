@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from slct_runtime.core import ChannelState, Goroutine, GoroutineStatus, Process, check, without_lost_channels
+from core_world import World
+
+from slct_runtime.core import (
+    ChannelState,
+    Goroutine,
+    GoroutineStatus,
+    Process,
+    check,
+    from_json,
+    to_json,
+    without_lost_channels,
+)
 from slct_runtime.core._channel import Entry, Waiter
 from slct_runtime.core._line import Line
-from slct_runtime.core.commands import RecvCase, Resumption, ResumptionKind, SendCase
+from slct_runtime.core.commands import Emit, MakeChannel, RecvCase, Reply, Resumption, ResumptionKind, SendCase
 
 
 def handle(name: str) -> str:
@@ -77,3 +88,14 @@ def test_who_waits_there_keeps_a_channel() -> None:
         },
     )
     assert left(process) == {"#1", "#2", "#3"}
+
+
+def test_a_channel_that_effects_or_clients_know_stays() -> None:
+    w = World(c=1)
+    w.start()
+    made = tuple(MakeChannel(f"#{number}", 1) for number in range(1, 5))
+    shown = (Emit(handle("#1")), Reply("question", handle("#2")))
+    w.park(1, RecvCase("c"), do=(*made, *shown))
+    assert left(w.process) == {"c", "#1", "#2"}
+    again = from_json(to_json(w.process))
+    assert set(without_lost_channels(again, "{}", [handle("#4")]).channels) == {"c", "#1", "#2", "#4"}
