@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos simulate simulate-nightly bench clean oracle go-oracle
+.PHONY: moves nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos simulate simulate-nightly bench clean oracle go-oracle
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -41,6 +41,9 @@ differential: $(VENV)/.dev  ## random programs as written, and saved at every su
 
 matrix: $(VENV)/.dev  ## every way of leaving every part of a statement, nested: EVERY=n for one in n, DEEPER=n for n of three levels
 	@$(BIN)/python tests/compile/jump_matrix.py $(if $(EVERY),--every $(EVERY)) $(if $(DEEPER),--deeper $(DEEPER)) $(ARGS)
+
+moves: $(VENV)/.dev  ## edit programs, and let what was parked under the old ones go on under the new: SEED=first COUNT=n
+	@$(BIN)/python tests/compile/moved_programs.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 oracle: $(VENV)/.dev  ## compile CPython's own tests and compare how they end: ARGS="--modules test_patma --modes operands"
 	$(BIN)/python tests/oracle/oracle_report.py $(ARGS)

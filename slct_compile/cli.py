@@ -25,7 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _explain(given[1:]) if given[:1] == ["explain"] else _compile(given)
+        match given[:1]:
+            case ["explain"]:
+                return _explain(given[1:])
+            case ["diff"]:
+                return _diff(given[1:])
+            case _:
+                return _compile(given)
     except CompileError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.hint:
@@ -40,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="slct-compile",
         description="Compile async def in process classes to state machines that can be saved at every await.",
-        epilog="slct-compile explain SLC104 tells what a finding means.",
+        epilog="slct-compile explain SLC104 tells what a finding means. "
+        "slct-compile diff OLD NEW tells which parked processes could go on under another build.",
     )
     parser.add_argument("source", type=Path, metavar="SRC", help="directory of the sources, or one file")
     parser.add_argument("-o", "--output", type=Path, metavar="BUILD", help="directory that the compiled tree goes to")
@@ -118,6 +125,15 @@ def _is_as_left(known: Stamp, files: SourceFiles, build: Path) -> bool:
         if found is None or (found != files.contents[path] if expected is None else digest(found) != expected):
             return False
     return True
+
+
+def _diff(arguments: Sequence[str]) -> int:
+    import tempfile
+
+    from .compatibility.command import diff
+
+    with tempfile.TemporaryDirectory(prefix="slct-diff-") as directory:
+        return diff(arguments, _compile, Path(directory))
 
 
 def _explain(arguments: Sequence[str]) -> int:

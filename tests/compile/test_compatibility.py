@@ -1,0 +1,428 @@
+"""`slct-compile diff`: what each rule says of one edit, in both directions; and the experiment that shows that it is true."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from moved_programs import play_all
+
+from slct_compile._manifest_schema import read_manifest
+from slct_compile.cli import main as slct_compile
+from slct_compile.compatibility import Comparison, Verdict, compare
+from slct_compile.compatibility.types import is_widened
+
+SHOP = """from datetime import timedelta
+
+from runtime_client import Channel, Process, after, call, durable, recv, select, send, sleep
+
+
+async def charge(total: int) -> str:
+    return "receipt"
+
+
+class Order(Process):
+    payments = Channel[int](2)
+    notes = Channel[str]()
+    paid: int = 0
+
+    async def main(self, customer: str, total: int) -> str:
+        while self.paid < total:
+            match await select(pay=recv(self.payments), late=after(timedelta(days=1))):
+                case ("pay", amount):
+                    self.paid += amount
+                case _:
+                    return "late"
+        receipt = await call(charge, total)
+        await self.packing(receipt)
+        await sleep(10)
+        return f"{customer} {total} {receipt}"
+
+    async def packing(self, receipt: str) -> None:
+        note = await recv(self.notes)
+        await sleep(5)
+        print(receipt, note)
+"""
+
+
+class Builds:
+    """Two builds, the second with the lock of the first."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def build(self, name: str, source: str) -> Path:
+        tree = self.directory / f"{name}_src"
+        tree.mkdir()
+        (tree / "shop.py").write_text(source)
+        lock = self.directory / "old_src" / "slct.lock"
+        if lock.exists():
+            shutil.copy(lock, tree)
+        assert slct_compile([str(tree), "-o", str(self.directory / name), "-q", "--no-cache"]) == 0
+        return self.directory / name
+
+    def compared(self, new: str, old: str = SHOP) -> tuple[Comparison, Comparison]:
+        """Forward and backward."""
+        paths = [self.build("old", old), self.build("new", new)]
+        first, second = (read_manifest((path / "slct_manifest.json").read_text()) for path in paths)
+        return compare(first, second), compare(second, first)
+
+
+@pytest.fixture
+def builds(tmp_path: Path) -> Builds:
+    return Builds(tmp_path)
+
+
+def edited(*pairs: tuple[str, str], source: str = SHOP) -> str:
+    for old, new in pairs:
+        assert source.count(old) == 1, old
+        source = source.replace(old, new)
+    return source
+
+
+def verdicts(comparison: Comparison) -> dict[str, Verdict]:
+    """By state, what becomes of it; the definition's own by its name."""
+    found = {state.name: state.verdict for _, state in comparison.states()}
+    return found | {each.name: each.verdict for each in comparison.definitions}
+
+
+def texts(comparison: Comparison) -> list[str]:
+    return [
+        *(reason.text for each in comparison.definitions for reason in each.reasons),
+        *(reason.text for _, state in comparison.states() for reason in state.reasons),
+    ]
+
+
+def changed(comparison: Comparison) -> dict[str, Verdict]:
+    return {name: verdict for name, verdict in verdicts(comparison).items() if verdict is not Verdict.MOVABLE}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An edit, what it makes unmovable forwards and backwards, and words that must be said of the way forward."""
+
+    name: str
+    new: str
+    forward: dict[str, Verdict]
+    backward: dict[str, Verdict]
+    said: str = ""
+    old: str = SHOP
+
+
+M, S = Verdict.MIGRATION, Verdict.STUCK
+RULES = [
+    Rule("nothing", SHOP, {}, {}),
+    Rule("code between awaits", edited(("print(receipt, note)", "print(note, receipt, sep='-')")), {}, {}),
+    Rule(
+        "a new state, at the end",
+        edited(("        print(receipt, note)", "        print(receipt, note)\n        await sleep(7)")),
+        {},
+        {"Packing_Sleep2": M},
+    ),
+    Rule(
+        "a new state before others",
+        edited(("        note = await", "        await sleep(7)\n        note = await")),
+        {},
+        {"Packing_Sleep2": M},
+        "is new before it: what waits there has passed it",
+    ),
+    Rule(
+        "an await is gone",
+        edited(("        await sleep(5)\n", "")),
+        {"Packing_Sleep": M},
+        {},
+        "there is no such await any more",
+    ),
+    Rule(
+        "another callee is another await",
+        edited(("call(charge, total)", "call(print, total)")),
+        {"Main_CallCharge": M},
+        {"Main_CallPrint": M},
+        "there is no such await any more",
+    ),
+    Rule(
+        "a variable is read later than before",
+        edited(("        print(receipt, note)", "        print(receipt, note)\n        await sleep(3)\n        print(note)")),
+        {},
+        {"Packing_Sleep2": M},
+    ),
+    Rule(
+        "a variable is read that is not saved",
+        edited(
+            ("        note = await", "        began = 1\n        note = await"), ("print(receipt, note)", "print(began)")
+        ),
+        {"Packing_RecvNotes": M, "Packing_Sleep": M},
+        {"Packing_RecvNotes": M, "Packing_Sleep": M},
+        "'began' is read after it, and is not saved in frames that wait there",
+    ),
+    Rule("a variable is not read any more", edited(("print(receipt, note)", "print(note)")), {}, {"Packing_RecvNotes": M, "Packing_Sleep": M}),
+    Rule(
+        "a parameter has another type",
+        edited(("packing(self, receipt: str)", "packing(self, receipt: bytes)")),
+        {"Packing_RecvNotes": M, "Packing_Sleep": M},
+        {"Packing_RecvNotes": M, "Packing_Sleep": M},
+        "'receipt' was saved as str, and is read as bytes",
+    ),
+    Rule(
+        "a parameter has a wider type",
+        edited(("packing(self, receipt: str)", "packing(self, receipt: str | None)")),
+        {},
+        {"Packing_RecvNotes": M, "Packing_Sleep": M},
+    ),
+    Rule(
+        "a field without a default",
+        edited(("    paid: int = 0", "    paid: int = 0\n    vip: bool")),
+        {"order": M},
+        {},
+        "field 'vip' is new and has no default",
+    ),
+    Rule("a field with a default", edited(("    paid: int = 0", "    paid: int = 0\n    vip: bool = False")), {}, {}),
+    Rule(
+        "a field of another type",
+        edited(("    paid: int = 0", '    paid: str = ""')),
+        {"order": M},
+        {"order": M},
+        "field 'paid' was saved as int, and is str",
+    ),
+    Rule("a channel more", edited(("    paid: int = 0", "    paid: int = 0\n    more = Channel[int]()")), {}, {"order": M}),
+    Rule(
+        "a channel of another type",
+        edited(("notes = Channel[str]()", "notes = Channel[bytes]()")),
+        {"order": M},
+        {"order": M},
+        "channel 'notes' may hold values of str, and takes bytes",
+    ),
+    Rule(
+        "a smaller buffer",
+        edited(("Channel[int](2)", "Channel[int](1)")),
+        {"order": M},
+        {},
+        "channel 'payments' had a buffer of 2, and has one of 1",
+    ),
+    Rule(
+        "a buffer where there was none",
+        edited(("notes = Channel[str]()", "notes = Channel[str](1)")),
+        {"order": M},
+        {"order": M},
+        "channel 'notes' was unbuffered, and has a buffer of 1",
+    ),
+    Rule(
+        "a case more",
+        edited(("late=after(timedelta(days=1))", "late=after(timedelta(days=1)), note=recv(self.notes), label='Pay'")),
+        {},
+        {"Main_Pay": M},
+        old=edited(("late=after(timedelta(days=1))", "late=after(timedelta(days=1)), label='Pay'")),
+    ),
+    Rule(
+        "a case by another name",
+        edited(("late=after(timedelta(days=1))", "slow=after(timedelta(days=1)), label='Pay'")),
+        {"Main_Pay": M},
+        {"Main_Pay": M},
+        "case 'late' may still be taken by what waits there, and is none any more",
+        old=edited(("late=after(timedelta(days=1))", "late=after(timedelta(days=1)), label='Pay'")),
+    ),
+    Rule(
+        "a case that means something else",
+        edited(("pay=recv(self.payments), late", "pay=recv(self.notes), label='Pay', late")),
+        {"Main_Pay": M},
+        {"Main_Pay": M},
+        "case 'pay' waits for recv(self.payments), and means recv(self.notes) now",
+        old=edited(("late=after(timedelta(days=1))", "late=after(timedelta(days=1)), label='Pay'")),
+    ),
+    Rule(
+        "another kind of operation under a label",
+        edited(("await sleep(5)", "await recv(self.notes)  # slct: state=Pause")),
+        {"Packing_Pause": M},
+        {"Packing_Pause": M},
+        "it waits for sleep(5), and goes on after recv(self.notes)",
+        old=edited(("await sleep(5)", "await sleep(5)  # slct: state=Pause")),
+    ),
+    Rule(
+        "a try around it",
+        edited(("        await sleep(5)", "        try:\n            await sleep(5)\n        except ValueError:\n            pass")),
+        {},
+        {},
+        "it stood in 0 `try`, and stands in 1",
+    ),
+    Rule(
+        "a with around it",
+        edited(("        await sleep(5)", "        with self.lock:\n            await sleep(5)")),
+        {"Packing_Sleep": M},
+        {"Packing_Sleep": M},
+        "what waits there has entered nothing, and would leave with",
+    ),
+    Rule(
+        "a local function of other variables",
+        edited(
+            ("        note = await", "        def told():\n            return receipt, note\n\n        note = await"),
+            ("print(receipt, note)", "print(told())"),
+        ),
+        {"Packing_RecvNotes": M, "Packing_Sleep": M},
+        {"Packing_RecvNotes": M, "Packing_Sleep": M},
+        "the local function",
+        old=edited(
+            ("        note = await", "        def told():\n            return receipt\n\n        note = await"),
+            ("print(receipt, note)", "print(told(), note)"),
+        ),
+    ),
+    Rule(
+        "a function is called otherwise",
+        edited(("async def packing", "async def wrapping"), ("self.packing(", "self.wrapping(")),
+        {"Packing_RecvNotes": S, "Packing_Sleep": S, "Main_Packing": M},
+        {"Wrapping_RecvNotes": S, "Wrapping_Sleep": S, "Main_Wrapping": M},
+        "there is no such function any more",
+    ),
+    Rule(
+        "the definition is gone",
+        edited(("class Order(Process):", 'class Order(Process, name="purchase"):')),
+        {"order": S},
+        {"purchase": S},
+        "there is no such definition any more",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_rule(builds: Builds, rule: Rule) -> None:
+    forth, back = builds.compared(rule.new, rule.old)
+    assert changed(forth) == rule.forward
+    assert changed(back) == rule.backward
+    assert rule.said in "\n".join(texts(forth))
+    assert forth.is_breaking is bool(rule.forward)
+
+
+# --- types -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("int", "int", True),
+        ("int", "int | None", True),
+        ("int | None", "int", False),
+        ("Optional[int]", "int | None | str", True),
+        ("int | str", "Union[str, int]", True),
+        ("int", "float", True),
+        ("float", "int", False),
+        ("bool", "int", True),
+        ("list[int]", "list[int | None]", True),
+        ("list[int]", "Sequence[int]", True),
+        ("list[int]", "collections.abc.Sequence[object]", True),
+        ("list[int]", "list", True),
+        ("list", "list[int]", False),
+        ("List[int]", "list[int]", True),
+        ("dict[str, int]", "Mapping[str, float]", True),
+        ("dict[str, int]", "dict[int, int]", False),
+        ("shop.Item", "Item", True),
+        ("Item", "Any", True),
+        ("Item", "'Item'", True),
+        ("Item", "Other", False),
+        (None, "int", True),
+        ("int", None, True),
+        ("not a type (", "not a type (", True),
+        ("not a type (", "int", False),
+    ],
+)
+def test_a_type_is_widened_or_not(old: str | None, new: str | None, expected: bool) -> None:
+    assert is_widened(old, new) is expected
+
+
+# --- the command -------------------------------------------------------------------------------------------------------
+
+GONE = edited(("        await sleep(5)\n", ""))
+
+
+def test_the_command_tells_places_reasons_and_cures(builds: Builds, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = builds.build("old", SHOP), builds.build("new", GONE)
+    assert slct_compile(["diff", str(old), str(new)]) == 1
+    line = SHOP[: SHOP.index("await sleep(5)")].count("\n") + 1
+    assert capsys.readouterr().out.splitlines() == [
+        f"shop.py:{line}  Order.packing  Packing_Sleep  needs migration",
+        "    await sleep(5)",
+        "  there is no such await any more",
+        "  help: keep it, or say what becomes of the old one: @migrate",
+        "old to new: 5 movable, 1 needs migration",
+        "new to old: 5 movable",
+    ]
+    assert slct_compile(["diff", str(new), str(old)]) == 0
+    assert slct_compile(["diff", str(old / "slct_manifest.json"), str(old), "-q"]) == 0
+
+
+def test_programs_read_json(builds: Builds, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = builds.build("old", SHOP), builds.build("new", GONE)
+    assert slct_compile(["diff", str(old), str(new), "--format", "json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["format"], told["breaking"]) == (1, True)
+    found = {
+        state["name"]: state["verdict"] for function in told["forward"]["functions"] for state in function["states"]
+    }
+    assert found["Packing_Sleep"] == "needs migration" and found["Main_Sleep"] == "movable"
+    assert {each["verdict"] for each in told["backward"]["definitions"]} == {"movable"}
+
+
+def test_sources_and_revisions_are_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = tmp_path / "src"
+    tree.mkdir()
+    (tree / "shop.py").write_text(SHOP)
+    monkeypatch.chdir(tmp_path)
+    assert slct_compile(["src", "-o", "build", "-q"]) == 0
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "src"], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *command], check=True)
+    (tree / "shop.py").write_text(GONE)
+    lock = (tree / "slct.lock").read_bytes()
+    for old, new in (("HEAD:src", "src"), ("build", "src")):
+        assert slct_compile(["diff", old, new]) == 1
+        assert "Packing_Sleep  needs migration" in capsys.readouterr().out
+    assert (tree / "slct.lock").read_bytes() == lock
+    assert slct_compile(["diff", "src", "src", "-q"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("sides", "said"),
+    [
+        (("nothing", "nothing"), "error: 'nothing' is no build, no sources and no revision\nhint: give a directory"),
+        (("HEAD:src", "src"), "error: git has no 'HEAD:src': "),
+        (("src", "broken"), "error: broken does not compile:\nshop.py:"),
+        (("src", "old.json"), "error: old.json has format 0, this slct-compile reads 1\nhint: compile again"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(
+    sides: tuple[str, str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    for name, source in (("src", SHOP), ("broken", edited(("await sleep(5)", "yield 5")))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "shop.py").write_text(source)
+    (tmp_path / "old.json").write_text('{"format": 0}')
+    assert slct_compile(["diff", *sides]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(said)
+    assert printed.out == ""
+
+
+def test_wrong_words_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    assert slct_compile(["diff", "one"]) == 2
+    assert "usage: slct-compile diff" in capsys.readouterr().err
+
+
+# --- the experiment ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_called_movable_finds_all_that_it_reads() -> None:
+    """`make moves COUNT=4000` tries more."""
+    counts = play_all(range(80))
+    assert not counts.wrong, counts.wrong[0]
+    assert counts.verdicts[Verdict.MOVABLE, True] >= 30
+    assert counts.verdicts[Verdict.MIGRATION, False] >= 10
