@@ -307,6 +307,35 @@ class World:
         twice = {key for key, made in self.attempts.items() if key.startswith(f"{id}:") and len(made) > 1}
         require(not twice, f"{id}: {twice} were started twice")
 
+    async def hurrying(self, id: str) -> None:
+        count, seconds, jumps = self.chance.randint(1, 4), self.chance.choice([0.15, 0.6]), self._jump_ms
+        ends = await self.outcome(await self.start("hurried", id, count, seconds))
+        for index, (ended, took) in enumerate(ends):
+            key = f"{id}:{index + 1}"  # effects are counted from 1
+            issued = self.attempts.get(key, set())
+            require(ended in ("done", "unknown", "OSError", "TimeoutError"), f"{key} ended by {ended}")
+            require(bool(issued) or ended in ("TimeoutError", "unknown"), f"{key} ended by {ended} without an attempt")
+            is_early = ended == "TimeoutError" and took < seconds and jumps == self._jump_ms
+            require(not is_early, f"{key} has had {took} s of {seconds} s")
+            if index % 3 == 2:
+                require(len(issued) <= 1, f"{key} was started {len(issued)} times")
+            else:
+                require(ended != "unknown", f"{key} may be attempted again, and is unknown")
+
+    async def lending(self, id: str) -> None:
+        rounds = self.chance.randint(1, 3)
+        got = await self.outcome(await self.start("lender", id, rounds))
+        require(got == list(range(rounds)), f"{id}: {got}")
+
+    async def guarding(self, id: str) -> None:
+        child, seconds = f"{id}-child", self.chance.choice([0.0, 0.5])
+        await self.outcome(await self.start("guardian", id, child, seconds))
+        try:
+            await self.outcome(Client(self.network, definitions()).get(child))
+        except ProcessCancelled:
+            return
+        raise Violation(f"{child} is attached to {id}, which has ended, and is {self.disk.status[child]}")
+
     async def raising(self, id: str) -> None:
         count = self.chance.randint(1, 5)
         counted, naps = await self.outcome(await self.start("parent", id, count))
@@ -382,6 +411,9 @@ class World:
             self.milling,
             self.once,
             self.walking,
+            self.hurrying,
+            self.lending,
+            self.guarding,
         ]
         chosen = deque(self.chance.choices(kinds, k=self.chance.randint(2, 7)))
         around = [self.keep_up(), self.trouble(), *(self.work(f"worker{n}") for n in range(self.chance.randint(1, 3)))]

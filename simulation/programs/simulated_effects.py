@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from runtime_client import current_effect, heartbeat
@@ -29,6 +30,21 @@ async def clock() -> int:
 
 
 async def slow(value: int) -> int:
+    await world.pause()
+    return value
+
+
+async def falter(value: int) -> int:
+    """Fails now and then, or hangs."""
+    await world.attempt(current_effect().idempotency_key, value)
+    if world.stumbles():
+        raise OSError("faltered")
+    if world.stumbles():
+        await asyncio.sleep(1000)
+    return value
+
+
+async def hand_back(value: Any) -> Any:
     await world.pause()
     return value
 

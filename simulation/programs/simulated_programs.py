@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runtime_client import (
+    CallFailed,
     Cancelled,
     Channel,
     EffectUnknown,
@@ -15,6 +16,7 @@ from runtime_client import (
     gather,
     go,
     make_channel,
+    now,
     recv,
     select,
     send,
@@ -22,7 +24,7 @@ from runtime_client import (
     start,
 )
 
-from simulated_effects import clock, fail_first, note, slow, walk
+from simulated_effects import clock, fail_first, falter, hand_back, note, slow, walk
 
 
 class Counter(Process):
@@ -122,6 +124,49 @@ class Once(Process):
             except EffectUnknown:
                 seen.append(-1)
         return seen
+
+
+class Hurried(Process):
+    """Effects that fail or hang now and then, and have a time over all their attempts: how each ended, and after how long."""
+
+    async def main(self, count: int, seconds: float) -> list[tuple[str, float]]:
+        ends: list[tuple[str, float]] = []
+        for index in range(count):
+            began = now()
+            retry = Retry(max_attempts=None, first=0.1)
+            try:
+                await call(falter, index, retry=retry, at_most_once=index % 3 == 2, schedule_to_close_timeout=seconds)
+                ended = "done"
+            except EffectUnknown:
+                ended = "unknown"
+            except CallFailed as error:
+                ended = type(error.__cause__).__name__
+            ends.append((ended, (now() - began).total_seconds()))
+        return ends
+
+
+class Lender(Process):
+    """Gives the only handle of a channel to an effect, and makes many others before it has it back."""
+
+    async def main(self, rounds: int) -> list[int]:
+        got: list[int] = []
+        for number in range(rounds):
+            lent = make_channel(1)
+            await send(lent, number)
+            for _ in range(40):
+                make_channel()
+            lent = await call(hand_back, lent)
+            got.append(await recv(lent))
+        return got
+
+
+class Guardian(Process):
+    """Starts a child that ends with it."""
+
+    async def main(self, child: str, seconds: float) -> str:
+        start(Cleaner, id=child).attached()
+        await sleep(seconds)
+        return child
 
 
 class Parent(Process):
