@@ -48,14 +48,14 @@ def _build(files: SourceFiles, cache: Cache, options: argparse.Namespace) -> int
     progress = Progress(options.progress)
     planned = plan(tree, options.show, lock, options.output, known, options.jobs, progress)
     progress.end()
-    report(planned.diagnostics, files.contents)
+    found = report(planned.diagnostics, files.contents, options.source, options.format)
     errors = error_count(planned.diagnostics)
     if options.show is not None:
         _show(planned)
         return FINDINGS if errors else OK
     if errors or options.check:
         _remember(_Run(cache, known, files, tree, planned, options), lock, lock)
-        return verdict(errors, options.quiet)
+        return verdict(found, options.quiet, options.format)
     updated = lock
     if not options.no_lock:
         updated = _lock_file.after(lock, planned.outputs.values(), whole=files.is_whole)

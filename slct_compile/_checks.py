@@ -35,6 +35,7 @@ def _process_classes(index: Index, info: ModuleInfo) -> Iterator[Finding]:
     for class_info in info.classes.values():
         if index.is_process(class_info):
             yield from _reserved(class_info.node)
+            yield from _channel_fields(index, class_info)
             yield from _constructor(class_info.node)
         if (info.name, class_info.qualname) in index.durable_classes():
             yield from _redefined(class_info.node)
@@ -51,6 +52,33 @@ def _reserved(node: ast.ClassDef) -> Iterator[Finding]:
                     f"every process has {name!r} of its own, which this would hide",
                     "choose another name",
                 )
+
+
+def _channel_fields(index: Index, info: ClassInfo) -> Iterator[Finding]:
+    """`orders: Channel[str]` reads like a declaration, and is a field that nobody sets."""
+    for statement in info.node.body:
+        match statement:
+            case ast.AnnAssign(ast.Name(name), ast.Subscript(kind) | (ast.Name() as kind) as annotation, None) if (
+                index.runtime_name(info.module, kind) == "Channel" and not _is_assigned(info.node, name)
+            ):
+                element = ast.unparse(annotation)
+                yield (
+                    "SLC008",
+                    statement,
+                    f"{name!r} is a field for a channel, and nothing sets it: nobody can send to it",
+                    f"declare the channel: {name} = {element}()",
+                )
+            case _:
+                pass
+
+
+def _is_assigned(node: ast.ClassDef, name: str) -> bool:
+    """Whether a method of the class sets an attribute of this name, on whatever."""
+    return any(
+        isinstance(inner, ast.Attribute) and inner.attr == name and isinstance(inner.ctx, ast.Store)
+        for statement in node.body
+        for inner in walk(statement)
+    )
 
 
 def _constructor(node: ast.ClassDef) -> Iterator[Finding]:
@@ -221,6 +249,62 @@ _ASYNCIO: dict[str, str] = {
 }
 
 
+_BLOCKING: dict[str, str] = {
+    "time.sleep": "await sleep(...) of runtime_client",
+    **dict.fromkeys(
+        (
+            "input",
+            "open",
+            "os.popen",
+            "os.system",
+            "shutil.copyfile",
+            "shutil.copytree",
+            "shutil.rmtree",
+            "socket.create_connection",
+            "sqlite3.connect",
+            "psycopg.connect",
+            "psycopg2.connect",
+            "smtplib.SMTP",
+            "smtplib.SMTP_SSL",
+            "subprocess.Popen",
+            "subprocess.call",
+            "subprocess.check_call",
+            "subprocess.check_output",
+            "subprocess.run",
+            "urllib.request.urlopen",
+            "urllib.request.urlretrieve",
+            *(
+                f"{library}.{verb}"
+                for library in ("requests", "httpx")
+                for verb in ("delete", "get", "head", "options", "patch", "post", "put", "request")
+            ),
+        ),
+        "an ordinary function that does it, and await call(function, ...)",
+    ),
+}
+"""What waits for the world outside, and what to use instead."""
+
+
+def _imported_names(function: ast.AsyncFunctionDef) -> Iterator[tuple[str, str]]:
+    """Names that imports in a body bind, and what they mean."""
+    for node in walk(ast.Module(function.body, [])):
+        match node:
+            case ast.Import(names):
+                for alias in names:
+                    yield (
+                        alias.asname or alias.name.partition(".")[0],
+                        alias.name if alias.asname else alias.name.partition(".")[0],
+                    )
+            case ast.ImportFrom(str(module), names, 0):
+                for alias in names:
+                    yield alias.asname or alias.name, f"{module}.{alias.name}"
+            case _:
+                pass
+
+
+_BUILTINS = frozenset({"input", "open"})
+
+
 class _Calls:
     """Findings about the calls and awaits of one durable function."""
 
@@ -231,6 +315,7 @@ class _Calls:
         self.function = function
         names = function_names(function)
         self.local = frozenset(names.locals)
+        self.imported = dict(_imported_names(function))
         positional = [*function.args.posonlyargs, *function.args.args]
         self.receiver = positional[0].arg if owner is not None and positional else None
 
@@ -243,6 +328,7 @@ class _Calls:
                     yield from self._awaited(value)
                 case ast.Call(func):
                     yield from self._asyncio(node, func)
+                    yield from self._blocking(node, func)
                 case _:
                     pass
 
@@ -282,9 +368,29 @@ class _Calls:
                 f"use {_ASYNCIO[name]}",
             )
 
+    def _blocking(self, node: ast.Call, func: ast.expr) -> Iterator[Finding]:
+        name = self._absolute(func) or self._builtin(func)
+        if name in _BLOCKING:
+            yield (
+                "SLC301",
+                node,
+                f"{name} waits for the world outside: the worker runs nothing else meanwhile, and after a crash it happens again",
+                f"use {_BLOCKING[name]}",
+            )
+
+    def _builtin(self, func: ast.expr) -> str:
+        """A name that nobody has bound."""
+        if not isinstance(func, ast.Name) or func.id not in _BUILTINS or self.info.stars:
+            return ""
+        bound = (self.local, self.info.names, self.info.functions, self.info.classes)
+        return "" if any(func.id in names for names in bound) else func.id
+
     def _absolute(self, func: ast.expr) -> str:
         dotted = dotted_name(func)
-        if not dotted or dotted.partition(".")[0] in self.local:
+        first, _, rest = dotted.partition(".") if dotted else ("", "", "")
+        if first in self.imported:
+            return f"{self.imported[first]}.{rest}" if rest else self.imported[first]
+        if not dotted or first in self.local:
             return ""
         found = self.index.resolve(self.info.name, dotted)
         return found if isinstance(found, str) else ""

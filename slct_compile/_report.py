@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from .diagnostics import CATALOGUE, Diagnostic, Severity, render
@@ -11,11 +11,29 @@ from .diagnostics import CATALOGUE, Diagnostic, Severity, render
 OK, FINDINGS, USAGE = 0, 1, 2
 
 
-def report(diagnostics: Iterable[Diagnostic], contents: Mapping[str, bytes]) -> None:
-    """Print every finding, with its place in the sources."""
-    for diagnostic in diagnostics:
+def report(
+    diagnostics: Iterable[Diagnostic], contents: Mapping[str, bytes], source: Path, form: str = "text"
+) -> list[Diagnostic]:
+    """Print every finding that is to be told, with its place in the sources; gives these findings.
+
+    Raises:
+      CompileError: `[tool.slct]` in pyproject.toml is wrong.
+    """
+    found = list(diagnostics)
+    if not found and form == "text":
+        return []
+    from ._rules import read_rules, told  # an unchanged tree without findings needs neither these, nor formats
+
+    shown = told(read_rules(source), found, contents)
+    if form != "text":
+        from ._formats import formatted
+
+        print(formatted(shown, form, source))
+        return shown
+    for diagnostic in shown:
         print(render(diagnostic, _text(contents.get(diagnostic.place.path, b""))))
         print()
+    return shown
 
 
 def _text(content: bytes) -> str:
@@ -28,13 +46,13 @@ def error_count(diagnostics: Iterable[Diagnostic]) -> int:
     return sum(CATALOGUE[d.code][1] is Severity.ERROR for d in diagnostics)
 
 
-def verdict(errors: int, quiet: bool) -> int:
+def verdict(found: Sequence[Diagnostic], quiet: bool, form: str = "text") -> int:
     """The last word, where nothing is written."""
-    if errors:
-        print(f"error: {errors} finding{'s' if errors > 1 else ''}, nothing was written", file=sys.stderr)
+    if found:
+        print(f"error: {len(found)} finding{'s' if len(found) > 1 else ''}, nothing was written", file=sys.stderr)
         print("hint: slct-compile explain CODE tells more about each", file=sys.stderr)
         return FINDINGS
-    if not quiet:
+    if not quiet and form == "text":
         print("no findings")
     return OK
 

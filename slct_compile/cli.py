@@ -52,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("source", type=Path, metavar="SRC", help="directory of the sources, or one file")
     parser.add_argument("-o", "--output", type=Path, metavar="BUILD", help="directory that the compiled tree goes to")
     parser.add_argument("--check", action="store_true", help="only look for findings; write nothing")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "github", "sarif"),
+        default="text",
+        help="how findings are told (default: text)",
+    )
     parser.add_argument("--locked", action="store_true", help="fail if BUILD or slct.lock is not what would be written")
     parser.add_argument(
         "--no-lock", action="store_true", help="neither read nor write slct.lock: for builds that are never deployed"
@@ -110,9 +116,9 @@ def _unchanged(known: Stamp, files: SourceFiles, options: argparse.Namespace) ->
     errors = error_count(diagnostics)
     if errors == 0 and not options.check and not _is_as_left(known, files, options.output):
         return None
-    report(diagnostics, files.contents)
+    found = report(diagnostics, files.contents, options.source, options.format)
     if errors or options.check:
-        return verdict(errors, options.quiet)
+        return verdict(found, options.quiet, options.format)
     if not options.quiet and not options.locked:
         print(summary(options.output, known.function_count, 0, known.file_count))
     return OK
