@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -21,9 +22,109 @@ Finding = tuple[str, ast.AST, str, str]
 
 def check_module(index: Index, info: ModuleInfo) -> list[Diagnostic]:
     """What can be said of a module without compiling it."""
-    checks = (_process_classes, _rebound, _misplaced, _durable_bodies)
+    checks = (_imports, _process_classes, _rebound, _misplaced, _durable_bodies)
     found = [finding for check in checks for finding in check(index, info)]
     return [Diagnostic(code, place_of(info, node), text, help) for code, node, text, help in found]
+
+
+# --- imports -----------------------------------------------------------------------------------------------------------
+
+PUBLIC = frozenset(
+    [
+        "AlreadyExists",
+        "CallFailed",
+        "Cancelled",
+        "Channel",
+        "ChannelClosed",
+        "ChildRef",
+        "Client",
+        "ClientError",
+        "CodecError",
+        "CompensationFailed",
+        "DefinitionError",
+        "Definitions",
+        "Effect",
+        "EffectUnknown",
+        "Frame",
+        "Handle",
+        "Instruction",
+        "InvalidValue",
+        "LimitExceeded",
+        "LocalFunction",
+        "NotFound",
+        "NotRunning",
+        "Operation",
+        "Process",
+        "ProcessCancelled",
+        "ProcessError",
+        "ProcessFailed",
+        "ProcessRef",
+        "Rate",
+        "RemoteError",
+        "Request",
+        "Retry",
+        "Saga",
+        "Schedule",
+        "ScheduleSpec",
+        "Selected",
+        "SlctError",
+        "State",
+        "Step",
+        "SyncClient",
+        "SyncProcessRef",
+        "TaskGroup",
+        "Unavailable",
+        "Worker",
+        "after",
+        "call",
+        "close",
+        "current_effect",
+        "default",
+        "durable",
+        "emit",
+        "gather",
+        "go",
+        "heartbeat",
+        "make_channel",
+        "manage_defs",
+        "now",
+        "process",
+        "recv",
+        "select",
+        "send",
+        "sleep",
+        "start",
+        "timeout",
+    ]
+)
+"""What `runtime_client` offers; the compiler does not import it."""
+
+_MEANT = {"join": "await the handle that go() gives", "spawn": "go", "wait_for": "timeout", "chan": "Channel"}
+
+
+def _imports(index: Index, info: ModuleInfo) -> Iterator[Finding]:
+    """Names imported from `runtime_client` that it does not have."""
+    for node in info.tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == RUNTIME and not node.level:
+            for alias in node.names:
+                if alias.name not in PUBLIC and alias.name != "*" and not _is_module(alias.name):
+                    yield (
+                        "SLC009",
+                        alias,
+                        f"{RUNTIME} has no {alias.name!r}: the module could not be imported",
+                        _instead(alias.name),
+                    )
+
+
+def _is_module(name: str) -> bool:
+    return name.startswith("_") or name in ("cli", "debugger", "testing", "testing_plugin")
+
+
+def _instead(name: str) -> str:
+    if name in _MEANT:
+        return f"did you mean: {_MEANT[name]}"
+    near = difflib.get_close_matches(name, sorted(PUBLIC), 1, 0.6)
+    return f"did you mean {near[0]!r}?" if near else f"it has {', '.join(n for n in sorted(PUBLIC) if n.islower())}"
 
 
 # --- classes -----------------------------------------------------------------------------------------------------------

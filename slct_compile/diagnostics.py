@@ -80,6 +80,7 @@ CATALOGUE: dict[str, tuple[str, Severity]] = {
     "SLC006": ("redefined-durable-method", Severity.ERROR),
     "SLC007": ("misplaced-definition", Severity.ERROR),
     "SLC008": ("channel-without-value", Severity.WARNING),
+    "SLC009": ("unknown-import", Severity.ERROR),
     "SLC101": ("suspension-not-possible-here", Severity.ERROR),
     "SLC102": ("yield-in-durable-function", Severity.ERROR),
     "SLC103": ("frame-introspection", Severity.ERROR),

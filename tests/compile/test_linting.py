@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+import runtime_client
+from slct_compile._checks import PUBLIC
 from slct_compile._rules import is_silenced
 from slct_compile.cli import main as slct_compile
 from slct_compile.diagnostics import CATALOGUE, Severity
@@ -196,3 +198,21 @@ def test_nothing_is_said_of_asynchronous_code_that_is_not_durable(
 
 def test_there_are_warnings_and_errors() -> None:
     assert {severity for _, severity in CATALOGUE.values()} == {Severity.ERROR, Severity.WARNING}
+
+
+def test_the_public_names_are_those_of_the_package() -> None:
+    assert set(runtime_client.__all__) == PUBLIC
+
+
+def test_a_name_that_is_not_there(source: Path, capsys: Out) -> None:
+    assert check(source, "from runtime_client import Process, join, recieve, Retrry, frobnicate\n") == 1
+    shown = capsys.readouterr().out
+    for words in (
+        "shop.py:1:37: SLC009 unknown-import",
+        "runtime_client has no 'join': the module could not be imported",
+        "help: did you mean: await the handle that go() gives",
+        "help: did you mean 'Retry'?",
+        "help: it has after, call, close, ",
+    ):
+        assert words in shown, shown
+    assert check(source, "from runtime_client import *\nfrom runtime_client import testing\n") == 0
