@@ -3,8 +3,9 @@
     python -m chaos --seed 7 --kills 50
 
 The load (`_load.py`): a process counting keyed messages from eight senders, who repeat a message under its key until it is
-acknowledged; chains of effects in a queue with a limit; effects that may be attempted once; parents that start children, send to
-them and take their results and failures; a schedule that starts a process each second. What is checked is in `_checks.py`.
+acknowledged; chains of effects in a queue with a limit, some of which fail first; effects that may be attempted once; parents that start
+children, send to them, take their results and failures, and are survived by no attached one; a schedule that starts a process each
+second. What is checked is in `_checks.py`.
 
 What is done to it: SIGKILL; SIGSTOP and, seconds later, SIGCONT, so that a worker or a runtime goes on with what it believes to be
 its own; SIGTERM to workers. While the runtime is paused a second one is started on its store, and must be refused. The seed fixes

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
-from runtime_client import Client, LimitExceeded, NotFound, Unavailable
+from runtime_client import Client, LimitExceeded, NotFound, ProcessCancelled, ProcessRef, Unavailable
 
 SENDERS = 8
 CHAIN_LENGTH = 10
@@ -49,6 +51,7 @@ class Load:
     acknowledged: int = 0
     finished: int = 0
     rounds: list[Round] = field(default_factory=list)
+    ticks: int = 0  # how many processes the schedule says that it has started
     is_last: bool = False
 
     async def run(self) -> None:
@@ -60,7 +63,11 @@ class Load:
         while not self.rounds or not self.is_last:
             self.rounds.append(await self.round(len(self.rounds)))
         await self.insist(schedule.cancel)
+        await self.insist(partial(until_cancelled, self.client.get(SCHEDULE_ID)))
+        self.ticks = int((await self.insist(self.client.get(SCHEDULE_ID).describe)).fields["run_count"])
         await self.insist(self.until_ticks_have_ended)
+        for family_id in (each for one in self.rounds for each in one.families):
+            await self.insist(partial(until_cancelled, self.client.get(f"{family_id}-pet")))
 
     async def round(self, number: int) -> Round:
         sizes = self.sizes
@@ -95,8 +102,12 @@ class Load:
         return result
 
     async def until_ticks_have_ended(self) -> None:
-        async for info in self.client.list(definition="tick"):
-            await self.client.get(info.process_id).result(timeout=5)
+        """What the schedule started last is on its way when the schedule has ended."""
+        ids: list[str] = []
+        while len(ids) < self.ticks:
+            ids = [info.process_id async for info in self.client.list(definition="tick", page_size=1000)]
+        for process_id in ids:
+            await self.client.get(process_id).result(timeout=5)
 
     async def insist(self, request: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
         """Repeat a request until it is answered: what a client of a killed server does."""
@@ -109,3 +120,8 @@ class Load:
                 if "definition" not in error.facts and not str(error).startswith("no definition"):
                     raise
                 await asyncio.sleep(0.05)
+
+
+async def until_cancelled(ref: ProcessRef[object]) -> None:
+    with suppress(ProcessCancelled):
+        await ref.result(timeout=5)

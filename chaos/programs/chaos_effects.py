@@ -1,4 +1,4 @@
-"""What the chains do: note the attempt in a file, and give a token that no other attempt gives."""
+"""What effects do: note the attempt in a file, and give a token that no other attempt gives."""
 
 from __future__ import annotations
 
@@ -17,4 +17,12 @@ def note(log: str, index: int) -> str:
         os.write(file, line.encode())
     finally:
         os.close(file)
+    return token
+
+
+def stumble(log: str, index: int) -> str:
+    """As `note`, but the first attempt fails."""
+    token = note(log, index)
+    if current_effect().attempt == 1:
+        raise OSError(f"{token} is no result")
     return token

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from chaos_effects import note
+from datetime import timedelta
 
-from runtime_client import Channel, EffectUnknown, Process, ProcessError, ProcessFailed, call, recv, start
+from chaos_effects import note, stumble
+
+from runtime_client import (
+    Cancelled,
+    Channel,
+    EffectUnknown,
+    Process,
+    ProcessError,
+    ProcessFailed,
+    Retry,
+    call,
+    recv,
+    sleep,
+    start,
+)
 
 MARKS_PER_LEAF = 5
 
@@ -28,12 +42,13 @@ class Tally(Process):
 
 
 class Chain(Process):
-    """Does effects one after the other, in a queue with a limit, and keeps the token that each of them gave."""
+    """Does effects one after the other, in a queue with a limit, and keeps the token that each gave. Every third stumbles first."""
 
     async def main(self, log: str, length: int) -> list[str]:
         tokens: list[str] = []
         for index in range(length):
-            tokens.append(await call(note, log, index, queue="chain"))
+            work = stumble if index % 3 == 2 else note
+            tokens.append(await call(work, log, index, queue="chain", retry=Retry(max_attempts=None, first=0.05)))
         return tokens
 
 
@@ -67,10 +82,22 @@ class Leaf(Process):
         return [index, *got]
 
 
+class Pet(Process):
+    """Lives as long as the process that it is attached to, and cleans up when that has ended."""
+
+    async def main(self, log: str) -> None:
+        try:
+            await sleep(timedelta(days=1))
+        except Cancelled:
+            await call(note, log, 0)
+            raise
+
+
 class Family(Process):
-    """A parent: starts children, sends to each, and takes what they end in."""
+    """A parent: starts children, sends to each, and takes what they end in; it has a pet that ends with it."""
 
     async def main(self, log: str, count: int) -> list[list[object]]:
+        start(Pet, log, id=f"{self.id}-pet").attached()
         leaves = [start(Leaf, log, index) for index in range(count)]
         for mark in range(MARKS_PER_LEAF):
             for leaf in leaves:
