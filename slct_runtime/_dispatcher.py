@@ -159,6 +159,10 @@ class Dispatcher:
     def sessions(self) -> list[Session]:
         return self._sessions
 
+    def worker_count(self, key: DefinitionKey) -> int:
+        """How many sessions take transitions of this definition, by name and version."""
+        return sum(1 for session in self._sessions if key in session.serves and not session.is_draining)
+
     def connect(self, registration: Register) -> Session:
         if registration.transition_credits < 1 and registration.effect_credits < 1:
             raise ApiError(ErrorCode.INVALID_ARGUMENT, f"worker {registration.worker_id!r} offers no credits")

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ._catalogue import Deployed
@@ -347,8 +348,9 @@ class Runtime(RuntimeApi):
     # --- looking ---------------------------------------------------------------------------------------------------
 
     async def describe(self, process_id: str) -> ProcessDescription:
-        stored = await self._stored(process_id)
-        return describe(stored, self._engine.catalogue.functions(stored.row.definition, stored.row.version))
+        row = (stored := await self._stored(process_id)).row
+        shown = describe(stored, self._engine.catalogue.functions(row.definition, row.version))
+        return replace(shown, worker_count=self._engine.dispatcher.worker_count((row.definition, row.version)))
 
     async def list(self, request: ListRequest) -> list[ProcessInfo]:
         where = ProcessFilter(request.definition, request.status, request.version, request.labels)

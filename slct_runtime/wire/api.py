@@ -144,7 +144,10 @@ class EffectInfo:
 
 @dataclass(frozen=True, slots=True)
 class ProcessDescription:
-    """Everything `slct show` prints. `fields` are the shared fields as readable JSON; `error` is readable text."""
+    """Everything `slct show` prints. `fields` are the shared fields as readable JSON; `error` is readable text.
+
+    `worker_count`: workers connected that serve its version of the definition.
+    """
 
     info: ProcessInfo
     fields: dict[str, str]
@@ -154,6 +157,7 @@ class ProcessDescription:
     result: Payload | None = None
     error: str = ""
     unreceived_count: int = 0
+    worker_count: int = 0
 
     @property
     def status(self) -> str:

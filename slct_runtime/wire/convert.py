@@ -838,6 +838,7 @@ def put_description(description: api.ProcessDescription, into: processes_pb2.Des
         into.result = encode(description.result)
     into.error = description.error
     into.unreceived_count = description.unreceived_count
+    into.worker_count = description.worker_count
 
 
 def get_description(message: processes_pb2.DescribeResponse) -> api.ProcessDescription:
@@ -850,6 +851,7 @@ def get_description(message: processes_pb2.DescribeResponse) -> api.ProcessDescr
         result=decode(message.result) if message.HasField("result") else None,
         error=message.error,
         unreceived_count=message.unreceived_count,
+        worker_count=message.worker_count,
     )
 
 

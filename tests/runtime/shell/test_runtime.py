@@ -25,6 +25,7 @@ from runtime_client import (
     Unavailable,
     Worker,
 )
+from runtime_client._cli_output import description_text
 from slct_runtime.runtime import Runtime
 from slct_runtime.settings import Settings
 from slct_runtime.store import MemoryStore
@@ -394,7 +395,7 @@ def test_messages_that_no_worker_has_seen_are_shown() -> None:
         disk = Disk()
         async with running(disk) as (_, client, worker):
             await client.start("sum", 10**9, id="s")
-            await client.get("s").describe()
+            assert (await client.get("s").describe()).worker_count == 1
             worker.stop()
             while worker.connected.is_set():
                 await asyncio.sleep(0)
@@ -402,6 +403,9 @@ def test_messages_that_no_worker_has_seen_are_shown() -> None:
                 await client.get("s").send("numbers", number)
             described = await client.get("s").describe()
             assert described.unreceived_count == 3
+            assert described.worker_count == 0
+            said = "  no worker serves version 1 of sum: nothing of it runs until one does"
+            assert said in description_text(described).splitlines()
             assert [channel.length for channel in described.channels] == [3]
 
     asyncio.run(scene())

@@ -228,4 +228,5 @@ def description(process_id: str) -> ProcessDescription:
         result=None,
         error="",
         unreceived_count=1,
+        worker_count=2,
     )

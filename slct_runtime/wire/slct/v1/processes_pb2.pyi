@@ -722,12 +722,15 @@ class DescribeResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     UNRECEIVED_COUNT_FIELD_NUMBER: _builtins.int
+    WORKER_COUNT_FIELD_NUMBER: _builtins.int
     result: _builtins.bytes
     """The encoded result, once completed."""
     error: _builtins.str
     """Why it failed or stands, as readable text."""
     unreceived_count: _builtins.int
     """Messages that were accepted and never received (rule 5)."""
+    worker_count: _builtins.int
+    """Workers connected that serve its version of the definition."""
     @_builtins.property
     def info(self) -> Global___ProcessInfo:
         """Its line in a list."""
@@ -759,10 +762,11 @@ class DescribeResponse(_message.Message):
         result: _builtins.bytes | None = ...,
         error: _builtins.str = ...,
         unreceived_count: _builtins.int = ...,
+        worker_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_result", b"_result", "info", b"info", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_result", b"_result", "channels", b"channels", "effects", b"effects", "error", b"error", "fields", b"fields", "goroutines", b"goroutines", "info", b"info", "result", b"result", "unreceived_count", b"unreceived_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_result", b"_result", "channels", b"channels", "effects", b"effects", "error", b"error", "fields", b"fields", "goroutines", b"goroutines", "info", b"info", "result", b"result", "unreceived_count", b"unreceived_count", "worker_count", b"worker_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__result: _TypeAlias = _typing.Literal["result"]  # noqa: Y015
     _WhichOneofArgType__result: _TypeAlias = _typing.Literal["_result", b"_result"]  # noqa: Y015
