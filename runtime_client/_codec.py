@@ -53,11 +53,12 @@ definitions know, and whatever is wrong with the text is a CodecError. Container
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from types import CellType
 from typing import Any, TypeAlias
+
+from slct_runtime.wire.compact_json import make_decoder, make_encoder
 
 from . import _codec_iterators, _codec_locals, _codec_objects, _codec_sets, _codec_values
 from ._errors import CodecError
@@ -82,14 +83,14 @@ Writer: TypeAlias = "Callable[[Encoder, Any], Json]"
 # Two lone surrogates in a row that JSON would read as one character.
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
-_dumps = json.JSONEncoder(ensure_ascii=True, check_circular=False, allow_nan=False, separators=(",", ":")).encode
+_dumps = make_encoder(allow_nan=False)
 
 
 def _no_constant(text: str) -> Any:
     raise CodecError(f"{text} is not JSON", help='the codec writes {"$":"float","v":"nan"}')
 
 
-_loads = json.JSONDecoder(parse_constant=_no_constant).decode
+_loads = make_decoder(_no_constant)
 
 
 class Codec:
@@ -114,6 +115,8 @@ class Codec:
           CodecError: something in it cannot be saved; it names the type, the path and the cure. An exception at the root,
             as in the outcome of an effect, is written as well as can be: parts that cannot be saved become text.
         """
+        if is_plain(value):
+            return _dumps(value)
         held: dict[int, set[str]] = {}
         encoder = Encoder(self, process, held, active)
         try:
@@ -147,7 +150,8 @@ class Codec:
         if len(text) > TEXT_CHARS_MAX:
             raise CodecError(f"the text has {len(text)} characters, the limit TEXT_CHARS_MAX is {TEXT_CHARS_MAX}")
         try:
-            return Decoder(self, process).document(_loads(text))
+            node = _loads(text)
+            return Decoder(self, process).document(node) if type(node) in (dict, list) else node
         except CodecError:
             raise
         except RecursionError:
@@ -363,6 +367,14 @@ class Encoder:
         if number is None or ("$" in node and type(node) is dict):
             return node
         return {"$": "list" if type(node) is list else "dict", "v": node, "$id": number}
+
+
+def is_plain(value: Any) -> bool:
+    """Whether this is an atom that is its own JSON: most results of effects are, and most messages."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    return value is None or kind is bool or (kind is int and -INT_PLAIN_LIMIT <= value < INT_PLAIN_LIMIT)
 
 
 def has_plain_keys(items: Any) -> bool:

@@ -32,6 +32,10 @@ PROGRESS_BYTES_MAX = 1024 * 1024
 """What one heartbeat may carry, as encoded."""
 
 
+_cancelling = threading.Lock()
+"""Between those who cancel attempts and those who begin to wait for that, from whatever thread."""
+
+
 class Attempt:
     """What the worker and the code of an effect share while one attempt runs. Safe to use from the effect's thread.
 
@@ -46,17 +50,37 @@ class Attempt:
         self.is_over = False
         self._on_report = on_report
         self._unreported: Payload | None = None
-        self.cancelled = threading.Event()
+        self._cancelled: threading.Event | None = None  # made for whoever waits for it: most attempts end before
+        self._is_cancelled = False
         self.is_in_thread = False
         self._loop = asyncio.get_running_loop()
         self._heard_s = time.monotonic()
         self._is_told = False
 
+    @property
+    def is_cancelled(self) -> bool:
+        return self._is_cancelled
+
+    def cancel(self) -> None:
+        """Tell its code that nobody waits for it any more."""
+        with _cancelling:
+            self._is_cancelled = True
+            if self._cancelled is not None:
+                self._cancelled.set()
+
+    def wait_cancelled(self, timeout: float | None) -> bool:
+        with _cancelling:
+            if self._is_cancelled:
+                return True
+            if self._cancelled is None:
+                self._cancelled = threading.Event()
+        return self._cancelled.wait(timeout)
+
     def heartbeat(self, progress: Any) -> None:
         self._heard_s = time.monotonic()
         if progress is not _SAME:
             self._report(progress)
-        if self.is_in_thread and self.cancelled.is_set() and not self._is_told:
+        if self.is_in_thread and self._is_cancelled and not self._is_told:
             self._is_told = True  # once: what it does to clean up may give heartbeats as well
             raise Cancelled("this attempt was stopped")
 
@@ -112,11 +136,11 @@ class Effect:
     @property
     def is_cancelled(self) -> bool:
         """Nobody waits for this attempt any more, or its time is over: clean up, and end."""
-        return self._attempt is not None and self._attempt.cancelled.is_set()
+        return self._attempt is not None and self._attempt.is_cancelled
 
     def wait_cancelled(self, timeout: float | None = None) -> bool:
         """Sleep in a thread for so many seconds, or until the attempt is stopped; returns `is_cancelled`."""
-        return self._attempt is not None and self._attempt.cancelled.wait(timeout)
+        return self._attempt is not None and self._attempt.wait_cancelled(timeout)
 
 
 _current: contextvars.ContextVar[Effect] = contextvars.ContextVar("slct_current_effect")
@@ -248,7 +272,7 @@ async def _within(order: RunEffect, attempt: Attempt, running: asyncio.Future[_E
 
 
 def _stop(attempt: Attempt, running: asyncio.Future[_Ended]) -> None:
-    attempt.cancelled.set()
+    attempt.cancel()
     if isinstance(running, asyncio.Task):  # a thread ends by itself
         running.cancel()
 
@@ -305,7 +329,7 @@ async def _heeding(attempt: Attempt, called: Callable[[], Any]) -> _Ended:
     try:
         return await _awaited(called)
     except asyncio.CancelledError:
-        attempt.cancelled.set()
+        attempt.cancel()
         raise
 
 

@@ -20,6 +20,7 @@ import typing
 from collections.abc import Callable, Coroutine, Iterator
 from types import FunctionType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, overload
+from weakref import WeakKeyDictionary
 
 from ._channels import Channel
 from ._direct import FRAME_ATTRIBUTE, CoroutineFrame, make_stub
@@ -220,11 +221,22 @@ def new_instance(cls: type[Process], process_id: str) -> Process:
     """A process with its fields' defaults; mutable ones are its own, and those that shared an object share a copy."""
     process = bare_instance(cls, process_id)
     memo: dict[int, Any] = {}
-    for name in shared_fields(cls):
+    for name in _field_names(cls):
         default = inspect.getattr_static(cls, name, _MISSING)
         if default is not _MISSING and not hasattr(type(default), "__get__"):
             process.__dict__[name] = copy.deepcopy(default, memo)
     return process
+
+
+def _field_names(cls: type[Process]) -> tuple[str, ...]:
+    """The names of `shared_fields`, remembered: to resolve annotations takes longer than to run a transition."""
+    found = _known_names.get(cls)
+    if found is None:
+        found = _known_names[cls] = tuple(shared_fields(cls))
+    return found
+
+
+_known_names: WeakKeyDictionary[type[Process], tuple[str, ...]] = WeakKeyDictionary()
 
 
 def bare_instance(cls: type[Process], process_id: str) -> Process:

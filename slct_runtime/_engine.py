@@ -71,6 +71,7 @@ from .retry import closed_text, closes_ms, delay_ms, has_time, may_retry
 from .settings import Settings
 from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, QueueRow, ReplyRow, Store, StoreError
 from .wire.api import ApiError, ErrorCode, HistoryEntry, ProcessOutcome, WatchEvent
+from .wire.compact_json import make_encoder
 from .wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition, ToWorker, TransitionAnswer
 
 _log = logging.getLogger("slct.runtime")
@@ -975,8 +976,10 @@ def _is_starting(parent: Resident, child_id: str) -> bool:
 CLOSING_MS_MAX = 2_000
 """So long after the end of an effect's time its worker may still tell how the attempt under way ended."""
 
-_REQUEST_FIELDS = tuple(f.name for f in fields(EffectRequest))
-_RETRY_FIELDS = tuple(f.name for f in fields(RetryPolicy))
+_REQUEST_DEFAULTS = {f.name: f.default for f in fields(EffectRequest) if f.name != "retry"}
+_RETRY_DEFAULTS = {f.name: f.default for f in fields(RetryPolicy)}
+_DEFAULT_RETRY = RetryPolicy()
+_request_text = make_encoder()
 
 _START = "slct:start"
 _POSTS: dict[type, str] = {StartProcess: _START, SendTo: "slct:send", CancelProcess: "slct:cancel"}
@@ -984,15 +987,15 @@ _POSTED = frozenset(_POSTS.values())
 
 
 def effect_row(process_id: str, run: EffectRun) -> EffectRow:
-    """An effect as stored."""
-    facts = {name: getattr(run.request, name) for name in _REQUEST_FIELDS}
-    # By hand: `asdict` copies deeply, and this is done once per step.
-    facts["retry"] = {name: getattr(run.request.retry, name) for name in _RETRY_FIELDS}
-    request = json.dumps(facts, separators=(",", ":"))
+    """An effect as stored: of its request, what is not as usual."""
+    request = run.request
+    facts = _unusual(request, _REQUEST_DEFAULTS)
+    if request.retry != _DEFAULT_RETRY:
+        facts["retry"] = _unusual(request.retry, _RETRY_DEFAULTS)
     return EffectRow(
         process_id,
-        run.request.effect_id,
-        request,
+        request.effect_id,
+        _request_text(facts),
         run.attempt,
         run.due_ms,
         run.requested_ms,
@@ -1001,11 +1004,17 @@ def effect_row(process_id: str, run: EffectRun) -> EffectRow:
     )
 
 
+def _unusual(record: EffectRequest | RetryPolicy, defaults: dict[str, Any]) -> dict[str, Any]:
+    """The fields that differ from their defaults, by name."""
+    return {name: value for name, default in defaults.items() if (value := getattr(record, name)) != default}
+
+
 def effect_request(text: str) -> EffectRequest:
-    """The request of a stored effect."""
+    """The request of a stored effect. What is left out is as usual."""
     facts = json.loads(text)
-    retry = facts.pop("retry")
-    retry["non_retryable"] = tuple(retry["non_retryable"])
+    retry = facts.pop("retry", {})
+    if "non_retryable" in retry:
+        retry["non_retryable"] = tuple(retry["non_retryable"])
     return EffectRequest(**facts, retry=RetryPolicy(**retry))
 
 

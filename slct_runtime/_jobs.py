@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ._resident import EffectRun, Resident
 from .core.commands import Resumption
+from .core.records import record
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True, slots=True, eq=False)
 class TransitionJob:
     """One transition to be run, or running."""
 
@@ -23,7 +23,7 @@ class TransitionJob:
         return self.resident.is_lost
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True, slots=True, eq=False)
 class EffectJob:
     """One attempt of an effect to be run, or running."""
 

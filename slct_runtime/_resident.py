@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from ._history import Recorder
 from .core import Process, is_ready, next_due_ms, to_json, watched_processes, without_lost_channels
 from .core.commands import EffectRequest, Payload
+from .core.records import record
 from .store.base import EffectRow, HistoryRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow, ReplyRow
 from .wire.api import ApiError
 
@@ -24,7 +25,7 @@ CHANNELS_MIN = 32
 """With fewer channels than this nothing is gained by looking for those that nobody can reach."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Release:
     """What waits for durability: done when it is durable, told if it was lost."""
 
@@ -117,7 +118,7 @@ class Resident:
 
     @property
     def has_ended(self) -> bool:
-        return self.status in ENDED
+        return self.core.status.is_end
 
     def drop_lost_channels(self) -> None:
         """After a transition: let go of channels that it made and nobody can reach, when there are twice as many as last time."""

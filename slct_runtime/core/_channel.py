@@ -14,11 +14,12 @@ NB: 3 has its exception because one select may send and receive here, and does n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import NamedTuple
 
 from ._line import Line
 from .commands import Payload
+from .records import record
 
 
 class Waiter(NamedTuple):
@@ -28,7 +29,7 @@ class Waiter(NamedTuple):
     case_index: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Entry:
     """One value in a channel's queue.
 
@@ -43,7 +44,7 @@ class Entry:
     after: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ChannelState:
     """One channel: values in order of arrival, and receivers in order of arrival."""
 
@@ -67,7 +68,7 @@ UNDECLARED = ChannelState()
 """A channel that nobody has declared is unbuffered, open and empty."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Taken:
     """The oldest value, the channel without it, and the senders who may go on: whose it was, and who was let in."""
 

@@ -9,10 +9,10 @@ ready again at once (rule 4), or has ended. Lost and faulted transitions never h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from .commands import START, Case, Resumption, ResumptionKind
+from .records import record
 
 
 class GoroutineStatus(StrEnum):
@@ -58,7 +58,7 @@ class Cancelling(StrEnum):
     RAISED = "raised"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Goroutine:
     """One thread of control. `resumption` while ready or running, `cases` while parked; `parked_order` tells who waited longer."""
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from ._channel import ChannelState, Waiter, check_channel, waiting_senders
 from ._goroutine import Goroutine, GoroutineStatus
 from .commands import CallCase, JoinCase, RecvCase, ResultCase, SendCase, TimerCase
+from .records import record
 
 
 class ProcessStatus(StrEnum):
@@ -38,7 +39,7 @@ class ProcessStatus(StrEnum):
 _ENDS = frozenset({ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELLED, ProcessStatus.TERMINATED})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Process:
     """One process. Mappings are never changed in place: a step makes new ones.
 

@@ -7,7 +7,7 @@ applied before) changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from ._cancel import cancel_all, cancel_faulting, cancel_one, end, interrupt, is_main_new
@@ -64,6 +64,7 @@ from .events import (
     TransitionDone,
     TransitionLost,
 )
+from .records import record
 
 FAULT_TRIES_MAX = 3
 """How often a transition that faults is tried before the process is parked as faulted (rule 6)."""
@@ -71,7 +72,7 @@ FAULT_DELAYS_MS = (100, 1_000)
 """Pauses between those tries."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Step:
     """What a step gives: the process afterwards, orders for the shell, and whether a transition was accepted.
 
@@ -360,6 +361,8 @@ def _is_deadlocked(draft: Draft) -> bool:
     """Rule 7: everybody waits, and for nothing that could come."""
     if not draft.goroutines:
         return False  # not started yet
+    if draft.effects or draft.timers or draft.children:
+        return False  # as below, and known at once
     return not any(_may_wake(case) for goroutine in draft.goroutines.values() for case in goroutine.cases)
 
 

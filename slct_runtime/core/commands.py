@@ -8,9 +8,11 @@ Source: docs/semantics.md, rules 3 to 13.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TypeAlias
+
+from .records import record
 
 Payload: TypeAlias = str
 """One encoded value: self-describing JSON text. Opaque to the core."""
@@ -22,7 +24,7 @@ MAIN_GOROUTINE_ID = 1
 # --- effects -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RetryPolicy:
     """How often an effect is attempted, and how far apart (rule 18, detail D20).
 
@@ -37,7 +39,7 @@ class RetryPolicy:
     non_retryable: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class EffectRequest:
     """One call to run outside the transition (rule 18). `effect_id` is unique in its process, for ever.
 
@@ -61,44 +63,44 @@ class EffectRequest:
 # --- cases: what a goroutine may wait for --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RecvCase:
     """Receive from a channel; `None` is the nil channel, never ready (rule 8)."""
 
     channel: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SendCase:
     channel: str | None
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TimerCase:
     deadline_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CallCase:
     request: EffectRequest
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class JoinCase:
     """Wait until a goroutine has ended. One that the core no longer knows has ended already."""
 
     goroutine_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ResultCase:
     """Wait for the end of another process."""
 
     process_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class DefaultCase:
     """Taken when no other case is ready (rule 10)."""
 
@@ -109,28 +111,28 @@ Case: TypeAlias = RecvCase | SendCase | TimerCase | CallCase | JoinCase | Result
 # --- commands: what a transition did on the way, in the order called (detail D1) -----------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Go:
     goroutine_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MakeChannel:
     channel: str
     capacity: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Close:
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CancelGoroutine:
     goroutine_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Interrupt:
     """Wake a goroutine out of whatever it is parked on; its worker knows what is raised there (detail D7).
 
@@ -141,40 +143,40 @@ class Interrupt:
     goroutine_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StartProcess:
     process_id: str
     definition: str
     arguments: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SendTo:
     process_id: str
     channel: str
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CancelProcess:
     """Cancel another process; one that has ended, or does not exist, is left as it is."""
 
     process_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Attach:
     """Another process is to be cancelled when this one ends, however it ends."""
 
     process_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Emit:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reply:
     """Answer a request that arrived on a channel; the first answer counts (rule 14)."""
 
@@ -182,7 +184,7 @@ class Reply:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SetLabels:
     labels: tuple[tuple[str, str], ...]
 
@@ -206,21 +208,21 @@ Command: TypeAlias = (
 # --- endings: how the transition ended for its goroutine -----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Parked:
     """Suspended on these cases, in the order written; none at all parks for ever (rule 10)."""
 
     cases: tuple[Case, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finished:
     """Returned. `result` is set for the main goroutine only; other results stay in the document."""
 
     result: Payload | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Failed:
     """An exception left the goroutine (rule 6). `is_process_error`: it fails the process rather than the code.
 
@@ -235,7 +237,7 @@ class Failed:
     is_cancellation: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Faulted:
     """The transition could not be completed at all (a value that cannot be saved, code that does not load)."""
 
@@ -263,7 +265,7 @@ class ResumptionKind(StrEnum):
     INTERRUPTED = "interrupted"  # raises there what the document has for it
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Resumption:
     """What a parked goroutine is woken with, exactly once.
 

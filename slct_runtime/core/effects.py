@@ -3,13 +3,13 @@ except `RunGoroutine`, which stays inside the runtime and may run ahead of the d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from .commands import CancelProcess, EffectRequest, Emit, Payload, Reply, Resumption, SendTo, SetLabels, StartProcess
+from .records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunGoroutine:
     """Run one transition: this goroutine, woken with this. At most one is out at any time."""
 
@@ -17,33 +17,33 @@ class RunGoroutine:
     resumption: Resumption
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RequestEffect:
     request: EffectRequest
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CancelEffect:
     """Nobody waits for it any more (rule 20)."""
 
     effect_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class WatchProcess:
     """A goroutine waits for the end of another process: answer with `ChildDone`."""
 
     process_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Received:
     """The message at this inbox position was received by a goroutine; its row may go (rule 14)."""
 
     position: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finish:
     """The process has come to an end, or to a stand (faulted, deadlocked). `process.status` says which."""
 

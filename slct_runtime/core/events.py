@@ -5,20 +5,20 @@ Events that come from outside carry `position`, their place in the inbox: positi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from .commands import Command, Ending, Payload
+from .records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Started:
     """The first event of every process: its main goroutine becomes ready."""
 
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Message:
     """A value from outside for a channel (rule 14)."""
 
@@ -28,7 +28,7 @@ class Message:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Closed:
     """A client closed a channel (rule 11)."""
 
@@ -37,14 +37,14 @@ class Closed:
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TimerDue:
     """Time has come to `now_ms`: fire every deadline that is not later (rule 13)."""
 
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class EffectDone:
     """An effect has its final outcome. Exactly one of `result` and `error` is set, or neither: unknown (rule 19)."""
 
@@ -55,7 +55,7 @@ class EffectDone:
     error: Payload | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ChildDone:
     """Another process, awaited with `ref.result()`, has ended."""
 
@@ -66,7 +66,7 @@ class ChildDone:
     error: Payload | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TransitionDone:
     """The running goroutine came to its next suspension, its end or a failure (rule 3)."""
 
@@ -76,7 +76,7 @@ class TransitionDone:
     ending: Ending
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TransitionLost:
     """The worker that ran the transition is gone: run it again, from the same resumption."""
 
@@ -84,7 +84,7 @@ class TransitionLost:
     goroutine_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CancelRequested:
     """Cancel the process: `Cancelled` is raised once in each goroutine (detail D5)."""
 
@@ -92,14 +92,14 @@ class CancelRequested:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TerminateRequested:
     """End the process at once; no code of it runs any more."""
 
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RetryRequested:
     """Take a faulted process up again from its last committed state (rule 6)."""
 

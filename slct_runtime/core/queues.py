@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from .records import record
 
 DEFAULT_QUEUE = "default"
 """Where effects go that name no queue."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RateLimit:
     """No more than `count` attempts begin in any span of `per_ms`, wherever it is laid."""
 
@@ -22,7 +23,7 @@ class RateLimit:
     per_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class QueueLimits:
     """What one queue allows; None: no limit.
 

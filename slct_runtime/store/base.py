@@ -11,11 +11,13 @@ A `ProcessCommit` is stored whole or not at all; a `Batch` of them is one databa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from ..core.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, slots=True)
 class ProcessRow:
     """One process as stored. `core` is the core's JSON text; `document` the worker's; times are Unix milliseconds.
 
@@ -42,7 +44,7 @@ class ProcessRow:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class InboxRow:
     """One arrival from outside. `position` is unique in its process and grows.
 
@@ -59,7 +61,7 @@ class InboxRow:
     at_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class EffectRow:
     """One requested effect without outcome. `attempt` counts attempts ended (or, for at-most-once, started).
 
@@ -76,7 +78,7 @@ class EffectRow:
     last_error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class KeyRow:
     """A message key that was accepted (rule 15). `digest` tells the same message from another one under its key."""
 
@@ -86,7 +88,7 @@ class KeyRow:
     accepted_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OutputRow:
     """One value of a process's output stream; `offset` counts from 0."""
 
@@ -95,7 +97,7 @@ class OutputRow:
     payload: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ReplyRow:
     """The answer to one request; `request_id` is the key under which the request was sent. The first answer counts."""
 
@@ -105,7 +107,7 @@ class ReplyRow:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class HistoryRow:
     """What one commit of a process did; `entry` is JSON text (see `_history.py`)."""
 
@@ -115,7 +117,7 @@ class HistoryRow:
     entry: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class DefinitionRow:
     """One deployed definition: `manifest` is its JSON text."""
 
@@ -125,7 +127,7 @@ class DefinitionRow:
     deployed_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class QueueRow:
     """What one queue of effects allows: `limits` is JSON text (see `_engine.py`)."""
 
@@ -133,7 +135,7 @@ class QueueRow:
     limits: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BeginningRow:
     """So many effects of a queue began then. `forget_until_ms`: when it is stored, those of the queue up to then are forgotten."""
 
@@ -143,7 +145,7 @@ class BeginningRow:
     forget_until_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ProcessCommit:
     """All that one process changes at once. Stored whole or not at all.
 
@@ -173,7 +175,7 @@ class ProcessCommit:
     create: tuple[ProcessRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Conflict:
     """A commit that was not stored: the process is held at another `seq` (None: it does not exist)."""
 
@@ -182,7 +184,7 @@ class Conflict:
     given_seq: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LoadedProcess:
     """A row with everything that goes with it; inbox and effects in order of position and effect id.
 
@@ -195,7 +197,7 @@ class LoadedProcess:
     output_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ProcessFilter:
     """Which processes to list; None means any. Labels must all be there with these values."""
 
@@ -205,7 +207,7 @@ class ProcessFilter:
     labels: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ProcessSummary:
     """A listed process: its row without the documents."""
 

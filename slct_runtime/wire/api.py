@@ -7,12 +7,13 @@ tell which it holds. Payloads are the codec's text.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from ..core.commands import Payload
 from ..core.queues import DEFAULT_QUEUE, QueueLimits
+from ..core.records import record
 from .work import DefinitionRecord, FromWorker, ToWorker
 
 
@@ -43,7 +44,7 @@ class ApiError(Exception):
         self.facts = dict(facts or {})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StartRequest:
     """`arguments` is the codec's text of `[positional list, keyword dict]`; `process_id` None: the runtime makes one."""
 
@@ -54,7 +55,7 @@ class StartRequest:
     labels: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Started:
     """`created` is False if a process of that id was there already, with the same arguments (rule 15)."""
 
@@ -62,7 +63,7 @@ class Started:
     created: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SendRequest:
     """`wait`: answer when a goroutine has received it (rule 14), rather than when it is durable."""
 
@@ -73,7 +74,7 @@ class SendRequest:
     wait: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AskRequest:
     """A question on a channel of requests. `key` names it: the same key again waits for the same answer (rule 15)."""
 
@@ -84,7 +85,7 @@ class AskRequest:
     timeout_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ProcessInfo:
     """One line of a list."""
 
@@ -99,7 +100,7 @@ class ProcessInfo:
     labels: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FrameInfo:
     """One activation: `locals` are readable JSON texts, name to value; `place` is `file.py:line`, "" if unknown."""
 
@@ -109,7 +110,7 @@ class FrameInfo:
     locals: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class GoroutineInfo:
     """`waits_for` reads like the source: `recv(payments)`, `after 2026-01-01T00:00:00+00:00`, `call(charge_card)`."""
 
@@ -119,7 +120,7 @@ class GoroutineInfo:
     frames: tuple[FrameInfo, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ChannelInfo:
     """`length` counts values in the buffer and messages from outside that nobody has received yet."""
 
@@ -129,7 +130,7 @@ class ChannelInfo:
     closed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class EffectInfo:
     """`last_error` and `progress` are readable text: how the attempt before ended, and what `heartbeat` was given last."""
 
@@ -142,7 +143,7 @@ class EffectInfo:
     queue: str = DEFAULT_QUEUE
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ProcessDescription:
     """Everything `slct show` prints. `fields` are the shared fields as readable JSON; `error` is readable text.
 
@@ -165,7 +166,7 @@ class ProcessDescription:
         return self.info.status
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ProcessOutcome:
     """How a process ended. `status`: completed, failed, cancelled, terminated. `error` is an encoded exception."""
 
@@ -174,7 +175,7 @@ class ProcessOutcome:
     error: Payload | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class WatchEvent:
     """One thing that happened to a process: `kind` is `status`, `output` or `transition`."""
 
@@ -187,7 +188,7 @@ class WatchEvent:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class HistoryEntry:
     """One thing that a process has done: `event` is `transition`, or the status that it came to.
 
@@ -215,7 +216,7 @@ class HistoryEntry:
     ran_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class QueueInfo:
     """One queue of effects as it is now.
 
@@ -233,7 +234,7 @@ class QueueInfo:
         return self.limits.name
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ListRequest:
     definition: str | None = None
     status: str | None = None

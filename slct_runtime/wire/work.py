@@ -6,13 +6,13 @@ with its connection: everything dispatched on it is given to another worker, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..core.commands import Command, EffectRequest, Ending, Payload, Resumption
+from ..core.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class DefinitionRecord:
     """One definition as a worker serves it. `manifest` is JSON text: see docs/architecture.md, "Manifest"."""
 
@@ -21,7 +21,7 @@ class DefinitionRecord:
     manifest: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Register:
     """First word of a worker. `queues`: of those that it takes effects from; none means all."""
 
@@ -32,7 +32,7 @@ class Register:
     queues: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ChannelFact:
     """What a process knew of one channel when a transition began. Sent for channels that are closed or hold values."""
 
@@ -41,7 +41,7 @@ class ChannelFact:
     closed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunTransition:
     """Run one goroutine from its resumption to its next suspension.
 
@@ -63,7 +63,7 @@ class RunTransition:
     channels: tuple[ChannelFact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TransitionAnswer:
     """How it went. `document` is the whole process as it is now, `None` after `Faulted`.
 
@@ -76,7 +76,7 @@ class TransitionAnswer:
     document: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunEffect:
     """Run one attempt of an effect. `attempt` counts from 1; `deadline_ms` None: no timeout.
 
@@ -94,7 +94,7 @@ class RunEffect:
     last_error: Payload | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class EffectProgress:
     """How far a running attempt has come: what `heartbeat` was given last."""
 
@@ -102,7 +102,7 @@ class EffectProgress:
     progress: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class EffectAnswer:
     """How one attempt went: exactly one of `result` and `error` (an encoded exception).
 
@@ -115,7 +115,7 @@ class EffectAnswer:
     error_types: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class EffectReturned:
     """The attempt has no outcome, and does not run any more: it was stopped, or, with `has_begun` False, it never began."""
 
@@ -123,26 +123,26 @@ class EffectReturned:
     has_begun: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CancelEffectRun:
     """Stop this attempt; its answer is dropped (rule 20). It is answered all the same, when it has ended: by `EffectReturned`."""
 
     dispatch_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ForgetProcess:
     """The worker may drop what it holds of this process."""
 
     process_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Draining:
     """The worker takes nothing new (SIGTERM); what it runs it will still answer. It is answered by `NothingMore`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class NothingMore:
     """Nothing is given to this worker any more; it may stop other effects of it still."""
 
