@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -268,3 +270,60 @@ def test_a_channel_whose_handle_has_left_the_process_stays(compiled: bool, how: 
         return await lender.result()
 
     assert simulated(scene, compiled=compiled) == 7
+
+
+def test_a_process_that_has_lived_long_is_as_small_as_a_young_one(tmp_path: Path) -> None:
+    """Rows and characters in the store after ten rounds and after three hundred; only what it has said stays."""
+    build = tmp_path / "build"
+    command = [sys.executable, "-m", "slct_compile", str(Path(__file__).with_name("details")), "--no-lock", "-q"]
+    subprocess.run([*command, "-o", str(build)], check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", LIVING, str(build), str(tmp_path / "store.db")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    young, old = (json.loads(line) for line in done.stdout.splitlines())
+    assert young["output"] == 10 and old["output"] == 300
+    del young["output"], old["output"]
+    assert {name: count for name, count in old.items() if name != "characters"} == {
+        name: count for name, count in young.items() if name != "characters"
+    }
+    # Channels that nobody can reach are dropped when there are twice as many as last time: some 64 at most.
+    assert old["characters"] <= young["characters"] + 64 * 12
+    assert old["characters"] < 2000
+
+
+LIVING = """
+import asyncio, json, sqlite3, sys
+sys.path.insert(0, sys.argv[1])
+import slct_definitions
+from runtime_client import Client
+
+def counts():
+    with sqlite3.connect(sys.argv[2]) as store:
+        tables = [name for (name,) in store.execute("select name from sqlite_master where type = 'table'")]
+        found = {name: store.execute(f"select count(*) from {name}").fetchone()[0] for name in tables}
+        (row,) = store.execute("select * from process").fetchall()
+    return found | {"characters": sum(len(str(value)) for value in row)}
+
+async def main():
+    async with Client.embedded(sys.argv[2], slct_definitions.defs) as client:
+        process = await client.start("long", id="one")
+        for number in range(300):
+            await process.send("numbers", number, wait=True)
+            if number in (9, 299):
+                while len([e async for e in until_said(process, number)]) == 0:
+                    pass
+                await asyncio.sleep(0)
+                print(json.dumps(counts()))
+
+async def until_said(process, number):
+    async for event in process.watch():
+        if event.kind == "output" and event.offset == number:
+            yield event
+            return
+
+asyncio.run(main())
+"""

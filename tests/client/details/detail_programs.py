@@ -198,3 +198,24 @@ class Lender(Process):
                 lent = await recv(self.returned)
         await sleep(0)
         return await recv(lent)
+
+
+class Long(Process):
+    """Lives as long as messages come, and uses a bit of everything for each."""
+
+    numbers = Channel[int]()
+    total: int = 0
+
+    async def main(self) -> int:
+        while (number := await recv(self.numbers)) >= 0:
+            handle = go(self.twice(number))
+            answers = make_channel(1)
+            await send(answers, await handle)
+            self.total += await recv(answers)
+            emit(number)
+        return self.total
+
+    async def twice(self, number: int) -> int:
+        await call(noted, str(number), key=str(number))
+        await sleep(0)
+        return 2 * number
