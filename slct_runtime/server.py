@@ -200,6 +200,25 @@ def refusing(handler: Handler[Request, Response]) -> Handler[Request, Response]:
     return refuse
 
 
+WRITE_S_MAX = 1.0
+"""So long a call that is stopped waits for what is being written to its client."""
+
+
+async def write(context: Context, message: Any) -> None:
+    """Write to a client. Once begun, a write is brought to its end even if the call is stopped meanwhile.
+
+    NB: grpc refuses the status of a call while something is being written to it, and then the call would never end.
+    """
+    writing = asyncio.ensure_future(context.write(message))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing], timeout=WRITE_S_MAX)  # a client that does not read may hold it up for ever
+        if writing.done() and not writing.cancelled():
+            writing.exception()  # seen: the call ends anyhow
+        raise
+
+
 class LastingCalls:
     """Calls that would never end by themselves: they do when the server stops (rule 5 above)."""
 
@@ -322,7 +341,7 @@ class Processes:
             async for event in events:
                 response = processes_pb2.WatchResponse()
                 convert.put_watch_event(event, response)
-                await context.write(response)
+                await write(context, response)
         finally:
             await _close(events)
 
@@ -410,7 +429,7 @@ class Workers:
     async def _serve(self, requests: AsyncIterator[workers_pb2.ServeRequest], context: Context) -> None:
         session = await self._runtime.serve(await _registration(requests))
         try:
-            await context.write(workers_pb2.ServeResponse(registered=workers_pb2.Registered()))
+            await write(context, workers_pb2.ServeResponse(registered=workers_pb2.Registered()))
             await _until_one_ends(_give_orders(session, context), _take_words(session, requests))
         finally:
             await session.close()
@@ -431,7 +450,7 @@ async def _give_orders(session: WorkerSession, context: Context) -> None:
     refused: list[FromWorker] = []
     while orders := await session.take():
         for message in pack_orders(orders, refused.append):
-            await context.write(message)
+            await write(context, message)
         if refused:
             await session.answer(refused)
             refused = []

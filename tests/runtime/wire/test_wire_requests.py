@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from wire_fakes import HISTORY_ENTRY, QUEUE, FakeRuntime, description, info, run
 
 from runtime_client._transport import GrpcTransport
-from slct_runtime.server import ListenError, Server, serve_grpc
+from slct_runtime.server import ListenError, Server, serve_grpc, write
 from slct_runtime.wire.address import split_address
 from slct_runtime.wire.api import (
     ApiError,
@@ -243,6 +243,31 @@ def test_lasting_calls_end_at_once_when_the_server_stops() -> None:
                 error = await task
                 assert (error.code, error.message) == (ErrorCode.UNAVAILABLE, "the runtime is shutting down")
             assert runtime.sessions[0].is_closed
+
+    run(test)
+
+
+def test_what_is_being_written_is_brought_to_its_end_when_the_call_is_stopped() -> None:
+    class Client:
+        def __init__(self) -> None:
+            self.reads, self.begun, self.read = asyncio.Event(), asyncio.Event(), list[str]()
+
+        async def write(self, message: str) -> None:
+            self.begun.set()
+            await self.reads.wait()
+            self.read.append(message)
+
+    async def test() -> None:
+        client: Any = Client()
+        writing = asyncio.create_task(write(client, "hello"))
+        await client.begun.wait()
+        writing.cancel()
+        await asyncio.sleep(0)
+        assert not writing.done()
+        client.reads.set()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        assert client.read == ["hello"]
 
     run(test)
 
