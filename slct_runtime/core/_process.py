@@ -49,7 +49,7 @@ from .commands import (
     StartProcess,
     TimerCase,
 )
-from .effects import CancelEffect, Effect, Finish, Received
+from .effects import CancelEffect, Effect, Finish, Received, WatchProcess
 from .events import (
     CancelRequested,
     ChildDone,
@@ -268,6 +268,7 @@ def _obey(draft: Draft, command: Command) -> None:
             interrupt(draft, goroutine_id)
         case Attach(process_id):
             draft.attached[process_id] = None
+            draft.out.append(WatchProcess(process_id))  # once it has ended nothing is to be remembered of it
         case Emit(payload) | Reply(_, payload):
             draft.shown |= frozenset(made_channels_in(payload))
             draft.out.append(command)

@@ -25,8 +25,8 @@ def is_ready(process: Process) -> bool:
 
 
 def watched_processes(process: Process) -> tuple[str, ...]:
-    """The other processes whose ends are waited for."""
-    return tuple(process.children)
+    """The other processes whose ends are waited for, and those attached to this one."""
+    return (*process.children, *(each for each in process.attached if each not in process.children))
 
 
 def channel_facts(process: Process) -> Iterator[tuple[str, int, bool]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from core_world import World, call
 
-from slct_runtime.core import is_ready, next_due_ms
+from slct_runtime.core import is_ready, next_due_ms, watched_processes
 from slct_runtime.core.commands import (
     START,
+    Attach,
     CancelGoroutine,
+    CancelProcess,
     Case,
     Close,
     DefaultCase,
@@ -820,3 +822,21 @@ def faulted_world() -> World:
     w.err(1)
     assert w.status == "faulted"
     return w
+
+
+# --- other processes -----------------------------------------------------------------------------------------------
+
+
+def test_rule_5_what_is_attached_is_cancelled_at_the_end_and_forgotten_once_it_has_ended() -> None:
+    w = world(c=0)
+    starts = [StartProcess(child, "order", "[]") for child in ("q", "r")]
+    assert w.park(1, RecvCase("c"), do=(*starts, Attach("q"), Attach("r"))) == [
+        *starts,
+        WatchProcess("q"),
+        WatchProcess("r"),
+    ]
+    assert watched_processes(w.process) == ("q", "r")
+    assert w.child_done("q", "1") == []
+    assert watched_processes(w.process) == ("r",)
+    assert w.message("c") == [Received(2), run(1, K.VALUE, payload="v")]
+    assert w.finish(1) == [CancelProcess("r"), Finish(None, None)]

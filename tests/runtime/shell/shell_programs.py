@@ -135,6 +135,19 @@ class Parent(Process):
         return "late"
 
 
+class Supervisor(Process):
+    """Starts a `sum` that is attached to it whenever it is told to, and waits for none of them."""
+
+    goals = Channel[int]()
+
+    def Main_Start(self, p: Step) -> None:
+        p.recv(self.goals).to(self.Main_Told)
+
+    def Main_Told(self, p: Step, goal: int) -> None:
+        p.start("sum", goal, id=f"{self.id}-{goal}").attached()
+        self.Main_Start(p)
+
+
 class Nap(Process):
     """Sleeps."""
 
@@ -204,5 +217,14 @@ class Speaker(Process):
 
 
 defs = Definitions(
-    {"speaker": Speaker, "sum": Sum, "chain": Chain, "desk": Desk, "nap": Nap, "parent": Parent, "keeper": Keeper}
+    {
+        "speaker": Speaker,
+        "sum": Sum,
+        "chain": Chain,
+        "desk": Desk,
+        "nap": Nap,
+        "parent": Parent,
+        "keeper": Keeper,
+        "supervisor": Supervisor,
+    }
 )

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from runtime_client import Client, ClientError, ProcessFailed, Unavailable
+from runtime_client import Client, ClientError, ProcessCancelled, ProcessFailed, Unavailable
+from slct_runtime.runtime import Runtime
 
 from .test_runtime import Disk, running
 
@@ -41,6 +42,39 @@ def test_a_parent_that_nobody_has_loaded_learns_of_the_end() -> None:
         assert disk.store.watchers("p-child") == []
 
     asyncio.run(scene())
+
+
+def test_rule_5_an_attached_process_that_has_ended_is_forgotten() -> None:
+    """Nobody awaits it, nobody has loaded the one that it is attached to, and a runtime ends in between."""
+
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, client, _):
+            supervisor = await client.start("supervisor", id="s")
+            for goal in (5, 6):
+                await supervisor.send("goals", goal)
+                await parked(client, f"s-{goal}")
+        async with running(disk) as (runtime, client, _):
+            await client.get("s-5").send("numbers", 5)
+            assert await client.get("s-5").result() == 5
+            await attached(runtime, "s", ["s-6"])
+        async with running(disk) as (runtime, client, _):
+            await client.get("s").send("goals", 7)
+            await parked(client, "s-7")
+            await attached(runtime, "s", ["s-6", "s-7"])
+            await client.get("s").terminate()
+            for goal in (6, 7):
+                with pytest.raises(ProcessCancelled):
+                    await client.get(f"s-{goal}").result(10)
+
+    asyncio.run(scene())
+
+
+async def attached(runtime: Runtime, process_id: str, expected: list[str]) -> None:
+    """Return when these are attached to it, in memory."""
+    async with asyncio.timeout(10):
+        while (found := runtime._engine.residents.get(process_id)) is None or list(found.core.attached) != expected:
+            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("dies_at", range(1, 16))
