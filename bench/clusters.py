@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from runtime_client import Client, Definitions
 
 PROGRAMS = Path(__file__).parent / "programs"
+STORE = "slct.db"
+"""The name of the store in the folder of a cluster."""
 
 
-def compile_programs(build: Path) -> Definitions:
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What is measured. `process_ids`: the OS processes of runtime and worker, this one if they are embedded here."""
+
+    clients: list[Client]
+    process_ids: tuple[int, ...]
+
+    @property
+    def client(self) -> Client:
+        return self.clients[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The programs, compiled into `build`."""
+
+    build: Path
+    definitions: Definitions
+
+    def opened(self, mode: str, folder: Path, client_count: int = 1) -> AbstractAsyncContextManager[Cluster]:
+        """Over the store in `folder`, whatever it holds by now. `mode`: embedded or gRPC."""
+        if mode == "embedded":
+            return embedded(folder, self.definitions, client_count)
+        return over_grpc(folder, self.build, self.definitions, client_count)
+
+
+def compile_programs(build: Path) -> Built:
     """The programs of the benchmark, compiled by the command that an author uses."""
     command = [sys.executable, "-m", "slct_compile", str(PROGRAMS), "--no-lock", "-o", str(build)]
     subprocess.run(command, check=True)
@@ -21,22 +51,20 @@ def compile_programs(build: Path) -> Definitions:
     from slct_definitions import defs  # type: ignore[import-not-found]
 
     assert isinstance(defs, Definitions)
-    return defs
+    return Built(build, defs)
 
 
 @asynccontextmanager
-async def embedded(folder: Path, definitions: Definitions, client_count: int) -> AsyncIterator[list[Client]]:
+async def embedded(folder: Path, definitions: Definitions, client_count: int) -> AsyncIterator[Cluster]:
     """One runtime here; it has one client, given as often as asked for."""
-    async with Client.embedded(str(folder / "embedded.db"), definitions) as client:
-        yield [client] * client_count
+    async with Client.embedded(str(folder / STORE), definitions) as client:
+        yield Cluster([client] * client_count, (os.getpid(),))
 
 
 @asynccontextmanager
-async def over_grpc(
-    folder: Path, build: Path, definitions: Definitions, client_count: int
-) -> AsyncIterator[list[Client]]:
+async def over_grpc(folder: Path, build: Path, definitions: Definitions, client_count: int) -> AsyncIterator[Cluster]:
     """A runtime and a worker, each an OS process; every client has a connection of its own."""
-    store = f"sqlite:///{folder / 'grpc.db'}"
+    store = f"sqlite:///{folder / STORE}"
     runtime = _command(folder / "runtime.log", "runtime", "--store", store, "--listen", "127.0.0.1:0")
     processes = [runtime]
     try:
@@ -46,7 +74,7 @@ async def over_grpc(
         _said(worker, "slct worker serves ")
         async with AsyncExitStack() as stack:
             clients = [Client(target, definitions) for _ in range(client_count)]
-            yield [await stack.enter_async_context(client) for client in clients]
+            yield Cluster([await stack.enter_async_context(client) for client in clients], (runtime.pid, worker.pid))
     finally:
         for process in processes:
             process.terminate()

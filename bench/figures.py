@@ -11,11 +11,17 @@ from .raw import RawLimits
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one round of one workload came to: per second, or milliseconds."""
+    """What one round of one workload came to: per second, or milliseconds.
+
+    `count`: how many were done. `cpu_us`: CPU time of each, in all OS processes together; wall time depends on the
+    machine's other work, this much less.
+    """
 
     rate_s: float
     p50_ms: float | None = None
     p99_ms: float | None = None
+    count: int = 0
+    cpu_us: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Figure:
             statistics.median(one.rate_s for one in self.rounds),
             _median(one.p50_ms for one in self.rounds),
             _median(one.p99_ms for one in self.rounds),
+            sum(one.count for one in self.rounds),
+            _median(one.cpu_us for one in self.rounds),
         )
 
     @property

@@ -59,7 +59,8 @@ async def steps(client: Client, concurrency: int, seconds: float) -> Measured:
 
     start = time.perf_counter()
     await asyncio.gather(*(one_after_the_other(start + seconds) for _ in range(concurrency)))
-    return Measured(rate_s=finished * CHAIN_LENGTH / (time.perf_counter() - start))
+    done = finished * CHAIN_LENGTH
+    return Measured(rate_s=done / (time.perf_counter() - start), count=done)
 
 
 async def messages(clients: list[Client], seconds: float) -> Measured:
@@ -85,7 +86,7 @@ async def messages(clients: list[Client], seconds: float) -> Measured:
     counted = await tally.result()
     passed = time.perf_counter() - start
     assert counted == acknowledged, f"{acknowledged} messages were acknowledged, {counted} counted"
-    return Measured(rate_s=acknowledged / passed)
+    return Measured(rate_s=acknowledged / passed, count=acknowledged)
 
 
 async def latency(clients: list[Client], seconds: float) -> Measured:
@@ -99,4 +100,4 @@ async def latency(clients: list[Client], seconds: float) -> Measured:
     await tally.send("done", None)
     assert await tally.result() == len(taken_ms)
     hundredths = statistics.quantiles(taken_ms, n=100)
-    return Measured(rate_s=len(taken_ms) / seconds, p50_ms=hundredths[49], p99_ms=hundredths[98])
+    return Measured(rate_s=len(taken_ms) / seconds, p50_ms=hundredths[49], p99_ms=hundredths[98], count=len(taken_ms))
