@@ -37,6 +37,7 @@ sys.path.pop(0)
 from slct_runtime.core import _channel, _select
 from slct_runtime.core._channel import ChannelState, Taken
 from slct_runtime.core._draft import Draft
+from slct_runtime.core._line import Line
 from slct_runtime.core.commands import Case, DefaultCase, Resumption
 
 RANDOM = 60
@@ -79,7 +80,7 @@ def _default_first(draft: Draft, cases: tuple[Case, ...], now_ms: int) -> Resump
 
 def _newest_first(channel: ChannelState) -> Taken:
     *older, newest = channel.queue
-    return _channel.take(replace(channel, queue=(newest, *older)))
+    return _channel.take(replace(channel, queue=Line((newest, *older))))
 
 
 _TRIED = _select._take_first_ready
@@ -88,7 +89,7 @@ FAULTS: dict[str, tuple[object, str, object]] = {
     "the newest value is received first": (_select, "take", _newest_first),
     "a default is taken though a case is ready": (_select, "_take_first_ready", _default_first),
     "the cases of a select that lost stay": (_select, "leave_queues", lambda *_, **__: None),
-    "closing drops what was buffered": (_select, "closed", lambda c: replace(_channel.closed(c), queue=())),
+    "closing drops what was buffered": (_select, "closed", lambda c: replace(_channel.closed(c), queue=Line())),
     "closing leaves senders parked": (_select, "waiting_senders", lambda _: ()),
     "what waits to be sent is counted by len": (ChannelState, "length", property(lambda c: len(c.queue))),
     "a buffer has room for one more": (ChannelState, "has_room", property(lambda c: len(c.queue) <= c.capacity)),
