@@ -14,10 +14,13 @@ The document is one text, and so one alias domain (rule 1):
     pending     [[id, exception], ...]: what is raised in a goroutine at its next suspension
     holders     [[id, [holder, ...]], ...]: groups and gathers that take the error of a goroutine (see `_structured.py`)
     outcomes    [[id, outcome], ...] of goroutines that have ended: the very object for every joiner (detail D4)
-    pinned      ids of goroutines whose handles have left the document, so that their outcomes may yet be asked for
+    pinned      ids of goroutines whose handles have left the process, so that their outcomes may yet be asked for
+    sent        [[id, count], ...]: so many values on their way through channels have the handle of that goroutine
     next        counters: goroutine, channel, effect, child
 
-Of scopes, pending and holders, what is empty is left out. An outcome is kept while something in the document still names its goroutine, or once its handle was sent anywhere.
+Of scopes, pending, holders and sent, what is empty is left out. An outcome is kept while something in the document or in a channel still
+names its goroutine, or once its handle has left the process. NB: a value that was to be sent and was not (another case of its select was
+taken, the channel was closed) counts as on its way for ever.
 
 A process of uncompiled code has live coroutines, which no document can hold: it is kept in `LiveProcess` only, its document is
 "", and a transition of it cannot be run again.
@@ -27,6 +30,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, assert_never
@@ -151,6 +155,7 @@ class LiveProcess:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     holders: dict[int, list[Holder]] = field(default_factory=dict)
     pinned: set[int] = field(default_factory=set)
+    sent: Counter[int] = field(default_factory=Counter)
     counters: Counters = field(default_factory=Counters)
     broken: dict[int, TransitionAnswer] = field(default_factory=dict)
     """Uncompiled goroutines that have failed, and so cannot be run again: how they did."""
@@ -211,12 +216,18 @@ def _read_document(definition: Definition, codec: Codec, order: RunTransition) -
         dict(document["outcomes"]),
         dict(document.get("holders", ())),
         set(document["pinned"]),
+        Counter(dict(document.get("sent", ()))),
         Counters(**document["next"]),
     )
 
 
 _NAMED_GOROUTINE = re.compile(r'\{"\$":"goroutine","v":(\d+)')
 """A handle in a text of the codec; a text of the author's never looks so, since its quotes are escaped."""
+
+
+def _goroutines_in(text: str) -> set[int]:
+    """The goroutines whose handles stand in it."""
+    return {int(number) for number in _NAMED_GOROUTINE.findall(text)}
 
 
 _OWN_THINGS = re.compile(r'\{"\$":"(channel|goroutine)"')
@@ -232,7 +243,7 @@ def _write_document(live: LiveProcess, codec: Codec) -> str:
     _refuse_coroutines(live)
     text = _encode_document(live, codec)
     if live.outcomes:
-        named = {int(number) for number in _NAMED_GOROUTINE.findall(text)} | live.pinned | _joined(live)
+        named = _goroutines_in(text) | live.pinned | live.sent.keys() | _joined(live)
         unnamed = live.outcomes.keys() - named
         if unnamed:
             for number in unnamed:
@@ -255,6 +266,7 @@ def _encode_document(live: LiveProcess, codec: Codec) -> str:
         **{name: entries for name, entries in _structure(live).items() if entries},
         "outcomes": [[number, outcome] for number, outcome in live.outcomes.items()],
         "pinned": sorted(live.pinned),
+        **({"sent": [list(each) for each in sorted(live.sent.items())]} if live.sent else {}),
         "next": {
             "goroutine": counters.goroutine,
             "channel": counters.channel,
@@ -600,15 +612,22 @@ class _Transition:
         return name.startswith("#") and number.isdecimal() and int(number) < self._live.counters.channel
 
     def _encode(self, value: Any) -> Payload:
-        """A value that crosses a channel of this process; handles in it may come back any time."""
-        return self._pin(self._codec.encode(value, process=self._live.instance))
+        """A value that crosses a channel of this process; handles in it come back when it is received."""
+        text = self._codec.encode(value, process=self._live.instance)
+        self._live.sent.update(_goroutines_in(text))
+        return text
+
+    def _received(self, text: Payload) -> None:
+        """A value has come out of a channel. One that a client sent has handles which are pinned, if any."""
+        for number in _goroutines_in(text) & self._live.sent.keys():
+            self._live.sent[number] -= 1
+            if not self._live.sent[number]:
+                del self._live.sent[number]
 
     def _encode_out(self, value: Any) -> Payload:
         """A value that leaves the process, and so cannot hold the process itself."""
-        return self._pin(self._codec.encode(value))
-
-    def _pin(self, text: Payload) -> Payload:
-        self._live.pinned.update(int(number) for number in _NAMED_GOROUTINE.findall(text))
+        text = self._codec.encode(value)
+        self._live.pinned.update(_goroutines_in(text))
         return text
 
     def _encode_for_another(self, value: Any) -> Payload:
@@ -669,6 +688,8 @@ class _Transition:
         match resumption.kind:
             case ResumptionKind.VALUE:
                 payload = resumption.payload
+                if kind in ("recv", "next") and payload is not None:
+                    self._received(payload)
                 return Outcome(None if payload is None else self._codec.decode(payload, process=self._live.instance))
             case ResumptionKind.NONE if kind == "timeout":
                 return Outcome(error=subject.fire())

@@ -327,3 +327,19 @@ async def until_said(process, number):
 
 asyncio.run(main())
 """
+
+
+@both_modes
+def test_d4_outcomes_are_kept_while_their_handles_are_in_channels_and_no_longer(compiled: bool) -> None:
+    async def size_after(sim: Simulation, rounds: int) -> int:
+        passing = await sim.start(programs.Passing, rounds)
+        document = sim._processes[passing.id].document
+        await passing.send("enough", 1)
+        assert await passing.result() == 2 * sum(range(rounds))
+        return len(document)
+
+    async def scene(sim: Simulation) -> None:
+        sizes = [await size_after(sim, rounds) for rounds in (10, 100)]
+        assert abs(sizes[1] - sizes[0]) < 20, "the numbers in it are longer"
+
+    simulated(scene, compiled=compiled)

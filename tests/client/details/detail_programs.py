@@ -219,3 +219,32 @@ class Long(Process):
         await call(noted, str(number), key=str(number))
         await sleep(0)
         return 2 * number
+
+
+class Passing(Process):
+    """Sends each handle twice over a channel, and joins what comes out long after that goroutine has ended."""
+
+    enough = Channel[int]()
+
+    async def main(self, rounds: int) -> int:
+        line: Channel[list[Any]] = make_channel(2)
+        total = 0
+        for number in range(rounds):
+            await self.put(line, number)
+            await sleep(0)
+            for _ in range(2):
+                handles = await recv(line)
+                await sleep(0)
+                total += await handles[0]
+                handles.clear()
+                await sleep(0)
+        await recv(self.enough)
+        return total
+
+    async def put(self, line: Channel[list[Any]], number: int) -> None:
+        handle = go(self.work(number))
+        await send(line, [handle])
+        await send(line, [handle, handle])
+
+    async def work(self, number: int) -> int:
+        return number

@@ -86,7 +86,7 @@ def test_d4_outcomes_are_kept_while_somebody_may_ask_for_them() -> None:
     driver = Driver(DEFS, "outcomes")
     document = driver.codec.decode(driver.document, process=object())
     assert {number: outcome.value for number, outcome in document["outcomes"]} == {2: ["kept"], 3: ["sent"]}
-    assert document["pinned"] == [3]
+    assert document["sent"] == [[3, 1]]
     driver.advance(1)
     assert driver.result == ["sent"]
 
