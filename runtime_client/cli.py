@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ from ._schedule import CatchUp, Overlap, ScheduleSpec
 from ._source import path_in_build
 
 DEFAULT_ADDRESS = "127.0.0.1:9090"
+DAY_MS = 24 * 3600 * 1000
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 """What a shell reports for a command that died of SIGPIPE."""
@@ -99,10 +101,9 @@ async def run_runtime(arguments: argparse.Namespace) -> int:
     """Serve a store to clients and workers until SIGTERM or Ctrl-C."""
     from slct_runtime.runtime import Runtime
     from slct_runtime.server import serve_grpc
-    from slct_runtime.settings import Settings
 
     with _Stop() as stop:
-        runtime = await Runtime.open(arguments.store, settings=Settings(history_transitions_max=arguments.history))
+        runtime = await Runtime.open(arguments.store, settings=_runtime_settings(arguments))
         try:
             server = await serve_grpc(runtime, arguments.listen)
             host = arguments.listen.rpartition(":")[0]
@@ -114,6 +115,33 @@ async def run_runtime(arguments: argparse.Namespace) -> int:
         finally:
             await runtime.aclose()
         return stop.exit_code
+
+
+def _runtime_settings(arguments: argparse.Namespace) -> Any:
+    from slct_runtime.settings import Settings
+
+    retention_ms = None if arguments.retention is None else round(arguments.retention * DAY_MS)
+    return Settings(history_transitions_max=arguments.history, ended_retention_ms=retention_ms)
+
+
+async def vacuum(arguments: argparse.Namespace) -> int:
+    """Delete processes that ended long ago from a store that no runtime uses now."""
+    from slct_runtime.settings import Settings
+    from slct_runtime.store import open_store
+
+    path = arguments.store.removeprefix("sqlite:///")
+    if not os.path.exists(path):
+        _print_error(f"there is no store {path!r}", "--store sqlite:///FILE, as given to slct runtime")
+        return 1
+    now_ms = round(time.time() * 1000)
+    store = open_store(arguments.store)
+    try:
+        before_ms = now_ms - round(arguments.older_than * DAY_MS)
+        count = store.vacuum(before_ms, now_ms - Settings().key_retention_ms)
+    finally:
+        store.close()
+    print(f"deleted {count} ended processes")
+    return 0
 
 
 async def run_worker(arguments: argparse.Namespace) -> int:
@@ -514,6 +542,19 @@ def _add_servers(verbs: Any) -> None:
         metavar="N",
         help="keep the last N transitions of each process (default: none)",
     )
+    verb.add_argument(
+        "--retention",
+        type=_days,
+        metavar="DAYS",
+        help="delete processes that ended longer ago, such as 7 or 0.5 (default: keep them)",
+    )
+    verb = _add(verbs, "vacuum", vacuum, is_client=False)
+    verb.add_argument(
+        "--store", default="sqlite:///slct.db", metavar="URL", help="sqlite:///FILE (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--older-than", type=_days, required=True, metavar="DAYS", help="only those that ended longer ago; 0 is all"
+    )
     verb = _add(verbs, "worker", run_worker)
     verb.add_argument("build", metavar="BUILD", help="a directory made by slct-compile")
     verb.add_argument("--version", default="1", help="what to register the build as (default: %(default)s)")
@@ -664,6 +705,13 @@ def _rate(text: str) -> Rate:
         return Rate(_positive(count), _seconds(per if slash else "1"))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"{text!r} is not COUNT/SECONDS, such as 100/60") from None
+
+
+def _days(text: str) -> float:
+    try:
+        return _seconds(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days") from None
 
 
 def _seconds(text: str) -> float:

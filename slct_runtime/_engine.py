@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
 from functools import partial
+from itertools import islice
 from typing import Any, assert_never
 
 from ._beginnings import Beginnings, began_before
@@ -74,6 +75,9 @@ from .wire.api import ApiError, ErrorCode, HistoryEntry, ProcessOutcome, WatchEv
 from .wire.compact_json import make_encoder
 from .wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition, ToWorker, TransitionAnswer
 
+VACUUM_AT_A_TIME = 200
+"""Ended processes deleted while commits and reads wait."""
+
 _log = logging.getLogger("slct.runtime")
 
 
@@ -116,6 +120,8 @@ class Engine(Answers):
         await self._open_queues()
         await self.recover()
         self.spawn(self._read_windows())
+        if self.settings.ended_retention_ms is not None:
+            self.spawn(self._vacuum_now_and_then(self.settings.ended_retention_ms))
 
     async def _open_queues(self) -> None:
         queues = self.dispatcher.queues
@@ -313,12 +319,15 @@ class Engine(Answers):
         self.residents[resident.process_id] = resident
         excess = len(self.residents) - self.settings.resident_count_max
         if excess > 0:
-            for candidate in list(self.residents.values())[: excess * 4]:
-                if candidate.is_idle and candidate is not resident and candidate.process_id not in self._wanting:
+            for candidate in list(islice(self.residents.values(), excess * 4)):
+                if candidate is not resident and self._may_evict(candidate):
                     self.evict(candidate)
                     excess -= 1
                     if excess <= 0:
                         break
+
+    def _may_evict(self, resident: Resident) -> bool:
+        return resident.is_idle and resident.process_id not in self._wanting
 
     async def durable(self, resident: Resident) -> None:
         """Wait until the process as it stands is on disk.
@@ -595,6 +604,24 @@ class Engine(Answers):
             except ApiError as error:
                 _log.error("%s", error)
             await asyncio.sleep(window_ms / 2000)
+
+    async def _vacuum_now_and_then(self, retention_ms: int) -> None:
+        """Delete what ended long ago, a little at a time: commits and reads go in between."""
+        while True:
+            try:
+                while await self._vacuum(self.now_ms() - retention_ms) == VACUUM_AT_A_TIME:
+                    pass
+            except ApiError as error:
+                _log.error("%s", error)
+            await asyncio.sleep(self.settings.vacuum_period_ms / 1000)
+
+    async def _vacuum(self, before_ms: int) -> int:
+        for resident in list(self.residents.values()):
+            if resident.has_ended and resident.updated_ms < before_ms and self._may_evict(resident):
+                self.evict(resident)
+        keys_before_ms = self.now_ms() - self.settings.key_retention_ms
+        deleted: int = await self.read(self.store.vacuum, before_ms, keys_before_ms, VACUUM_AT_A_TIME)
+        return deleted
 
     # --- transitions -----------------------------------------------------------------------------------------------
 

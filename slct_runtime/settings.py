@@ -19,6 +19,10 @@ class Settings:
     """Transitions of each process that `slct history` can show, the newest; 0 keeps none and costs nothing."""
     key_retention_ms: int = 24 * 3600 * 1000
     """How long a message key is remembered (rule 15)."""
+    ended_retention_ms: int | None = None
+    """How long processes that have ended are kept, with their results and outputs; None keeps them for ever."""
+    vacuum_period_ms: int = 60_000
+    """How often those that are older are looked for."""
     resident_count_max: int = 20_000
     """Processes kept in memory while they are parked; more are dropped and loaded again when needed."""
     timer_window_ms: int = 60_000

@@ -297,8 +297,12 @@ class Store(Protocol):
         """All queues that have limits, by name."""
         ...
 
-    def vacuum(self, before_ms: int) -> int:
-        """Delete ended processes last updated before then, and keys and answers from before then; return how many processes."""
+    def vacuum(self, before_ms: int, keys_before_ms: int | None = None, count_max: int | None = None) -> int:
+        """Delete ended processes last updated before then, oldest first; return how many. At most `count_max`, if given.
+
+        One with effects stays: they are orders to other processes that are not carried out yet. Keys and answers from
+        before `keys_before_ms` (`before_ms`, if not given) are deleted too, those of living processes as well.
+        """
         ...
 
     def close(self) -> None: ...

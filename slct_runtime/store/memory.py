@@ -119,14 +119,17 @@ class MemoryStore:
                 del self._beginnings[name, at_ms]
 
     @_exclusively
-    def vacuum(self, before_ms: int) -> int:
+    def vacuum(self, before_ms: int, keys_before_ms: int | None = None, count_max: int | None = None) -> int:
         """As `Store.vacuum`."""
-        old = [h.row.process_id for h in self._processes.values() if _has_ended(h.row) and h.row.updated_ms < before_ms]
+        ended = [held for held in self._processes.values() if _has_ended(held.row) and not held.effects]
+        by_age = sorted((held.row.updated_ms, _by_id(held.row.process_id), held.row.process_id) for held in ended)
+        old = [process_id for updated_ms, _, process_id in by_age if updated_ms < before_ms][:count_max]
+        keys_before_ms = before_ms if keys_before_ms is None else keys_before_ms
         for process_id in old:
             del self._processes[process_id]
         for held in self._processes.values():
-            held.keys = {key: row for key, row in held.keys.items() if row.accepted_ms >= before_ms}
-            held.replies = {one: row for one, row in held.replies.items() if row.at_ms >= before_ms}
+            held.keys = {key: row for key, row in held.keys.items() if row.accepted_ms >= keys_before_ms}
+            held.replies = {one: row for one, row in held.replies.items() if row.at_ms >= keys_before_ms}
         return len(old)
 
     # --- reading ---------------------------------------------------------------------------------------------------

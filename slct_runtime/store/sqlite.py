@@ -142,19 +142,21 @@ class SqliteStore:
                 _run(connection, "forget_beginnings", row.queue, row.forget_until_ms)
                 _run(connection, "note_beginning", row.queue, row.at_ms, row.count)
 
-    def vacuum(self, before_ms: int) -> int:
+    def vacuum(self, before_ms: int, keys_before_ms: int | None = None, count_max: int | None = None) -> int:
         """As `Store.vacuum`, in several transactions. Room in the file is used again; the file does not shrink."""
-        deleted = 0
-        while count := self._vacuum_processes(before_ms):
+        deleted, wanted = 0, _FOR_EVER_MS if count_max is None else count_max
+        while count := self._vacuum_processes(before_ms, min(VACUUM_PROCESSES_PER_COMMIT, wanted - deleted)):
             deleted += count
         for query in ("delete_old_keys", "delete_old_replies"):
-            while self._vacuum_old(query, before_ms):
+            while self._vacuum_old(query, before_ms if keys_before_ms is None else keys_before_ms):
                 pass
         return deleted
 
-    def _vacuum_processes(self, before_ms: int) -> int:
+    def _vacuum_processes(self, before_ms: int, count_max: int) -> int:
+        if not count_max:
+            return 0
         with self._writing() as connection:
-            ended = _run(connection, "ended_before", before_ms, VACUUM_PROCESSES_PER_COMMIT).fetchall()
+            ended = _run(connection, "ended_before", before_ms, count_max).fetchall()
             for table in ("_inbox", "_effects", "_keys", "_outputs", "_replies", "_history", "_watches", ""):
                 _run_rows(connection, f"delete_processes{table}", ended)
             return len(ended)

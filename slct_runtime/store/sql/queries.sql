@@ -235,8 +235,11 @@ DELETE FROM beginning WHERE queue = ? AND at_ms <= ?
 SELECT queue, at_ms, count FROM beginning ORDER BY queue, at_ms
 
 -- ended_before --
--- Processes at an end since before then, oldest first.
-SELECT process_id FROM process WHERE status BETWEEN 1 AND 4 AND updated_ms < ? ORDER BY updated_ms, process_id LIMIT ?
+-- Processes at an end since before then, oldest first; those that have yet to start or send something stay.
+SELECT process_id FROM process
+WHERE status BETWEEN 1 AND 4 AND updated_ms < ?
+  AND NOT EXISTS (SELECT 1 FROM effect WHERE effect.process_id = process.process_id)
+ORDER BY updated_ms, process_id LIMIT ?
 
 -- delete_processes_inbox --
 -- Part of deleting processes.

@@ -434,7 +434,6 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
         rest = ProcessCommit(
             name,
             inbox_insert=(message(name, 1),),
-            effects_upsert=(effect(name, 1),),
             outputs_insert=(output(name, 0),),
             keys_insert=(key(name, "k", accepted_ms=50),),
             history_insert=(history(name, 0),),
@@ -453,6 +452,30 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
     assert store.find_reply("completed", "r") is None
     store.commit([creation("completed")])
     assert load_one(store, "completed") == LoadedProcess(process("completed"), (), ())
+
+
+def test_vacuum_leaves_what_has_orders_to_carry_out(store: Store) -> None:
+    store.commit([creation("sends", status="completed", updated_ms=1)])
+    store.commit([ProcessCommit("sends", effects_upsert=(effect("sends", 1),))])
+    assert store.vacuum(20) == 0
+    store.commit([ProcessCommit("sends", effects_delete=(1,))])
+    assert store.vacuum(20) == 1
+
+
+def test_vacuum_of_some_takes_the_oldest(store: Store) -> None:
+    store.commit([creation(f"p{n}", status="completed", updated_ms=9 - n) for n in range(4)])
+    assert [store.vacuum(20, count_max=count) for count in (0, 3)] == [0, 3]
+    assert ids(store) == ["p0"]
+
+
+def test_vacuum_may_keep_keys_longer_than_processes(store: Store) -> None:
+    old, new = key("p", "old", accepted_ms=10), key("p", "new", accepted_ms=15)
+    store.commit([creation("p"), creation("ended", status="completed", updated_ms=10)])
+    answers = (reply("p", "old", at_ms=10), reply("p", "new", at_ms=15))
+    store.commit([ProcessCommit("p", keys_insert=(old, new), replies_insert=answers)])
+    assert store.vacuum(20, keys_before_ms=12) == 1
+    assert store.find_keys([("p", "old"), ("p", "new")], 0) == [new]
+    assert [store.find_reply("p", one) for one in ("old", "new")] == [None, "1"]
 
 
 def test_vacuum_forgets_old_keys_of_living_processes(store: Store) -> None:
