@@ -159,6 +159,10 @@ class LiveProcess:
     counters: Counters = field(default_factory=Counters)
     broken: dict[int, TransitionAnswer] = field(default_factory=dict)
     """Uncompiled goroutines that have failed, and so cannot be run again: how they did."""
+    received_by: tuple[int, Wait] | None = None
+    """If the last transition asked for nothing and ended in waiting to receive: its goroutine, and that wait."""
+    is_looping: bool = False
+    """So did the one before it, in the same wait: the next one may be run ahead."""
 
 
 def _new_process(definition: Definition, codec: Codec, order: RunTransition) -> LiveProcess:
@@ -350,10 +354,24 @@ def _compiled_transition(
             pass
         case _:
             assert_never(ending)
+    _note_loop(live, order, ending, transition.commands)
     has_ended = order.goroutine_id == MAIN_GOROUTINE_ID and not isinstance(ending, Parked)
     is_kept = document is not None and not has_ended and not isinstance(ending, Failed)
     commands = () if isinstance(ending, Faulted) else tuple(transition.commands)
     return TransitionAnswer(order.dispatch_id, ending, commands, document), live if is_kept else None
+
+
+def _note_loop(live: LiveProcess, order: RunTransition, ending: Ending, commands: list[Command]) -> None:
+    received_by = None
+    if isinstance(ending, Parked) and not commands:
+        wait = live.goroutines[order.goroutine_id].wait
+        if wait is not None and all(kind in _RECEIVING for kind, _ in wait.cases):
+            received_by = order.goroutine_id, wait
+    live.is_looping = received_by is not None and received_by == live.received_by
+    live.received_by = received_by
+
+
+_RECEIVING = frozenset({"recv", "next"})
 
 
 def _direct_transition(

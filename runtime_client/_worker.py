@@ -13,6 +13,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, assert_never
 
@@ -30,6 +31,7 @@ from slct_runtime.wire.work import (
     RunEffect,
     RunTransition,
     ToWorker,
+    TransitionReturned,
 )
 
 from ._definitions import Definitions
@@ -42,6 +44,8 @@ TRANSITION_CREDITS = 64
 """Transitions that one worker may have in hand: enough to fill a batch, few enough to share with other workers."""
 EFFECT_CREDITS = 100
 """Effects that one worker runs at a time."""
+AHEAD_COUNT_MAX = 32
+"""Transitions of one process that it takes ahead of an answer, from a runtime to which the way is long."""
 RECONNECT_DELAY_S_MIN = 0.05
 RECONNECT_DELAY_S_MAX = 2.0
 DRAIN_S = 30.0
@@ -76,7 +80,12 @@ class Worker:
         self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._target = target
         self._registration = Register(
-            self.worker_id, definitions.records(version), TRANSITION_CREDITS, effect_credits, tuple(queues)
+            self.worker_id,
+            definitions.records(version),
+            TRANSITION_CREDITS,
+            effect_credits,
+            tuple(queues),
+            0 if getattr(target, "is_near", False) else AHEAD_COUNT_MAX,
         )
         self._drain_s = drain.total_seconds() if isinstance(drain, timedelta) else drain
         self._stopping = asyncio.Event()
@@ -144,6 +153,7 @@ class _Serving:
         self._effects: dict[int, asyncio.Task[None]] = {}
         self._words: list[FromWorker] = []  # how effects have ended, not yet said
         self._is_draining = False
+        self._taken_s = 0.0  # when the orders that are carried out now were taken, by the clock of the loop
         self._nothing_more = asyncio.Event()
 
     async def run(self) -> None:
@@ -193,6 +203,7 @@ class _Serving:
     async def _take(self) -> None:
         try:
             while batch := await self._session.take():
+                self._taken_s = asyncio.get_running_loop().time()
                 answers: list[FromWorker] = []
                 for order in batch:
                     self._carry_out(order, answers)
@@ -223,12 +234,15 @@ class _Serving:
                 assert_never(order)
 
     def _transition(self, order: RunTransition) -> FromWorker:
-        held = self._held.pop(order.process_id, None) if order.document is None else None
+        held = self._held.get(order.process_id) if order.document is None else None
+        if order.is_ahead and (held is None or not held.is_looping):
+            return TransitionReturned(order.dispatch_id)
+        if order.is_ahead and (passed_ms := int((asyncio.get_running_loop().time() - self._taken_s) * 1000)) > 0:
+            order = replace(order, now_ms=order.now_ms + passed_ms)  # those before it took their time, too
+        self._held.pop(order.process_id, None)
         answer, live = run_transition(self._definitions, order, held)
         if live is not None:
             self._held[order.process_id] = live
-        else:
-            self._held.pop(order.process_id, None)
         return answer
 
     async def _effect(self, order: RunEffect) -> None:

@@ -231,6 +231,30 @@ class World:
             mine = [index for one, index in seen if one == number]
             require(mine == list(range(count)), f"{id}: sender {number} sent {count} numbers, received were {mine}")
 
+    async def tallying(self, id: str) -> None:
+        """Many messages that wait at the same time."""
+        senders, count = self.chance.randint(5, 15), self.chance.randint(1, 5)
+        ref = await self.start("tally", id, senders * count)
+
+        async def sender(number: int) -> None:
+            with suppress(NotRunning):
+                for index in range(count):
+                    channel = "words" if self.chance.random() < 0.3 else "marks"
+                    mark = [number, index, int(channel == "words")]
+                    await self.insist(
+                        lambda channel=channel, mark=mark: ref.send(channel, mark, key=f"{mark[0]}-{mark[1]}")  # type: ignore[misc]
+                    )
+
+        await asyncio.gather(*(sender(number) for number in range(senders)))
+        seen = await self.outcome(ref)
+        for number in range(senders):
+            mine = [(kind, index) for one, index, kind in seen if one == number]
+            indexes = sorted(index for _, index in mine)
+            require(indexes == list(range(count)), f"{id}: sender {number} sent {count} numbers, received were {mine}")
+            for channel in (0, 1):
+                one = [index for kind, index in mine if kind == channel]
+                require(one == sorted(one), f"{id}: of sender {number} were received, in this order: {mine}")
+
     async def watching(self, ref: ProcessRef, count: int) -> list[Any]:
         seen: list[Any] = []
 
@@ -397,6 +421,7 @@ class World:
     async def run(self) -> None:
         kinds = [
             self.counting,
+            self.tallying,
             self.chaining,
             self.racing,
             self.napping,

@@ -16,6 +16,7 @@ from typing import Any
 
 ENGINE = "slct_runtime._engine"
 RESIDENT = "slct_runtime._resident"
+DISPATCHER = "slct_runtime._dispatcher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ BUGS = (
         "self.document, lent)", "self.document)"),
     Bug(11, "time over all attempts over too early", ENGINE, "Engine", "_has_closed",
         "run.requested_ms)", "run.requested_ms - 400)"),
+    Bug(0, "what was run ahead counts for another transition", DISPATCHER, "Dispatcher", "_adopt",
+        "order.resumption != job.resumption", "False"),
+    Bug(0, "a worker that has run ahead is believed to hold the process", DISPATCHER, "Dispatcher", "_goes_as_expected",
+        "return is_followed", "return True"),
 )  # fmt: skip
 
 

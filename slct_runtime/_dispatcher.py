@@ -31,8 +31,10 @@ from .wire.work import (
     NothingMore,
     Register,
     RunEffect,
+    RunTransition,
     ToWorker,
     TransitionAnswer,
+    TransitionReturned,
 )
 
 HELD_PROCESSES_MAX = 4_000
@@ -43,6 +45,16 @@ class Answers:
     """Who is told what workers say. Implemented by the runtime."""
 
     def order(self, job: Job, dispatch_id: int, worker_holds: bool) -> ToWorker:
+        raise NotImplementedError
+
+    def orders_ahead(
+        self, job: TransitionJob, count_max: int, next_dispatch_id: Callable[[], int]
+    ) -> list[RunTransition]:
+        """What will probably follow that transition, for a worker that holds the process decoded."""
+        raise NotImplementedError
+
+    def adopted(self, job: TransitionJob) -> None:
+        """A worker was given this transition ahead."""
         raise NotImplementedError
 
     def before_effect(self, job: EffectJob, send: Callable[[], None]) -> None:
@@ -76,6 +88,7 @@ class Session(WorkerSession):
     queues: frozenset[str]
     transition_credits: int
     effect_credits: int
+    ahead_count_max: int
     dispatcher: Dispatcher
     jobs: dict[int, Job] = field(default_factory=dict)
     stopping: dict[int, EffectJob] = field(default_factory=dict)
@@ -142,8 +155,27 @@ class Session(WorkerSession):
             self.put(ForgetProcess(process_id))
 
 
+@dataclass(slots=True, eq=False)
+class Ahead:
+    """Orders for one process that its worker was given ahead, and that nobody has asked for yet.
+
+    is_followed: the transition that was answered now was followed by the first of them.
+    """
+
+    session: Session
+    resident: Resident
+    orders: deque[RunTransition]
+    is_followed: bool = False
+
+
 class Dispatcher:
-    """Gives jobs to sessions, by credits."""
+    """Gives jobs to sessions, by credits.
+
+    A process that receives in a loop, and for which messages wait, would cost one round trip for each of them. So its worker is given
+    ahead what will probably follow; it runs that only if the transition before has ended as was expected. When the core then asks for
+    that very transition, it is on its way already; if the core asks for another one, what was ahead is forgotten, and with it what
+    the worker holds. Until the core has asked, an answer counts for nothing.
+    """
 
     def __init__(self, answers: Answers, now_ms: Callable[[], int]) -> None:
         self.queues = EffectQueues()
@@ -153,6 +185,7 @@ class Dispatcher:
         self._sessions: list[Session] = []
         self._holders: dict[str, Session] = {}
         self._waiting: dict[DefinitionKey, deque[TransitionJob]] = {}
+        self._ahead: dict[str, Ahead] = {}
         self._dispatch_id = 0
 
     @property
@@ -173,6 +206,7 @@ class Dispatcher:
             frozenset(registration.queues),
             registration.transition_credits,
             registration.effect_credits,
+            registration.ahead_count_max,
             self,
         )
         self._sessions.append(session)
@@ -188,6 +222,7 @@ class Dispatcher:
         self._sessions.remove(session)
         for process_id in session.held:
             self._holders.pop(process_id, None)
+        self._ahead = {process_id: ahead for process_id, ahead in self._ahead.items() if ahead.session is not session}
         stopped, session.stopping = session.stopping, {}
         for stopping in stopped.values():
             self.queues.end(stopping, has_begun=True)
@@ -205,11 +240,12 @@ class Dispatcher:
         """Put it in its queue; the next `pump` gives it to a worker with room."""
         if isinstance(job, EffectJob):
             self.queues.add(job)
-        else:
+        elif not self._adopt(job):
             self._waiting.setdefault(definition_key(job), deque()).append(job)
 
     def forget(self, process_id: str) -> None:
         """No worker needs to hold this process any more, or what it holds is not the process as it stands."""
+        self._ahead.pop(process_id, None)
         session = self._holders.pop(process_id, None)
         if session is not None:
             session.forget(process_id)
@@ -235,6 +271,8 @@ class Dispatcher:
         match message:
             case TransitionAnswer():
                 self._transition_answered(session, message)
+            case TransitionReturned():
+                self._transition_returned(session, message)
             case EffectAnswer():
                 job = self._end_effect(session, message.dispatch_id)
                 if job is not None:
@@ -258,19 +296,36 @@ class Dispatcher:
                 assert_never(message)
 
     def _transition_answered(self, session: Session, answer: TransitionAnswer) -> None:
-        job = session.jobs.pop(answer.dispatch_id, None)
-        if not isinstance(job, TransitionJob):
+        job = self._end_transition(session, answer.dispatch_id)
+        if job is None:
             return
-        session.transition_credits += 1
         process_id = job.resident.process_id
         if job.resident.is_lost:
             session.forget(process_id)
-        elif self._answers.transition_answered(job, answer):
+        elif self._answers.transition_answered(job, answer) & self._goes_as_expected(process_id):
             self._holders[process_id] = session
             session.keep(job.resident)
         else:
             self._holders.pop(process_id, None)
             session.forget(process_id)
+
+    def _transition_returned(self, session: Session, answer: TransitionReturned) -> None:
+        job = self._end_transition(session, answer.dispatch_id)
+        if job is not None:
+            self._ahead.pop(job.resident.process_id, None)
+            session.forget(job.resident.process_id)
+            self._answers.job_lost(job)
+
+    def _end_transition(self, session: Session, dispatch_id: int) -> TransitionJob | None:
+        """The job that was answered; None if nobody asked for it. What is answered before it is asked for cannot be adopted."""
+        job = session.jobs.pop(dispatch_id, None)
+        if isinstance(job, TransitionJob):
+            session.transition_credits += 1
+            return job
+        for ahead in self._ahead.values():
+            if ahead.session is session and any(order.dispatch_id == dispatch_id for order in ahead.orders):
+                ahead.orders.clear()  # none of them is adopted, and what the worker holds is not believed
+        return None
 
     def _end_effect(self, session: Session, dispatch_id: int) -> EffectJob | None:
         """It occupies its places no more. Gives the job, unless it was stopped, and nobody asks what became of it."""
@@ -318,11 +373,52 @@ class Dispatcher:
         order = self._answers.order(job, self._dispatch_id, holds)
         session.jobs[self._dispatch_id] = job
         session.transition_credits -= 1
+        self._ahead.pop(process_id, None)
         # What any worker holds is outdated from now on; this one holds the new state once it has answered.
         holder = self._holders.pop(process_id, None)
         if holder is not None and holder is not session:
             holder.forget(process_id)
         session.put(order)
+        if holds and session.ahead_count_max > 0:
+            self._give_ahead(session, job)
+
+    def _give_ahead(self, session: Session, job: TransitionJob) -> None:
+        orders = self._answers.orders_ahead(job, session.ahead_count_max, self._next_dispatch_id)
+        if orders:
+            self._ahead[job.resident.process_id] = Ahead(session, job.resident, deque(orders))
+            for order in orders:
+                session.put(order)
+
+    def _next_dispatch_id(self) -> int:
+        self._dispatch_id += 1
+        return self._dispatch_id
+
+    def _adopt(self, job: TransitionJob) -> bool:
+        """Whether a worker has been given this very transition ahead. It is on the credit of the one before."""
+        ahead = self._ahead.get(job.resident.process_id)
+        if ahead is None or ahead.resident is not job.resident or not ahead.orders:
+            return False
+        order, resident = ahead.orders[0], job.resident
+        if (order.seq, order.version, order.goroutine_id) != (resident.seq, resident.version, job.goroutine_id):
+            return False
+        if order.resumption != job.resumption:
+            return False
+        ahead.orders.popleft()
+        ahead.is_followed = True
+        ahead.session.jobs[order.dispatch_id] = job
+        ahead.session.transition_credits -= 1
+        self._answers.adopted(job)
+        return True
+
+    def _goes_as_expected(self, process_id: str) -> bool:
+        """After an answer: whether what its worker holds is not ahead of what the core has asked for."""
+        ahead = self._ahead.get(process_id)
+        if ahead is None:
+            return True
+        is_followed, ahead.is_followed = ahead.is_followed, False
+        if not is_followed or not ahead.orders:
+            del self._ahead[process_id]
+        return is_followed
 
     # --- effects ---------------------------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ from .core.commands import (
     Parked,
     Payload,
     Reply,
+    ResumptionKind,
     RetryPolicy,
     SendTo,
     SetLabels,
@@ -669,6 +670,46 @@ class Engine(Answers):
             channels=tuple(ChannelFact(*fact) for fact in channel_facts(resident.core)),
         )
 
+    def orders_ahead(
+        self, job: TransitionJob, count_max: int, next_dispatch_id: Callable[[], int]
+    ) -> list[RunTransition]:
+        """What follows if the goroutine goes on receiving as it did, and nothing else happens: the core says what that would be."""
+        resident, loop = job.resident, job.resident.loop
+        if not loop.is_repeated or loop.goroutine_id != job.goroutine_id or not resident.document:
+            return []
+        if len(resident.document) > AHEAD_DOCUMENT_BYTES_MAX:
+            return []
+        expected = TransitionDone(self.now_ms(), job.goroutine_id, (), Parked(loop.cases))
+        core, orders = resident.core, list[RunTransition]()
+        while len(orders) < count_max:
+            result = step(core, expected)
+            core = result.process
+            following = [effect for effect in result.effects if isinstance(effect, RunGoroutine)]
+            if len(following) != 1 or not _may_go_ahead(following[0], job.goroutine_id):
+                break
+            orders.append(
+                RunTransition(
+                    dispatch_id=next_dispatch_id(),
+                    process_id=resident.process_id,
+                    definition=resident.definition,
+                    version=resident.version,
+                    seq=resident.seq + len(orders) + 1,
+                    document=None,
+                    arguments=None,
+                    goroutine_id=job.goroutine_id,
+                    resumption=following[0].resumption,
+                    now_ms=expected.now_ms,
+                    labels=tuple(sorted(resident.labels.items())),
+                    channels=tuple(ChannelFact(*fact) for fact in channel_facts(core)),
+                    is_ahead=True,
+                )
+            )
+        return orders
+
+    def adopted(self, job: TransitionJob) -> None:
+        if job.resident.recorder is not None:
+            job.resident.recorder.ordered(self.now_ms())
+
     def transition_answered(self, job: TransitionJob, answer: TransitionAnswer) -> bool:
         resident = job.resident
         ending = answer.ending
@@ -678,6 +719,7 @@ class Engine(Answers):
             text = f"the process would take {size} bytes, the limit document_bytes_max is {limit} bytes"
             ending = Faulted(plain_error("MemoryError", text))
         done = TransitionDone(self.now_ms(), job.goroutine_id, answer.commands, ending)
+        resident.loop = resident.loop.after(job.goroutine_id, answer.commands, ending)
         result = self.apply(resident, done, answer)
         if result.committed and resident.recorder is not None:
             self._record_transition(resident, resident.recorder, job, done, answer.document)
@@ -1002,6 +1044,19 @@ def _is_starting(parent: Resident, child_id: str) -> bool:
 
 CLOSING_MS_MAX = 2_000
 """So long after the end of an effect's time its worker may still tell how the attempt under way ended."""
+
+AHEAD_DOCUMENT_BYTES_MAX = 16 * 1024
+"""Each transition travels with the document that it leaves: with larger ones a round trip is the lesser cost."""
+AHEAD_PAYLOAD_BYTES_MAX = 16 * 1024
+"""The same for what it is woken with."""
+
+
+def _may_go_ahead(order: RunGoroutine, goroutine_id: int) -> bool:
+    """Whether it is the same goroutine again, woken with a value that is not too large."""
+    payload = order.resumption.payload
+    is_small = payload is not None and len(payload) <= AHEAD_PAYLOAD_BYTES_MAX
+    return order.goroutine_id == goroutine_id and order.resumption.kind is ResumptionKind.VALUE and is_small
+
 
 _REQUEST_DEFAULTS = {f.name: f.default for f in fields(EffectRequest) if f.name != "retry"}
 _RETRY_DEFAULTS = {f.name: f.default for f in fields(RetryPolicy)}

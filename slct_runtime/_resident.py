@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from ._history import Recorder
 from .core import Process, is_ready, next_due_ms, to_json, watched_processes, without_lost_channels
-from .core.commands import EffectRequest, Payload
+from .core.commands import Case, Command, EffectRequest, Ending, Parked, Payload, RecvCase
 from .core.records import record
 from .store.base import EffectRow, HistoryRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow, ReplyRow
 from .wire.api import ApiError
@@ -79,6 +79,27 @@ class Pending:
         return not (self.row_changed or self.inbox or self.keys or self.attempts or self.posts_ended or self.releases)
 
 
+@record(frozen=True, slots=True)
+class Loop:
+    """A goroutine whose last transition asked for nothing and ended in waiting to receive, and in what cases.
+
+    `is_repeated`: so did the one before it, in the same cases.
+    """
+
+    goroutine_id: int = 0
+    cases: tuple[Case, ...] = ()
+    is_repeated: bool = False
+
+    def after(self, goroutine_id: int, commands: tuple[Command, ...], ending: Ending) -> Loop:
+        """The same after one more transition."""
+        if commands or not isinstance(ending, Parked) or not all(isinstance(case, RecvCase) for case in ending.cases):
+            return NO_LOOP
+        return Loop(goroutine_id, ending.cases, (self.goroutine_id, self.cases) == (goroutine_id, ending.cases))
+
+
+NO_LOOP = Loop()
+
+
 @dataclass(slots=True, eq=False)
 class Resident:
     """One process in memory. Mutable, owned by the event loop of its runtime."""
@@ -110,6 +131,7 @@ class Resident:
     recorder: Recorder | None = None  # None: no history is kept
     keys: dict[str, str] = field(default_factory=dict)  # accepted here and perhaps not durable yet: key to digest
     received_waiters: dict[int, list[Release]] = field(default_factory=dict)
+    loop: Loop = NO_LOOP
     channels_next: int = CHANNELS_MIN  # with so many channels it looks for those that nobody can reach
 
     @property

@@ -57,6 +57,8 @@ _log = logging.getLogger("slct.runtime")
 class Runtime(RuntimeApi):
     """One runtime over one store. Make it with `await Runtime.open(...)`, end it with `await runtime.aclose()`."""
 
+    is_near = True  # a worker that is given this object has no network between: it saves nothing by running ahead
+
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._is_closed = False

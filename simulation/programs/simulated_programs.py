@@ -41,6 +41,26 @@ class Counter(Process):
         return seen
 
 
+class Tally(Process):
+    """Everything that came, in order. Most of the time it does nothing but receive, so what follows is run ahead; not so after a word."""
+
+    marks = Channel[list[int]]()
+    words = Channel[list[int]]()
+
+    async def main(self, goal: int) -> list[list[int]]:
+        seen: list[list[int]] = []
+        while len(seen) < goal:
+            match await select(mark=recv(self.marks), word=recv(self.words)):
+                case ("mark", mark):
+                    seen.append(mark)
+                    if mark[1] == 3:
+                        emit(mark)
+                case (_, word):
+                    seen.append(word)
+                    await sleep(0.01 * len(seen))
+        return seen
+
+
 class Chain(Process):
     """Effects one after the other."""
 

@@ -106,6 +106,7 @@ def put_run_transition(order: work.RunTransition, into: workers_pb2.RunTransitio
     put_labels(order.labels, into.labels)
     for fact in order.channels:
         into.channels.add(channel=fact.channel, length=fact.length, closed=fact.closed)
+    into.is_ahead = order.is_ahead
 
 
 def get_run_transition(message: workers_pb2.RunTransition) -> work.RunTransition:
@@ -122,6 +123,7 @@ def get_run_transition(message: workers_pb2.RunTransition) -> work.RunTransition
         now_ms=message.now_ms,
         labels=get_labels(message.labels),
         channels=tuple(work.ChannelFact(fact.channel, fact.length, fact.closed) for fact in message.channels),
+        is_ahead=message.is_ahead,
     )
 
 
@@ -174,6 +176,9 @@ def put_word(word: work.FromWorker, into: workers_pb2.FromWorker) -> None:
             into.effect_returned.SetInParent()
             into.effect_returned.dispatch_id = dispatch_id
             into.effect_returned.has_begun = has_begun
+        case work.TransitionReturned(dispatch_id):
+            into.transition_returned.SetInParent()
+            into.transition_returned.dispatch_id = dispatch_id
         case work.Draining():
             into.draining.SetInParent()
         case _:
@@ -192,6 +197,8 @@ def get_word(message: workers_pb2.FromWorker) -> work.FromWorker:
             return work.EffectProgress(message.effect_progress.dispatch_id, decode(message.effect_progress.progress))
         case "effect_returned":
             return work.EffectReturned(message.effect_returned.dispatch_id, message.effect_returned.has_begun)
+        case "transition_returned":
+            return work.TransitionReturned(message.transition_returned.dispatch_id)
         case "draining":
             return work.Draining()
         case None:
@@ -207,6 +214,7 @@ def put_register(word: work.Register, into: workers_pb2.Register) -> None:
     into.transition_credits = word.transition_credits
     into.effect_credits = word.effect_credits
     into.queues.extend(word.queues)
+    into.ahead_count_max = word.ahead_count_max
 
 
 def get_register(message: workers_pb2.Register) -> work.Register:
@@ -216,6 +224,7 @@ def get_register(message: workers_pb2.Register) -> work.Register:
         transition_credits=message.transition_credits,
         effect_credits=message.effect_credits,
         queues=tuple(message.queues),
+        ahead_count_max=message.ahead_count_max,
     )
 
 

@@ -23,13 +23,17 @@ class DefinitionRecord:
 
 @record(frozen=True, slots=True)
 class Register:
-    """First word of a worker. `queues`: of those that it takes effects from; none means all."""
+    """First word of a worker. `queues`: of those that it takes effects from; none means all.
+
+    `ahead_count_max`: how many transitions of one process it takes ahead (`RunTransition.is_ahead`).
+    """
 
     worker_id: str
     definitions: tuple[DefinitionRecord, ...]
     transition_credits: int
     effect_credits: int
     queues: tuple[str, ...] = ()
+    ahead_count_max: int = 0
 
 
 @record(frozen=True, slots=True)
@@ -47,6 +51,9 @@ class RunTransition:
 
     `document` None: the worker still holds this process, decoded, at `seq`. `""`: the process is new and is made from
     `arguments` (the codec's text of `[positional list, keyword dict]`), which is set only then.
+
+    `is_ahead`: it is given before the transition before it is answered. It is run only if that one has ended in waiting for what it
+    had waited for, all of it to be received, and has asked for nothing; else it is returned, and so are those after it.
     """
 
     dispatch_id: int
@@ -61,6 +68,7 @@ class RunTransition:
     now_ms: int
     labels: tuple[tuple[str, str], ...] = ()
     channels: tuple[ChannelFact, ...] = ()
+    is_ahead: bool = False
 
 
 @record(frozen=True, slots=True)
@@ -74,6 +82,13 @@ class TransitionAnswer:
     ending: Ending
     commands: tuple[Command, ...]
     document: str | None
+
+
+@record(frozen=True, slots=True)
+class TransitionReturned:
+    """One that was given ahead was not run: the one before it has ended otherwise than was expected."""
+
+    dispatch_id: int
 
 
 @record(frozen=True, slots=True)
@@ -148,7 +163,9 @@ class NothingMore:
 
 
 ToWorker: TypeAlias = RunTransition | RunEffect | CancelEffectRun | ForgetProcess | NothingMore
-FromWorker: TypeAlias = Register | TransitionAnswer | EffectAnswer | EffectProgress | EffectReturned | Draining
+FromWorker: TypeAlias = (
+    Register | TransitionAnswer | TransitionReturned | EffectAnswer | EffectProgress | EffectReturned | Draining
+)
 
 __all__ = [
     "CancelEffectRun",
@@ -166,4 +183,5 @@ __all__ = [
     "RunTransition",
     "ToWorker",
     "TransitionAnswer",
+    "TransitionReturned",
 ]

@@ -16,6 +16,7 @@ from runtime_client import (
     call,
     current_effect,
     emit,
+    now,
     recv,
     sleep,
 )
@@ -216,8 +217,29 @@ class Speaker(Process):
         return f.goto(self.Main_Start)
 
 
+class Watch(Process):
+    """Receives numbers until one is 0, and gives the time of that transition."""
+
+    numbers = Channel[int]()
+
+    class MainFrame(Frame):
+        FUNCTION = "Watch.main"
+        SOURCE = "shell_programs.py"
+        STATES = {"Main_Start": State(1), "Main_Recv": State(2, live=())}
+
+    def main(self) -> Frame:
+        return Watch.MainFrame(self)
+
+    def Main_Start(self, f: Any) -> Any:
+        return f.suspend(recv(self.numbers), then=self.Main_Recv)
+
+    def Main_Recv(self, f: Any) -> Any:
+        return f.goto(self.Main_Start) if f.resume() else f.finish(now())
+
+
 defs = Definitions(
     {
+        "watch": Watch,
         "speaker": Speaker,
         "sum": Sum,
         "chain": Chain,

@@ -17,7 +17,7 @@ from . import commands_pb2 as slct_dot_v1_dot_commands__pb2
 from . import deployments_pb2 as slct_dot_v1_dot_deployments__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15slct/v1/workers.proto\x12\x07slct.v1\x1a\x16slct/v1/commands.proto\x1a\x19slct/v1/deployments.proto\"5\n\x0cServeRequest\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.slct.v1.FromWorker\"[\n\rServeResponse\x12\'\n\nregistered\x18\x01 \x01(\x0b\x32\x13.slct.v1.Registered\x12!\n\x06orders\x18\x02 \x03(\x0b\x32\x11.slct.v1.ToWorker\"\x0c\n\nRegistered\"\xb5\x02\n\nFromWorker\x12%\n\x08register\x18\x01 \x01(\x0b\x32\x11.slct.v1.RegisterH\x00\x12\x36\n\x11transition_answer\x18\x02 \x01(\x0b\x32\x19.slct.v1.TransitionAnswerH\x00\x12.\n\reffect_answer\x18\x03 \x01(\x0b\x32\x15.slct.v1.EffectAnswerH\x00\x12%\n\x08\x64raining\x18\x04 \x01(\x0b\x32\x11.slct.v1.DrainingH\x00\x12\x32\n\x0f\x65\x66\x66\x65\x63t_progress\x18\x05 \x01(\x0b\x32\x17.slct.v1.EffectProgressH\x00\x12\x32\n\x0f\x65\x66\x66\x65\x63t_returned\x18\x06 \x01(\x0b\x32\x17.slct.v1.EffectReturnedH\x00\x42\t\n\x07message\"\x86\x02\n\x08ToWorker\x12\x30\n\x0erun_transition\x18\x01 \x01(\x0b\x32\x16.slct.v1.RunTransitionH\x00\x12(\n\nrun_effect\x18\x02 \x01(\x0b\x32\x12.slct.v1.RunEffectH\x00\x12\x35\n\x11\x63\x61ncel_effect_run\x18\x03 \x01(\x0b\x32\x18.slct.v1.CancelEffectRunH\x00\x12\x30\n\x0e\x66orget_process\x18\x04 \x01(\x0b\x32\x16.slct.v1.ForgetProcessH\x00\x12,\n\x0cnothing_more\x18\x05 \x01(\x0b\x32\x14.slct.v1.NothingMoreH\x00\x42\x07\n\x05order\"\x91\x01\n\x08Register\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12.\n\x0b\x64\x65\x66initions\x18\x02 \x03(\x0b\x32\x19.slct.v1.DefinitionRecord\x12\x1a\n\x12transition_credits\x18\x03 \x01(\x03\x12\x16\n\x0e\x65\x66\x66\x65\x63t_credits\x18\x04 \x01(\x03\x12\x0e\n\x06queues\x18\x05 \x03(\t\">\n\x0b\x43hannelFact\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0e\n\x06length\x18\x02 \x01(\x03\x12\x0e\n\x06\x63losed\x18\x03 \x01(\x08\"\xcb\x02\n\rRunTransition\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x12\n\ndefinition\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0b\n\x03seq\x18\x05 \x01(\x03\x12\x15\n\x08\x64ocument\x18\x06 \x01(\x0cH\x00\x88\x01\x01\x12\x16\n\targuments\x18\x07 \x01(\x0cH\x01\x88\x01\x01\x12\x14\n\x0cgoroutine_id\x18\x08 \x01(\x03\x12\'\n\nresumption\x18\t \x01(\x0b\x32\x13.slct.v1.Resumption\x12\x0e\n\x06now_ms\x18\n \x01(\x03\x12\x1e\n\x06labels\x18\x0b \x03(\x0b\x32\x0e.slct.v1.Label\x12&\n\x08\x63hannels\x18\x0c \x03(\x0b\x32\x14.slct.v1.ChannelFactB\x0b\n\t_documentB\x0c\n\n_arguments\"\x90\x01\n\x10TransitionAnswer\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x1f\n\x06\x65nding\x18\x02 \x01(\x0b\x32\x0f.slct.v1.Ending\x12\"\n\x08\x63ommands\x18\x03 \x03(\x0b\x32\x10.slct.v1.Command\x12\x15\n\x08\x64ocument\x18\x04 \x01(\x0cH\x00\x88\x01\x01\x42\x0b\n\t_document\"\x89\x02\n\tRunEffect\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x12\n\ndefinition\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\'\n\x07request\x18\x05 \x01(\x0b\x32\x16.slct.v1.EffectRequest\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x03\x12\x18\n\x0b\x64\x65\x61\x64line_ms\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08progress\x18\x08 \x01(\x0cH\x01\x88\x01\x01\x12\x17\n\nlast_error\x18\t \x01(\x0cH\x02\x88\x01\x01\x42\x0e\n\x0c_deadline_msB\x0b\n\t_progressB\r\n\x0b_last_error\"7\n\x0e\x45\x66\x66\x65\x63tProgress\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x10\n\x08progress\x18\x02 \x01(\x0c\"v\n\x0c\x45\x66\x66\x65\x63tAnswer\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x13\n\x06result\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x12\x12\n\x05\x65rror\x18\x03 \x01(\x0cH\x01\x88\x01\x01\x12\x13\n\x0b\x65rror_types\x18\x04 \x03(\tB\t\n\x07_resultB\x08\n\x06_error\"8\n\x0e\x45\x66\x66\x65\x63tReturned\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x11\n\thas_begun\x18\x02 \x01(\x08\"&\n\x0f\x43\x61ncelEffectRun\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\"#\n\rForgetProcess\x12\x12\n\nprocess_id\x18\x01 \x01(\t\"\n\n\x08\x44raining\"\r\n\x0bNothingMore2E\n\x07Workers\x12:\n\x05Serve\x12\x15.slct.v1.ServeRequest\x1a\x16.slct.v1.ServeResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15slct/v1/workers.proto\x12\x07slct.v1\x1a\x16slct/v1/commands.proto\x1a\x19slct/v1/deployments.proto\"5\n\x0cServeRequest\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.slct.v1.FromWorker\"[\n\rServeResponse\x12\'\n\nregistered\x18\x01 \x01(\x0b\x32\x13.slct.v1.Registered\x12!\n\x06orders\x18\x02 \x03(\x0b\x32\x11.slct.v1.ToWorker\"\x0c\n\nRegistered\"\xf1\x02\n\nFromWorker\x12%\n\x08register\x18\x01 \x01(\x0b\x32\x11.slct.v1.RegisterH\x00\x12\x36\n\x11transition_answer\x18\x02 \x01(\x0b\x32\x19.slct.v1.TransitionAnswerH\x00\x12.\n\reffect_answer\x18\x03 \x01(\x0b\x32\x15.slct.v1.EffectAnswerH\x00\x12%\n\x08\x64raining\x18\x04 \x01(\x0b\x32\x11.slct.v1.DrainingH\x00\x12\x32\n\x0f\x65\x66\x66\x65\x63t_progress\x18\x05 \x01(\x0b\x32\x17.slct.v1.EffectProgressH\x00\x12\x32\n\x0f\x65\x66\x66\x65\x63t_returned\x18\x06 \x01(\x0b\x32\x17.slct.v1.EffectReturnedH\x00\x12:\n\x13transition_returned\x18\x07 \x01(\x0b\x32\x1b.slct.v1.TransitionReturnedH\x00\x42\t\n\x07message\"\x86\x02\n\x08ToWorker\x12\x30\n\x0erun_transition\x18\x01 \x01(\x0b\x32\x16.slct.v1.RunTransitionH\x00\x12(\n\nrun_effect\x18\x02 \x01(\x0b\x32\x12.slct.v1.RunEffectH\x00\x12\x35\n\x11\x63\x61ncel_effect_run\x18\x03 \x01(\x0b\x32\x18.slct.v1.CancelEffectRunH\x00\x12\x30\n\x0e\x66orget_process\x18\x04 \x01(\x0b\x32\x16.slct.v1.ForgetProcessH\x00\x12,\n\x0cnothing_more\x18\x05 \x01(\x0b\x32\x14.slct.v1.NothingMoreH\x00\x42\x07\n\x05order\"\xaa\x01\n\x08Register\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12.\n\x0b\x64\x65\x66initions\x18\x02 \x03(\x0b\x32\x19.slct.v1.DefinitionRecord\x12\x1a\n\x12transition_credits\x18\x03 \x01(\x03\x12\x16\n\x0e\x65\x66\x66\x65\x63t_credits\x18\x04 \x01(\x03\x12\x0e\n\x06queues\x18\x05 \x03(\t\x12\x17\n\x0f\x61head_count_max\x18\x06 \x01(\x03\">\n\x0b\x43hannelFact\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0e\n\x06length\x18\x02 \x01(\x03\x12\x0e\n\x06\x63losed\x18\x03 \x01(\x08\"\xdd\x02\n\rRunTransition\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x12\n\ndefinition\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0b\n\x03seq\x18\x05 \x01(\x03\x12\x15\n\x08\x64ocument\x18\x06 \x01(\x0cH\x00\x88\x01\x01\x12\x16\n\targuments\x18\x07 \x01(\x0cH\x01\x88\x01\x01\x12\x14\n\x0cgoroutine_id\x18\x08 \x01(\x03\x12\'\n\nresumption\x18\t \x01(\x0b\x32\x13.slct.v1.Resumption\x12\x0e\n\x06now_ms\x18\n \x01(\x03\x12\x1e\n\x06labels\x18\x0b \x03(\x0b\x32\x0e.slct.v1.Label\x12&\n\x08\x63hannels\x18\x0c \x03(\x0b\x32\x14.slct.v1.ChannelFact\x12\x10\n\x08is_ahead\x18\r \x01(\x08\x42\x0b\n\t_documentB\x0c\n\n_arguments\"\x90\x01\n\x10TransitionAnswer\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x1f\n\x06\x65nding\x18\x02 \x01(\x0b\x32\x0f.slct.v1.Ending\x12\"\n\x08\x63ommands\x18\x03 \x03(\x0b\x32\x10.slct.v1.Command\x12\x15\n\x08\x64ocument\x18\x04 \x01(\x0cH\x00\x88\x01\x01\x42\x0b\n\t_document\"\x89\x02\n\tRunEffect\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x12\n\ndefinition\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\'\n\x07request\x18\x05 \x01(\x0b\x32\x16.slct.v1.EffectRequest\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x03\x12\x18\n\x0b\x64\x65\x61\x64line_ms\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08progress\x18\x08 \x01(\x0cH\x01\x88\x01\x01\x12\x17\n\nlast_error\x18\t \x01(\x0cH\x02\x88\x01\x01\x42\x0e\n\x0c_deadline_msB\x0b\n\t_progressB\r\n\x0b_last_error\"7\n\x0e\x45\x66\x66\x65\x63tProgress\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x10\n\x08progress\x18\x02 \x01(\x0c\"v\n\x0c\x45\x66\x66\x65\x63tAnswer\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x13\n\x06result\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x12\x12\n\x05\x65rror\x18\x03 \x01(\x0cH\x01\x88\x01\x01\x12\x13\n\x0b\x65rror_types\x18\x04 \x03(\tB\t\n\x07_resultB\x08\n\x06_error\")\n\x12TransitionReturned\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\"8\n\x0e\x45\x66\x66\x65\x63tReturned\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\x12\x11\n\thas_begun\x18\x02 \x01(\x08\"&\n\x0f\x43\x61ncelEffectRun\x12\x13\n\x0b\x64ispatch_id\x18\x01 \x01(\x03\"#\n\rForgetProcess\x12\x12\n\nprocess_id\x18\x01 \x01(\t\"\n\n\x08\x44raining\"\r\n\x0bNothingMore2E\n\x07Workers\x12:\n\x05Serve\x12\x15.slct.v1.ServeRequest\x1a\x16.slct.v1.ServeResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -31,33 +31,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERED']._serialized_start=233
   _globals['_REGISTERED']._serialized_end=245
   _globals['_FROMWORKER']._serialized_start=248
-  _globals['_FROMWORKER']._serialized_end=557
-  _globals['_TOWORKER']._serialized_start=560
-  _globals['_TOWORKER']._serialized_end=822
-  _globals['_REGISTER']._serialized_start=825
-  _globals['_REGISTER']._serialized_end=970
-  _globals['_CHANNELFACT']._serialized_start=972
-  _globals['_CHANNELFACT']._serialized_end=1034
-  _globals['_RUNTRANSITION']._serialized_start=1037
-  _globals['_RUNTRANSITION']._serialized_end=1368
-  _globals['_TRANSITIONANSWER']._serialized_start=1371
-  _globals['_TRANSITIONANSWER']._serialized_end=1515
-  _globals['_RUNEFFECT']._serialized_start=1518
-  _globals['_RUNEFFECT']._serialized_end=1783
-  _globals['_EFFECTPROGRESS']._serialized_start=1785
-  _globals['_EFFECTPROGRESS']._serialized_end=1840
-  _globals['_EFFECTANSWER']._serialized_start=1842
-  _globals['_EFFECTANSWER']._serialized_end=1960
-  _globals['_EFFECTRETURNED']._serialized_start=1962
-  _globals['_EFFECTRETURNED']._serialized_end=2018
-  _globals['_CANCELEFFECTRUN']._serialized_start=2020
-  _globals['_CANCELEFFECTRUN']._serialized_end=2058
-  _globals['_FORGETPROCESS']._serialized_start=2060
-  _globals['_FORGETPROCESS']._serialized_end=2095
-  _globals['_DRAINING']._serialized_start=2097
-  _globals['_DRAINING']._serialized_end=2107
-  _globals['_NOTHINGMORE']._serialized_start=2109
-  _globals['_NOTHINGMORE']._serialized_end=2122
-  _globals['_WORKERS']._serialized_start=2124
-  _globals['_WORKERS']._serialized_end=2193
+  _globals['_FROMWORKER']._serialized_end=617
+  _globals['_TOWORKER']._serialized_start=620
+  _globals['_TOWORKER']._serialized_end=882
+  _globals['_REGISTER']._serialized_start=885
+  _globals['_REGISTER']._serialized_end=1055
+  _globals['_CHANNELFACT']._serialized_start=1057
+  _globals['_CHANNELFACT']._serialized_end=1119
+  _globals['_RUNTRANSITION']._serialized_start=1122
+  _globals['_RUNTRANSITION']._serialized_end=1471
+  _globals['_TRANSITIONANSWER']._serialized_start=1474
+  _globals['_TRANSITIONANSWER']._serialized_end=1618
+  _globals['_RUNEFFECT']._serialized_start=1621
+  _globals['_RUNEFFECT']._serialized_end=1886
+  _globals['_EFFECTPROGRESS']._serialized_start=1888
+  _globals['_EFFECTPROGRESS']._serialized_end=1943
+  _globals['_EFFECTANSWER']._serialized_start=1945
+  _globals['_EFFECTANSWER']._serialized_end=2063
+  _globals['_TRANSITIONRETURNED']._serialized_start=2065
+  _globals['_TRANSITIONRETURNED']._serialized_end=2106
+  _globals['_EFFECTRETURNED']._serialized_start=2108
+  _globals['_EFFECTRETURNED']._serialized_end=2164
+  _globals['_CANCELEFFECTRUN']._serialized_start=2166
+  _globals['_CANCELEFFECTRUN']._serialized_end=2204
+  _globals['_FORGETPROCESS']._serialized_start=2206
+  _globals['_FORGETPROCESS']._serialized_end=2241
+  _globals['_DRAINING']._serialized_start=2243
+  _globals['_DRAINING']._serialized_end=2253
+  _globals['_NOTHINGMORE']._serialized_start=2255
+  _globals['_NOTHINGMORE']._serialized_end=2268
+  _globals['_WORKERS']._serialized_start=2270
+  _globals['_WORKERS']._serialized_end=2339
 # @@protoc_insertion_point(module_scope)

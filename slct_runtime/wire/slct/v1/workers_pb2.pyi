@@ -103,6 +103,7 @@ class FromWorker(_message.Message):
     DRAINING_FIELD_NUMBER: _builtins.int
     EFFECT_PROGRESS_FIELD_NUMBER: _builtins.int
     EFFECT_RETURNED_FIELD_NUMBER: _builtins.int
+    TRANSITION_RETURNED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def register(self) -> Global___Register:
         """First word, and only there."""
@@ -127,6 +128,10 @@ class FromWorker(_message.Message):
     def effect_returned(self) -> Global___EffectReturned:
         """An attempt of an effect runs no more, and has no outcome."""
 
+    @_builtins.property
+    def transition_returned(self) -> Global___TransitionReturned:
+        """A transition was not run."""
+
     def __init__(
         self,
         *,
@@ -136,12 +141,13 @@ class FromWorker(_message.Message):
         draining: Global___Draining | None = ...,
         effect_progress: Global___EffectProgress | None = ...,
         effect_returned: Global___EffectReturned | None = ...,
+        transition_returned: Global___TransitionReturned | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "effect_answer", b"effect_answer", "effect_progress", b"effect_progress", "effect_returned", b"effect_returned", "message", b"message", "register", b"register", "transition_answer", b"transition_answer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "effect_answer", b"effect_answer", "effect_progress", b"effect_progress", "effect_returned", b"effect_returned", "message", b"message", "register", b"register", "transition_answer", b"transition_answer", "transition_returned", b"transition_returned"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "effect_answer", b"effect_answer", "effect_progress", b"effect_progress", "effect_returned", b"effect_returned", "message", b"message", "register", b"register", "transition_answer", b"transition_answer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "effect_answer", b"effect_answer", "effect_progress", b"effect_progress", "effect_returned", b"effect_returned", "message", b"message", "register", b"register", "transition_answer", b"transition_answer", "transition_returned", b"transition_returned"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["register", "transition_answer", "effect_answer", "draining", "effect_progress", "effect_returned"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["register", "transition_answer", "effect_answer", "draining", "effect_progress", "effect_returned", "transition_returned"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -208,12 +214,15 @@ class Register(_message.Message):
     TRANSITION_CREDITS_FIELD_NUMBER: _builtins.int
     EFFECT_CREDITS_FIELD_NUMBER: _builtins.int
     QUEUES_FIELD_NUMBER: _builtins.int
+    AHEAD_COUNT_MAX_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Its name in logs; need not be unique."""
     transition_credits: _builtins.int
     """How many transitions it takes before it has answered one; an answer gives its credit back."""
     effect_credits: _builtins.int
     """The same for effects."""
+    ahead_count_max: _builtins.int
+    """How many transitions of one process it takes ahead: before the one before them is answered."""
     @_builtins.property
     def definitions(self) -> _containers.RepeatedCompositeFieldContainer[_deployments_pb2.DefinitionRecord]:
         """What it can run."""
@@ -230,10 +239,11 @@ class Register(_message.Message):
         transition_credits: _builtins.int = ...,
         effect_credits: _builtins.int = ...,
         queues: _abc.Iterable[_builtins.str] | None = ...,
+        ahead_count_max: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["definitions", b"definitions", "effect_credits", b"effect_credits", "queues", b"queues", "transition_credits", b"transition_credits", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ahead_count_max", b"ahead_count_max", "definitions", b"definitions", "effect_credits", b"effect_credits", "queues", b"queues", "transition_credits", b"transition_credits", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -287,6 +297,7 @@ class RunTransition(_message.Message):
     NOW_MS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     CHANNELS_FIELD_NUMBER: _builtins.int
+    IS_AHEAD_FIELD_NUMBER: _builtins.int
     dispatch_id: _builtins.int
     """Names this order in its answer; unique in the session."""
     process_id: _builtins.str
@@ -305,6 +316,10 @@ class RunTransition(_message.Message):
     """The goroutine to run."""
     now_ms: _builtins.int
     """The time of this transition."""
+    is_ahead: _builtins.bool
+    """Run it only if the transition of this process before it has ended in waiting for what it had waited for, and has asked for
+    nothing; else `TransitionReturned` says that it was not run.
+    """
     @_builtins.property
     def resumption(self) -> _commands_pb2.Resumption:
         """What it is woken with."""
@@ -332,10 +347,11 @@ class RunTransition(_message.Message):
         now_ms: _builtins.int = ...,
         labels: _abc.Iterable[_commands_pb2.Label] | None = ...,
         channels: _abc.Iterable[Global___ChannelFact] | None = ...,
+        is_ahead: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_arguments", b"_arguments", "_document", b"_document", "arguments", b"arguments", "document", b"document", "resumption", b"resumption"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_arguments", b"_arguments", "_document", b"_document", "arguments", b"arguments", "channels", b"channels", "definition", b"definition", "dispatch_id", b"dispatch_id", "document", b"document", "goroutine_id", b"goroutine_id", "labels", b"labels", "now_ms", b"now_ms", "process_id", b"process_id", "resumption", b"resumption", "seq", b"seq", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_arguments", b"_arguments", "_document", b"_document", "arguments", b"arguments", "channels", b"channels", "definition", b"definition", "dispatch_id", b"dispatch_id", "document", b"document", "goroutine_id", b"goroutine_id", "is_ahead", b"is_ahead", "labels", b"labels", "now_ms", b"now_ms", "process_id", b"process_id", "resumption", b"resumption", "seq", b"seq", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__arguments: _TypeAlias = _typing.Literal["arguments"]  # noqa: Y015
     _WhichOneofArgType__arguments: _TypeAlias = _typing.Literal["_arguments", b"_arguments"]  # noqa: Y015
@@ -523,6 +539,28 @@ class EffectAnswer(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__result) -> _WhichOneofReturnType__result | None: ...
 
 Global___EffectAnswer: _TypeAlias = EffectAnswer  # noqa: Y015
+
+@_typing.final
+class TransitionReturned(_message.Message):
+    """A transition that was given ahead was not run: the one before it has not ended as was expected."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISPATCH_ID_FIELD_NUMBER: _builtins.int
+    dispatch_id: _builtins.int
+    """Which order this is about."""
+    def __init__(
+        self,
+        *,
+        dispatch_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dispatch_id", b"dispatch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransitionReturned: _TypeAlias = TransitionReturned  # noqa: Y015
 
 @_typing.final
 class EffectReturned(_message.Message):
