@@ -60,7 +60,7 @@ from typing import Any, TypeAlias
 
 from slct_runtime.wire.compact_json import make_decoder, make_encoder
 
-from . import _codec_iterators, _codec_locals, _codec_objects, _codec_sets, _codec_values
+from . import _codec_iterators, _codec_itertools, _codec_locals, _codec_objects, _codec_sets, _codec_values
 from ._errors import CodecError
 from ._frame import Frame
 from ._resolver import Resolver
@@ -101,6 +101,7 @@ class Codec:
         self.writers: dict[type, Writer] = {
             **_codec_values.WRITERS,
             **_codec_iterators.WRITERS,
+            **_codec_itertools.WRITERS,
             **_codec_locals.WRITERS,
         }
 
@@ -615,5 +616,6 @@ READERS: dict[Any, Callable[[Decoder, dict[str, Json]], Any]] = {
     **_codec_values.READERS,
     **_codec_objects.READERS,
     **_codec_iterators.READERS,
+    **_codec_itertools.READERS,
 }
 """Tag to reader of what is made in one go."""

@@ -97,7 +97,8 @@ def _write_composed(encoder: Encoder, value: Any) -> Json:
 def _read_composed(decoder: Decoder, node: dict[str, Json]) -> Any:
     make = _COMPOSED[node["kind"]]
     parts = decoder.array(node["v"])
-    return make(*parts, strict=True) if make is zip and node.get("strict") is True else make(*parts)
+    is_strict = make in (zip, map) and node.get("strict") is True  # map: since 3.14
+    return make(*parts, strict=True) if is_strict else make(*parts)
 
 
 def _read_iterator(decoder: Decoder, node: dict[str, Json]) -> Any:

@@ -1075,6 +1075,7 @@ _REFUSED: tuple[tuple[str, str, str], ...] = (
     ("asyncio:*", "an asyncio object", "use the durable counterpart: channels, go(), sleep()"),
     ("_asyncio:*", "an asyncio object", "use the durable counterpart: channels, go(), sleep()"),
     ("contextlib:*", "a context manager of contextlib", "use nested `with` statements, or make the manager a class"),
+    ("itertools:batched", "an iterator of itertools", "make a list of it, or loop over range(0, len(items), size)"),
     ("itertools:*", "an iterator of itertools", "make a list of it"),
     ("logging:*", "a logger", "use the module's own logger by its name"),
     ("sqlite3:*", "a database connection", "connect again in an effect"),

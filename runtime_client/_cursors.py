@@ -3,8 +3,8 @@
 `for x in xs` around an await becomes a cursor: the interpreter's own iterator, in an object that can be saved. While it is
 in memory, it is the iterator, so a list grown in its own loop is seen and a dict changed in size raises. Saved, it is what
 is iterated and how far; composed iterators (`enumerate`, `zip`, `reversed`, `map`, `filter`) are saved as what they are made of.
-An iterator not known here (a generator, a file, itertools) is passed through as it is: the codec refuses it at the
-suspension that would save it, or saves it if it is an object of the author's own class.
+An iterator not known here (a generator, a file, one of itertools) is passed through as it is: the codec saves it if it can, or if it is
+an object of the author's own class, and otherwise refuses it at the suspension that would save it.
 
 Used by generated code only.
 
@@ -65,6 +65,39 @@ class _Remainder:
             raise StopIteration
         self.index += 1
         return self.items[self.index - 1]
+
+
+class Pairs:
+    """What is left of `itertools.pairwise`: what it iterates, and the last item taken from that, if any was."""
+
+    __slots__ = ("source", "taken")
+
+    def __init__(self, source: Iterator[Any] | None = None, *taken: Any) -> None:
+        self.source = source
+        self.taken = taken
+
+    def __iter__(self) -> Pairs:
+        return self
+
+    def __next__(self) -> tuple[Any, Any]:
+        source = self.source
+        if source is None:
+            raise StopIteration
+        try:
+            old = self.taken[0] if self.taken else next(source)
+            self.taken = (old,)  # before the next one is asked for: that may look here, as `pairwise` allows
+            new = next(source)
+        except StopIteration:
+            self.source, self.taken = None, ()
+            raise
+        self.taken = (new,)
+        return old, new
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"source": self.source, "taken": self.taken}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.source, self.taken = state["source"], state["taken"]
 
 
 class _Broken:

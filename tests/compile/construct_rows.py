@@ -74,6 +74,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     ),
     "`for` over what Python iterates": (
         "for over what Python iterates",
+        "for over iterators of itertools",
         "a dict changed in its own loop",
         "a set changed in its own loop",
     ),

@@ -365,3 +365,7 @@ class Countdown:
             raise StopIteration
         self.number -= 1
         return self.number
+
+
+def is_small(number: int) -> bool:
+    return number < 3

@@ -58,7 +58,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "object": (object, "an object() sentinel", "Enum"),
     "exit stack": (contextlib.ExitStack, "a context manager of contextlib", "nested `with`"),
     "reduce": (shop.Reduced, "Reduced defines __reduce__", "__getstate__"),
-    "itertools": (itertools.count, "an iterator of itertools", "list"),
+    "itertools": (lambda: itertools.tee([])[0], "an iterator of itertools", "list"),
     "match": (lambda: re.match("a", "a"), "a match of a regular expression", "match.group"),
     "hash": (hashlib.sha256, "a hash that is being computed", "digest"),
     "callable iterator": (lambda: iter(int, 1), "a builtins.callable_iterator", "make it again"),

@@ -11,6 +11,7 @@ import decimal
 import fractions
 import functools
 import ipaddress
+import itertools
 import math
 import operator
 import pathlib
@@ -18,6 +19,7 @@ import random
 import re
 import statistics
 import struct
+import sys
 import time
 import types
 import uuid
@@ -291,6 +293,88 @@ def test_iterators_go_on_where_they_were(again: Again, make: Callable[[], Any], 
         assert type(back) is type(iterator)
     assert list(back) == list(iterator)
     assert list(again(back)) == []
+
+
+ITERTOOLS: dict[str, Callable[[], Any]] = {
+    "accumulate": lambda: itertools.accumulate([1, 2, 3, 4, 5]),
+    "accumulate from": lambda: itertools.accumulate({1: 1, 2: 2, 3: 3}, operator.mul, initial=7),
+    "chain": lambda: itertools.chain([1, 2], {3, 4}, (), "ab"),
+    "chain of an iterable": lambda: itertools.chain.from_iterable(iter([[1, 2], [], [3]])),
+    "combinations": lambda: itertools.combinations("abcd", 2),
+    "more combined than there is": lambda: itertools.combinations("ab", 3),
+    "combinations with replacement": lambda: itertools.combinations_with_replacement([1, 2], 3),
+    "compress": lambda: itertools.compress("abcde", [1, 0, 1, 1, 1]),
+    "count": lambda: itertools.islice(itertools.count(5, 3), 5),
+    "cycle": lambda: itertools.islice(itertools.cycle([1, 2, 3]), 8),
+    "dropwhile": lambda: itertools.dropwhile(shop.is_small, [1, 2, 3, 1, 5]),
+    "filterfalse": lambda: itertools.filterfalse(shop.is_small, [1, 2, 3, 1, 5]),
+    "islice": lambda: itertools.islice("abcdefghij", 1, 9, 2),
+    "pairwise": lambda: itertools.pairwise([1, 2, (3, 4), 5, 6]),
+    "pairwise of one": lambda: itertools.pairwise([1]),
+    "permutations": lambda: itertools.permutations([1, 2, 3], 2),
+    "more permuted than there is": lambda: itertools.permutations("ab", 3),
+    "product": lambda: itertools.product([1, 2], "ab", repeat=2),
+    "repeat": lambda: itertools.repeat("x", 5),
+    "starmap": lambda: itertools.starmap(pow, zip([1, 2, 3], [4, 5, 6], strict=True)),
+    "takewhile": lambda: itertools.takewhile(shop.is_small, [1, 2, 2, 3, 1]),
+    "zip_longest": lambda: itertools.zip_longest([1, 2, 3, 4], "ab", iter(()), fillvalue=0),
+    "composed": lambda: enumerate(itertools.chain(itertools.pairwise("abc"), itertools.product([1, 2], repeat=2))),
+}
+
+needs_itertools_that_tell = pytest.mark.skipif(
+    sys.version_info >= (3, 14), reason="from Python 3.14 on, iterators of itertools do not tell where they are"
+)
+
+
+@needs_itertools_that_tell
+@pytest.mark.parametrize("make", ITERTOOLS.values(), ids=ITERTOOLS)
+def test_iterators_of_itertools_go_on_where_they_were(again: Again, make: Callable[[], Any]) -> None:
+    for moments in itertools.product([False, True], repeat=5):
+        iterator, expected, got = make(), list(make()), list[Any]()
+        for is_saved in moments:
+            iterator = again(iterator) if is_saved else iterator
+            got += list(itertools.islice(iterator, 1))
+        assert [*got, *again(iterator)] == expected
+
+
+@needs_itertools_that_tell
+def test_groups_go_on_where_they_were_with_what_they_are_groups_of(again: Again) -> None:
+    groups, got = itertools.groupby([1, 1, 2, 3, 3, 1], shop.is_small), list[Any]()
+    while (found := next(groups, None)) is not None:
+        key, group = found
+        groups, group = again([groups, group])
+        while (item := next(group, None)) is not None:
+            got.append((key, item))
+            groups, group = again([groups, group])
+    assert got == [(True, 1), (True, 1), (True, 2), (False, 3), (False, 3), (True, 1)]
+
+
+@needs_itertools_that_tell
+def test_a_group_that_is_over_stays_so(again: Again) -> None:
+    groups = itertools.groupby([1, 1, 2])
+    _, old = next(groups)
+    next(groups)
+    assert list(again([groups, old])[1]) == []
+
+
+@needs_itertools_that_tell
+def test_numbers_from_count_go_on_wherever_they_are_taken(again: Again) -> None:
+    numbers = itertools.count(1)
+    one, two = again([numbers, numbers])
+    assert (next(one), next(two), next(again(one))) == (1, 2, 3)
+    assert type(again(itertools.count(0.5, 0.25))) is itertools.count
+
+
+@needs_itertools_that_tell
+@pytest.mark.parametrize("make", [lambda: itertools.pairwise(range(500)), lambda: itertools.cycle([1, 2, 3])])
+def test_an_iterator_of_itertools_does_not_grow_with_each_storage(codec: Codec, make: Callable[[], Any]) -> None:
+    iterator, sizes = make(), []
+    for _ in range(100):
+        next(iterator)
+        text = codec.encode(iterator)
+        sizes.append(len(text))
+        iterator = codec.decode(text)
+    assert max(sizes[10:]) <= max(sizes[:10]) + 4
 
 
 CURSORS: dict[str, Callable[[], Any]] = {
