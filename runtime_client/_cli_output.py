@@ -173,12 +173,12 @@ async def write_list_text(processes: AsyncIterator[ProcessInfo], out: TextIO) ->
         labels = _labels(info.labels)
         rows.append((info.process_id, info.definition, info.version, info.status, str(info.seq), updated, labels))
         if len(rows) > LIST_PAGE:
-            _write_table(rows, out)
+            write_table(rows, out)
             rows.clear()
-    _write_table(rows, out)
+    write_table(rows, out)
 
 
-def _write_table(rows: list[tuple[str, ...]], out: TextIO) -> None:
+def write_table(rows: list[tuple[str, ...]], out: TextIO) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         out.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
@@ -199,7 +199,7 @@ async def write_list_json(processes: AsyncIterator[ProcessInfo], out: TextIO) ->
 def write_queues_text(queues: Sequence[QueueInfo], out: TextIO) -> None:
     rows = [("QUEUE", "WAITING", "RUNNING", "WORKERS", "LIMITS")]
     rows += [(q.name, str(q.waiting_count), str(q.running_count), str(q.worker_count), _limits(q)) for q in queues]
-    _write_table(list(rows), out)
+    write_table(list(rows), out)
 
 
 def _limits(queue: QueueInfo) -> str:

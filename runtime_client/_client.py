@@ -24,6 +24,7 @@ from slct_runtime.wire.api import (
     ErrorCode,
     HistoryEntry,
     ListRequest,
+    MovePolicy,
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
@@ -31,6 +32,8 @@ from slct_runtime.wire.api import (
     RuntimeApi,
     SendRequest,
     StartRequest,
+    TakeoverInfo,
+    VersionInfo,
     WatchEvent,
 )
 from slct_runtime.wire.work import DefinitionRecord
@@ -40,6 +43,7 @@ from ._codec import Codec
 from ._definitions import Definitions
 from ._errors import (
     AlreadyExists,
+    CannotMove,
     ClientError,
     InvalidValue,
     LimitExceeded,
@@ -218,6 +222,23 @@ class ProcessRef(Generic[ValueT]):
     async def retry(self) -> None:
         """Take a faulted process up again from its last committed state."""
         await _asked(self._client.api.retry(self.id))
+
+    async def move(self, version: str) -> None:
+        """Let it go on under another deployed version, from its next transition on; returns when that is durable.
+
+        Raises:
+          CannotMove: the version has no place for it to go on in; the error says why.
+          NotFound: no such version is deployed.
+          NotRunning: it has ended.
+
+        Source: rule 22.
+        """
+        try:
+            await _asked(self._client.api.move(self.id, version))
+        except NotRunning as error:
+            if "version" in error.facts:
+                raise CannotMove(error.message, error.help, error.facts) from None
+            raise
 
     async def close(self, channel: str | Channel[Any]) -> None:
         """Close one of its channels."""
@@ -404,6 +425,33 @@ class Client:
         """What is deployed."""
         return await _asked(self.api.definitions())
 
+    async def deploy(
+        self, definitions: Definitions, version: str, *, policy: MovePolicy | str = MovePolicy.AUTO
+    ) -> None:
+        """Make these the newest version of their definitions; new processes start on it.
+
+        Args:
+          policy: Which processes of other versions go on under it: "auto", those that can, at their next transition; "manual", those
+            that are told to (`ref.move`); "pin", none.
+
+        Raises:
+          InvalidValue: there is no such policy.
+
+        Source: rules 22 and 24.
+        """
+        await _asked(self.api.deploy(definitions.records(version), _policy(policy)))
+
+    async def check(self, definitions: Definitions, version: str) -> Sequence[TakeoverInfo]:
+        """What would become of the processes of all other versions, if these were deployed; nothing is changed.
+
+        Source: rule 22.
+        """
+        return await _asked(self.api.check(definitions.records(version)))
+
+    async def versions(self) -> Sequence[VersionInfo]:
+        """Every deployed version: how many processes are left on it, and how many workers run it."""
+        return await _asked(self.api.versions())
+
     async def set_queue(
         self,
         name: str,
@@ -541,6 +589,10 @@ class SyncProcessRef(Generic[ValueT]):
         """See `ProcessRef.retry`."""
         self._client.wait(self._ref.retry())
 
+    def move(self, version: str) -> None:
+        """See `ProcessRef.move`."""
+        self._client.wait(self._ref.move(version))
+
     def close(self, channel: str | Channel[Any]) -> None:
         """See `ProcessRef.close`."""
         self._client.wait(self._ref.close(channel))
@@ -662,6 +714,18 @@ class SyncClient:
         """See `Client.definitions`."""
         return self.wait(self._client.definitions())
 
+    def deploy(self, definitions: Definitions, version: str, *, policy: MovePolicy | str = MovePolicy.AUTO) -> None:
+        """See `Client.deploy`."""
+        self.wait(self._client.deploy(definitions, version, policy=policy))
+
+    def check(self, definitions: Definitions, version: str) -> Sequence[TakeoverInfo]:
+        """See `Client.check`."""
+        return self.wait(self._client.check(definitions, version))
+
+    def versions(self) -> Sequence[VersionInfo]:
+        """See `Client.versions`."""
+        return self.wait(self._client.versions())
+
     def set_queue(self, name: str, **limits: Any) -> None:
         """See `Client.set_queue`."""
         self.wait(self._client.set_queue(name, **limits))
@@ -669,6 +733,13 @@ class SyncClient:
     def queues(self) -> Sequence[QueueInfo]:
         """See `Client.queues`."""
         return self.wait(self._client.queues())
+
+
+def _policy(word: str) -> MovePolicy:
+    try:
+        return MovePolicy(word)
+    except ValueError:
+        raise InvalidValue(f"there is no policy {word!r}\n  help: there are {', '.join(MovePolicy)}") from None
 
 
 async def _next(items: AsyncIterator[T]) -> T:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,7 +104,7 @@ class Definitions:
         named = dict(_named(definitions))
         self._definitions = {name: _definition(name, cls) for name, cls in named.items()}
         self._library = {SCHEDULE_NAME: _definition(SCHEDULE_NAME, Schedule)}
-        self._compiled_facts = _read_manifest(manifest)
+        self._compiled = _read_manifest(manifest)
         homes = [owner.__module__ for cls in named.values() for owner in cls.__mro__ if owner.__module__ in sys.modules]
         self.modules = tuple(dict.fromkeys([*modules, *(m for m in homes if not _is_ours(m))]))
         self._overrides = dict(overrides or {})
@@ -150,8 +150,8 @@ class Definitions:
     def _manifest(self, definition: Definition, version: str) -> dict[str, Any]:
         cls, resolver = definition.cls, self.codec.resolver
         module = cls.__module__
+        modules = self._modules_reached(cls)
         return {
-            **self._compiled_facts.get(definition.name, {}),
             "format": MANIFEST_FORMAT,
             "name": definition.name,
             "version": version,
@@ -165,8 +165,38 @@ class Definitions:
             },
             "fields": {name: describe(annotation, resolver, module) for name, annotation in shared_fields(cls).items()},
             "parameters": self._parameters(definition),
-            "functions": {f"{kind.__module__}:{kind.FUNCTION}": _function_facts(kind) for kind in self._frames()},
+            "functions": {
+                f"{kind.__module__}:{kind.FUNCTION}": _function_facts(kind) for kind in self._frames(modules)
+            },
+            **self._compiled_facts(definition, modules),
         }
+
+    def _compiled_facts(self, definition: Definition, modules: Set[str]) -> dict[str, Any]:
+        """What the compiler says of it, and of every function that it can reach: what a move to another version is decided by."""
+        entry = self._compiled.get("definitions", {}).get(definition.name)
+        if entry is None:
+            return {}
+        functions = {
+            name: facts
+            for name, facts in self._compiled.get("functions", {}).items()
+            if name.partition(":")[0] in modules
+        }
+        return {"compiled": {"format": self._compiled.get("format"), "definition": entry, "functions": functions}}
+
+    def _modules_reached(self, cls: type[Process]) -> set[str]:
+        """Modules of these definitions whose functions and classes the class's own modules name, directly or by others."""
+        reached: set[str] = set()
+        new = {owner.__module__ for owner in cls.__mro__}.intersection(self.modules)
+        while new:
+            reached |= new
+            new = {named for module in new for named in self._modules_named(module)} - reached
+        return reached
+
+    def _modules_named(self, name: str) -> set[str]:
+        module = self._overrides.get(name) or sys.modules.get(name)
+        things = list(vars(module).values()) if module is not None else []
+        names = {t.__name__ if isinstance(t, ModuleType) else getattr(t, "__module__", None) for t in things}
+        return {each for each in names if isinstance(each, str)}.intersection(self.modules)
 
     def _parameters(self, definition: Definition) -> list[dict[str, Any]]:
         cls = definition.cls
@@ -177,9 +207,11 @@ class Definitions:
         assert entry is not None, "checked when it was defined"
         return describe_parameters(getattr(cls, entry), self.codec.resolver)[1:]
 
-    def _frames(self) -> Iterator[type[Frame]]:
-        """The frame classes of all modules here, in a fixed order."""
+    def _frames(self, modules: Set[str]) -> Iterator[type[Frame]]:
+        """The frame classes of these modules, in a fixed order."""
         for name in self.modules:
+            if name not in modules:
+                continue
             module = self._overrides.get(name) or sys.modules.get(name)
             if module is not None:
                 yield from _frame_classes(vars(module), name)
@@ -219,16 +251,15 @@ def _is_ours(module: str) -> bool:
     return module.partition(".")[0] in ("runtime_client", "builtins", "typing", "abc")
 
 
-def _read_manifest(path: Path | None) -> dict[str, dict[str, Any]]:
-    """What the compiler says of each definition."""
+def _read_manifest(path: Path | None) -> dict[str, Any]:
+    """What the compiler says of the build."""
     if path is None:
         return {}
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DefinitionError(f"{path.name} cannot be read: {error}\n  help: run slct-compile again") from None
-    facts = read.get("definitions", {}) if isinstance(read, dict) else {}
-    return {name: dict(fact) for name, fact in facts.items() if isinstance(fact, dict)}
+    return read if isinstance(read, dict) else {}
 
 
 def _source(cls: type[Process]) -> str:

@@ -182,6 +182,10 @@ class NotRunning(ClientError):
     """The process has ended, or the channel is closed."""
 
 
+class CannotMove(ClientError):
+    """The process cannot go on under that version; the message says where it is and why."""
+
+
 class InvalidValue(ClientError):
     """A value does not fit its declared type; the message gives the path of the offending field."""
 

@@ -220,12 +220,22 @@ def _is_class_var(annotation: Any) -> bool:
 def new_instance(cls: type[Process], process_id: str) -> Process:
     """A process with its fields' defaults; mutable ones are its own, and those that shared an object share a copy."""
     process = bare_instance(cls, process_id)
+    add_new_fields(process)
+    return process
+
+
+def add_new_fields(process: Process) -> None:
+    """Give it a copy of the default of each shared field that it has no value of: all of a new process, and those that a later
+    version has added.
+    """
+    cls = type(process)
     memo: dict[int, Any] = {}
     for name in _field_names(cls):
+        if name in process.__dict__:
+            continue
         default = inspect.getattr_static(cls, name, _MISSING)
         if default is not _MISSING and not hasattr(type(default), "__get__"):
             process.__dict__[name] = copy.deepcopy(default, memo)
-    return process
 
 
 def _field_names(cls: type[Process]) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ from ._operations import (
     deadline_ms,
     duration_ms,
 )
-from ._process import Process, bare_instance, definition_name, new_instance
+from ._process import Process, add_new_fields, bare_instance, definition_name, new_instance
 from ._structured import Holder, TaskGroup, timeout
 from ._trampoline import Stack, already_started, run_to_suspension
 
@@ -201,10 +201,20 @@ def _check_format(found: Any) -> None:
         )
 
 
+class UnreadableDocument(Exception):
+    """Another version has written the document, and this one cannot read it."""
+
+
 def _read_document(definition: Definition, codec: Codec, order: RunTransition) -> LiveProcess:
     instance = bare_instance(definition.cls, order.process_id)
-    document = _decode_document(codec, order.document or "", instance)
+    try:
+        document = _decode_document(codec, order.document or "", instance)
+    except CodecError as error:
+        if order.is_moved:
+            raise UnreadableDocument(str(error)) from error
+        raise
     instance.__dict__.update(document["process"])
+    add_new_fields(instance)
     waits = {
         goroutine_id: Wait(None if names is None else tuple(names), tuple((kind, subject) for kind, subject in cases))
         for goroutine_id, names, cases in document["waits"]
@@ -322,12 +332,17 @@ def run_transition(
 
     Returns:
       The answer, and the process to hold for `seq + 1`: None if it must be forgotten.
+
+    Raises:
+      UnreadableDocument: the process has moved to this version, which cannot read what the other one has written (rule 22).
     """
     try:
         definition = definitions.definition(order.definition)
         if definition.is_compiled:
             return _compiled_transition(definition, definitions.codec, order, held)
         return _direct_transition(definition, definitions.codec, order, held)
+    except UnreadableDocument:
+        raise
     except Exception as error:
         return _faulted(definitions.codec, order, error), None
 

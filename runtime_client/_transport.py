@@ -23,6 +23,7 @@ from slct_runtime.wire.api import (
     ErrorCode,
     HistoryEntry,
     ListRequest,
+    MovePolicy,
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
@@ -31,6 +32,8 @@ from slct_runtime.wire.api import (
     SendRequest,
     Started,
     StartRequest,
+    TakeoverInfo,
+    VersionInfo,
     WatchEvent,
     WorkerSession,
 )
@@ -161,9 +164,23 @@ class GrpcTransport(RuntimeApi):
 
     # --- deployments -----------------------------------------------------------------------------------------------
 
-    async def deploy(self, definitions: tuple[DefinitionRecord, ...]) -> None:
-        message = _filled(deployments_pb2.DeployRequest(), convert.put_deploy, definitions)
+    async def deploy(self, definitions: tuple[DefinitionRecord, ...], policy: MovePolicy = MovePolicy.AUTO) -> None:
+        message = deployments_pb2.DeployRequest()
+        _filled(message, lambda given, into: convert.put_deploy(given, policy, into), definitions)
         await self._ask(self._connection.deployments.Deploy, message)
+
+    async def check(self, definitions: tuple[DefinitionRecord, ...]) -> Sequence[TakeoverInfo]:
+        message = _filled(deployments_pb2.CheckRequest(), convert.put_check, definitions)
+        response = await self._ask(self._connection.deployments.Check, message)
+        return [convert.get_takeover(one) for one in response.takeovers]
+
+    async def versions(self) -> Sequence[VersionInfo]:
+        response = await self._ask(self._connection.deployments.Versions, deployments_pb2.VersionsRequest())
+        return [convert.get_version(one) for one in response.versions]
+
+    async def move(self, process_id: str, version: str) -> None:
+        message = _made(deployments_pb2.MoveRequest, process_id=process_id, version=version)
+        await self._ask(self._connection.deployments.Move, message)
 
     async def definitions(self) -> tuple[DefinitionRecord, ...]:
         message = deployments_pb2.ListDefinitionsRequest()

@@ -36,7 +36,7 @@ from slct_runtime.wire.work import (
 
 from ._definitions import Definitions
 from ._effects import CLEANUP_S, Attempt, run_effect
-from ._transition import LiveProcess, run_transition
+from ._transition import LiveProcess, UnreadableDocument, run_transition
 
 _log = logging.getLogger("slct.worker")
 
@@ -240,7 +240,10 @@ class _Serving:
         if order.is_ahead and (passed_ms := int((asyncio.get_running_loop().time() - self._taken_s) * 1000)) > 0:
             order = replace(order, now_ms=order.now_ms + passed_ms)  # those before it took their time, too
         self._held.pop(order.process_id, None)
-        answer, live = run_transition(self._definitions, order, held)
+        try:
+            answer, live = run_transition(self._definitions, order, held)
+        except UnreadableDocument as error:
+            return TransitionReturned(order.dispatch_id, str(error))
         if live is not None:
             self._held[order.process_id] = live
         return answer

@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from slct_runtime.wire.address import BadAddress, split_address
-from slct_runtime.wire.api import ApiError
+from slct_runtime.wire.api import ApiError, MovePolicy
 from slct_runtime.wire.work import DefinitionRecord
 
 from . import _cli_output as output
+from . import _cli_versions
 from ._client import Client, Rate
 from ._definitions import Definitions
 from ._errors import ClientError, SlctError
@@ -345,6 +346,28 @@ async def retry(arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def deploy(arguments: argparse.Namespace) -> int:
+    """Make a build the newest version; says first which running processes go on under it, and why others cannot."""
+    definitions = load_build(arguments.build)
+    async with _client(arguments) as client:
+        return await _cli_versions.deploy(client, definitions, arguments)
+
+
+async def move(arguments: argparse.Namespace) -> int:
+    """Let processes go on under another deployed version."""
+    if bool(arguments.ids) == (arguments.definition is not None):
+        hint = "slct move ID --to 2, or slct move --definition order --from 1 --to 2 --limit 10"
+        raise Refusal("say either which processes, or of which definition", hint)
+    async with _client(arguments) as client:
+        return await _cli_versions.move(client, arguments)
+
+
+async def versions(arguments: argparse.Namespace) -> int:
+    """Print every deployed version: how many processes are left on it, and how many workers run it."""
+    async with _client(arguments) as client:
+        return await _cli_versions.versions(client, arguments)
+
+
 async def limit_queue(arguments: argparse.Namespace) -> int:
     """Limit a queue of effects, on all workers together or on each; what is left out is not limited any more."""
     names = ("concurrency", "worker_concurrency", "rate", "worker_rate")
@@ -622,6 +645,7 @@ def _add_actions(verbs: Any) -> None:
     _add_to_process(verbs, "cancel", cancel)
     _add_to_process(verbs, "terminate", terminate)
     _add_to_process(verbs, "retry", retry)
+    _add_version_actions(verbs)
     verb = _add(verbs, "queue", limit_queue)
     verb.add_argument("name", metavar="NAME", help="as in call(..., queue=NAME)")
     verb.add_argument("--concurrency", type=_count, metavar="N", help="run at once on all workers together; 0 holds it")
@@ -632,6 +656,27 @@ def _add_actions(verbs: Any) -> None:
     verb.add_argument("--unlimited", action="store_true", help="lift all limits")
 
 
+def _add_version_actions(verbs: Any) -> None:
+    verb = _add(verbs, "deploy", deploy)
+    verb.add_argument("build", metavar="BUILD", help="a directory made by slct-compile")
+    verb.add_argument("--version", required=True, help="what to register the build as")
+    verb.add_argument(
+        "--policy",
+        choices=[policy.value for policy in MovePolicy],
+        default=MovePolicy.AUTO.value,
+        help="which processes of other versions go on under it: those that can, those that are told to, none (default: %(default)s)",
+    )
+    verb.add_argument("--dry-run", action="store_true", help="only say what would become of the processes that run")
+    verb.add_argument("--force", action="store_true", help="also if processes are left that no worker runs")
+    _add_format(verb)
+    verb = _add(verbs, "move", move)
+    verb.add_argument("ids", metavar="ID", nargs="*", help="processes")
+    verb.add_argument("--to", required=True, metavar="VERSION")
+    verb.add_argument("--definition", help="all processes of this definition, instead of single ones")
+    verb.add_argument("--from", dest="from_version", metavar="VERSION", help="only those on this version")
+    verb.add_argument("--limit", type=_count, metavar="N", help="how many at most (default: all)")
+
+
 def _add_views(verbs: Any) -> None:
     verb = _add(verbs, "list", list_processes)
     verb.add_argument("--definition")
@@ -640,6 +685,9 @@ def _add_views(verbs: Any) -> None:
     verb.add_argument("--limit", type=_count, metavar="N", help="how many at most (default: all)")
     _add_format(verb)
     _add_format(_add_to_process(verbs, "show", show))
+    verb = _add(verbs, "versions", versions)
+    verb.add_argument("definition", metavar="DEFINITION", nargs="?", help="only of this one")
+    _add_format(verb)
     _add_format(_add(verbs, "queues", queues))
     _add_format(_add_to_process(verbs, "watch", watch))
     verb = _add_to_process(verbs, "history", history)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from slct_runtime.runtime import Runtime
-from slct_runtime.wire.api import ApiError, ErrorCode, RuntimeApi, WorkerSession
+from slct_runtime.wire.api import ApiError, ErrorCode, MovePolicy, RuntimeApi, WorkerSession
 from slct_runtime.wire.work import FromWorker, RunEffect, ToWorker
 
 from ._disk import ENDED, Disk, Violation, require
@@ -151,8 +151,17 @@ class Network(RuntimeApi):
     async def result(self, process_id: str, timeout_ms: int | None) -> Any:
         return await self._call("result", process_id, timeout_ms)
 
-    async def deploy(self, definitions: Any) -> None:
-        await self._call("deploy", definitions)
+    async def deploy(self, definitions: Any, policy: MovePolicy = MovePolicy.AUTO) -> None:
+        await self._call("deploy", definitions, policy)
+
+    async def check(self, definitions: Any) -> Any:
+        return await self._call("check", definitions)
+
+    async def versions(self) -> Any:
+        return await self._call("versions")
+
+    async def move(self, process_id: str, version: str) -> None:
+        await self._call("move", process_id, version)
 
     async def definitions(self) -> Any:
         return await self._call("definitions")

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, Union
 
@@ -156,6 +157,25 @@ def read_manifest(text: str, where: str = "slct_manifest.json") -> Manifest:
         return _read_entry(Manifest, data, "")
     except ValueError as error:
         raise CompileError(f"{where} cannot be read: {error}", "run slct-compile again") from error
+
+
+def read_definition(data: Mapping[str, Any]) -> tuple[DefinitionEntry, dict[str, FunctionEntry]]:
+    """One definition and the functions that it may run, as a deployed definition carries them.
+
+    Raises:
+      CompileError: it is none, or of another format.
+    """
+    if data.get("format") != FORMAT:
+        raise CompileError(
+            f"its states are described in format {data.get('format')!r}, this slct reads {FORMAT}",
+            "deploy it again, compiled with this version",
+        )
+    try:
+        definition: DefinitionEntry = _read(DefinitionEntry, data.get("definition"), "definition")
+        functions: dict[str, FunctionEntry] = _read(dict[str, FunctionEntry], data.get("functions"), "functions")
+    except ValueError as error:
+        raise CompileError(f"what it says of its states cannot be read: {error}", "deploy it again") from error
+    return definition, functions
 
 
 def manifest_data(entry: Any) -> Any:

@@ -6,23 +6,27 @@ Knows manifests (JSON), no author's class. Everything that enters from outside i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slct_compile.compatibility import Reason, Verdict
+
+from ._takeover import Obstacle, Takeover
 from .store.base import DefinitionRow
-from .wire.api import ApiError, ErrorCode
+from .wire.api import ApiError, ErrorCode, MovePolicy
 from .wire.conform import DoesNotFit, conform, name_of, request_json
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """One version of one definition. `manifest` is the parsed text of its record."""
+    """One version of one definition. `manifest` is the parsed text of its record; `policy`: who moves to it."""
 
     name: str
     version: str
     manifest: Mapping[str, Any]
     deployed_ms: int
+    policy: MovePolicy = MovePolicy.AUTO
 
     @property
     def capacities(self) -> dict[str, int]:
@@ -36,6 +40,16 @@ class Deployed:
     @property
     def fail_on_fault(self) -> bool:
         return self.manifest.get("on_fault") == "fail"
+
+    def obstacles_to_begin(self, document: str, arguments: str) -> tuple[Obstacle, ...]:
+        """Why a process that has not begun yet, with these arguments, cannot begin here; nothing for one that has."""
+        if document:
+            return ()
+        try:
+            self.conform_arguments(arguments)
+        except ApiError as error:
+            return (Obstacle("", "", "", "", (Reason(Verdict.MIGRATION, error.message, error.help),)),)
+        return ()
 
     def conform_message(self, channel: str, payload: str) -> str:
         """The payload as the channel's declared type has it.
@@ -81,6 +95,10 @@ class Deployed:
             return arguments
         positional, keywords = _parse_arguments(arguments)
         return _Binding(self.name, list(parameters)).bind(positional, keywords)
+
+
+def deployed_of(row: DefinitionRow) -> Deployed:
+    return Deployed(row.name, row.version, json.loads(row.manifest), row.deployed_ms, MovePolicy(row.policy))
 
 
 class _Binding:
@@ -137,12 +155,17 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._versions: dict[str, dict[str, Deployed]] = {}
+        self._takeovers: dict[tuple[str, str, str], Takeover] = {}
+        self.deployed_ms = 0  # the last of them
 
     def add(self, rows: Iterable[DefinitionRow]) -> None:
         for row in sorted(rows, key=lambda r: (r.deployed_ms, r.name, r.version)):
             versions = self._versions.setdefault(row.name, {})
             versions.pop(row.version, None)  # deployed again: it is the newest now
-            versions[row.version] = Deployed(row.name, row.version, json.loads(row.manifest), row.deployed_ms)
+            versions[row.version] = deployed_of(row)
+            self.deployed_ms = max(self.deployed_ms, row.deployed_ms)
+            for key in [key for key in self._takeovers if key[0] == row.name and row.version in key[1:]]:
+                del self._takeovers[key]
 
     def find(self, name: str, version: str | None) -> Deployed:
         """That version, or the newest if None.
@@ -177,12 +200,42 @@ class Catalogue:
         found: Mapping[str, Any] = {} if held is None else held.manifest.get("functions", {})
         return found
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(sorted(self._versions))
+
+    def versions(self, name: str) -> tuple[Deployed, ...]:
+        """All of that definition, the one deployed last at the end."""
+        return tuple(self._versions.get(name, {}).values())
+
+    def later(self, name: str, version: str) -> Iterator[Deployed]:
+        """Versions deployed after that one, the one deployed last first."""
+        for deployed in reversed(self._versions.get(name, {}).values()):
+            if deployed.version == version:
+                return
+            yield deployed
+
+    def takeover(self, name: str, old: str, new: str) -> Takeover:
+        """What becomes of processes of one version under the other. Both are deployed."""
+        key = (name, old, new)
+        if key not in self._takeovers:
+            versions = self._versions[name]
+            self._takeovers[key] = Takeover(versions[old].manifest, versions[new].manifest)
+        return self._takeovers[key]
+
     def knows(self, name: str, version: str) -> bool:
         return version in self._versions.get(name, {})
 
     def holds(self, name: str, version: str, manifest: str) -> bool:
         held = self._versions.get(name, {}).get(version)
         return held is not None and held.manifest == json.loads(manifest)
+
+    def has_several(self, name: str) -> bool:
+        """Whether that definition is deployed in more than one version."""
+        return len(self._versions.get(name, {})) > 1
+
+    def is_newest(self, name: str, version: str) -> bool:
+        return next(reversed(self._versions.get(name, {})), None) == version
 
 
 def _no_channel(definition: str, channel: str, channels: Iterable[str]) -> ApiError:

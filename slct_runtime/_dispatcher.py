@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import assert_never
@@ -63,6 +63,14 @@ class Answers:
 
     def transition_answered(self, job: TransitionJob, answer: TransitionAnswer) -> bool:
         """Returns whether the worker's decoded process is now the process as it stands."""
+        raise NotImplementedError
+
+    def unreadable(self, job: TransitionJob, reason: str) -> None:
+        """The process has moved to a version that cannot read its document."""
+        raise NotImplementedError
+
+    def workers_changed(self, names: Set[str]) -> None:
+        """Workers of these definitions have come or gone."""
         raise NotImplementedError
 
     def effect_progressed(self, job: EffectJob, progress: Payload) -> None:
@@ -210,8 +218,28 @@ class Dispatcher:
             self,
         )
         self._sessions.append(session)
+        self._answers.workers_changed({name for name, _ in serves})
         self.pump()
         return session
+
+    def waiting_residents(self, names: Set[str]) -> list[Resident]:
+        """The processes of these definitions for which something waits for a worker."""
+        jobs: list[Job] = [job for key, waiting in self._waiting.items() if key[0] in names for job in waiting]
+        jobs += [job for job in self.queues.all_waiting() if job.resident.definition in names]
+        return list({job.resident.process_id: job.resident for job in jobs if not job.is_stale}.values())
+
+    def address_again(self, names: Set[str]) -> None:
+        """Processes of these definitions have moved: what waits for workers waits for those of the versions they are on."""
+        for key in [key for key in self._waiting if key[0] in names]:
+            for job in self._waiting.pop(key):
+                self.submit(job)
+        self.queues.address_again(names, self.version_for)
+
+    def version_for(self, job: EffectJob) -> str:
+        """The version that an attempt runs on: that which has requested it while it is served, then that of its process."""
+        resident, requested_by = job.resident, job.run.version
+        is_served = self.worker_count((resident.definition, requested_by)) > 0
+        return requested_by if is_served else resident.version
 
     def disconnect(self, session: Session) -> None:
         """Everything it had is lost to it: back to the queues, at once."""
@@ -234,11 +262,13 @@ class Dispatcher:
                 self.queues.end(job, has_begun=job.run.is_begun)
                 job.run.is_begun &= dispatch_id not in unsent
             self._answers.job_lost(job)
+        self._answers.workers_changed({name for name, _ in session.serves})
         self.pump()
 
     def submit(self, job: Job) -> None:
         """Put it in its queue; the next `pump` gives it to a worker with room."""
         if isinstance(job, EffectJob):
+            job.run.version = self.version_for(job)
             self.queues.add(job)
         elif not self._adopt(job):
             self._waiting.setdefault(definition_key(job), deque()).append(job)
@@ -290,6 +320,7 @@ class Dispatcher:
             case Draining():
                 session.is_draining = True
                 session.put(NothingMore())
+                self._answers.workers_changed({name for name, _ in session.serves})
             case Register():
                 pass  # registered when the session was made
             case _:
@@ -314,6 +345,8 @@ class Dispatcher:
         if job is not None:
             self._ahead.pop(job.resident.process_id, None)
             session.forget(job.resident.process_id)
+            if answer.reason:
+                self._answers.unreadable(job, answer.reason)
             self._answers.job_lost(job)
 
     def _end_transition(self, session: Session, dispatch_id: int) -> TransitionJob | None:

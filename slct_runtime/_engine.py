@@ -13,7 +13,7 @@ import logging
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
 from functools import partial
@@ -27,12 +27,14 @@ from ._dispatcher import Answers, Dispatcher
 from ._documents import error_text
 from ._history import TRIM_EVERY, Recorder, history_row, value_text
 from ._jobs import EffectJob, Job, TransitionJob
-from ._resident import EffectRun, Release, Resident
+from ._resident import EffectRun, MoveOrder, Release, Resident
+from ._takeover import Obstacle
 from ._timers import Timers
 from .core import (
     ProcessStatus,
     Step,
     channel_facts,
+    filled_channels,
     from_json,
     is_ready,
     new_process,
@@ -63,19 +65,23 @@ from .core.events import (
     EffectDone,
     Event,
     Message,
+    RetryRequested,
     Started,
     TimerDue,
     TransitionDone,
     TransitionLost,
+    VersionChanged,
 )
 from .core.queues import QueueLimits, RateLimit
 from .retry import closed_text, closes_ms, delay_ms, has_time, may_retry
 from .settings import Settings
 from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, QueueRow, ReplyRow, Store, StoreError
-from .wire.api import ApiError, ErrorCode, HistoryEntry, ProcessOutcome, WatchEvent
+from .wire.api import ApiError, ErrorCode, HistoryEntry, MovePolicy, ProcessOutcome, WatchEvent
 from .wire.compact_json import make_encoder
 from .wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition, ToWorker, TransitionAnswer
 
+RESUMED_AT_A_TIME = 100
+"""Faulted processes that are looked at before the store is asked for more."""
 VACUUM_AT_A_TIME = 200
 """Ended processes deleted while commits and reads wait."""
 
@@ -274,6 +280,7 @@ class Engine(Answers):
         for effect in loaded.effects:
             request = effect_request(effect.request)
             run = EffectRun(request, effect.attempt, effect.due_ms, effect.requested_ms, is_durable=True)
+            run.version = row.version
             run.is_begun = effect.attempt > 0  # as far as anybody knows
             run.progress, run.last_error = effect.progress, effect.last_error
             resident.effects[effect.effect_id] = run
@@ -431,7 +438,9 @@ class Engine(Answers):
             resident.error = None  # it was faulted or deadlocked, and was taken up again
         if result.committed and answer is not None:
             resident.seq += 1
-            resident.document = answer.document or resident.document
+            if answer.document:
+                resident.document, resident.moved_from = answer.document, None
+                resident.refused_by.clear()
             self._row_changed(resident)
             self._publish_later(resident, "transition")
         elif resident.core.status is not status:
@@ -442,6 +451,8 @@ class Engine(Answers):
             self._carry_out(resident, effect)
         if result.committed:
             resident.drop_lost_channels()  # not before: what it has lent to effects counts
+        if resident.told is not None and resident.core.running is None:
+            self._obey_move(resident)
         if is_status_change:
             self._record_status(resident)
         if resident.core.status is not status:
@@ -458,6 +469,7 @@ class Engine(Answers):
     def _carry_out(self, resident: Resident, effect: Effect) -> None:
         match effect:
             case RunGoroutine(goroutine_id, resumption):
+                self._settle_version(resident)
                 self.dispatcher.submit(TransitionJob(resident, goroutine_id, resumption))
             case RequestEffect(request):
                 self._request_effect(resident, request)
@@ -640,7 +652,7 @@ class Engine(Answers):
                     dispatch_id,
                     resident.process_id,
                     resident.definition,
-                    resident.version,
+                    run.version,
                     run.request,
                     attempt,
                     deadline_ms,
@@ -668,6 +680,7 @@ class Engine(Answers):
             now_ms=self.now_ms(),
             labels=tuple(sorted(resident.labels.items())),
             channels=tuple(ChannelFact(*fact) for fact in channel_facts(resident.core)),
+            is_moved=resident.moved_from is not None,
         )
 
     def orders_ahead(
@@ -738,6 +751,123 @@ class Engine(Answers):
             case _:
                 assert_never(job)
 
+    # --- versions (rule 22) ----------------------------------------------------------------------------------------
+
+    def _settle_version(self, resident: Resident) -> None:
+        """No transition runs: go on under a later version, if one takes it over and workers run it."""
+        if resident.told is not None:
+            self._obey_move(resident)
+        for deployed in self.catalogue.later(resident.definition, resident.version):
+            key = (deployed.name, deployed.version)
+            is_wanted = deployed.policy is MovePolicy.AUTO and deployed.version not in resident.refused_by
+            if is_wanted and self.dispatcher.worker_count(key) and not self.obstacles(resident, deployed):
+                self._move(resident, deployed)
+                return
+
+    def obstacles(self, resident: Resident, deployed: Deployed) -> tuple[Obstacle, ...]:
+        """Why the process as it stands cannot go on under that version; nothing if it can."""
+        takeover = self.catalogue.takeover(resident.definition, resident.written_by, deployed.version)
+        found = takeover.obstacles(resident.document, filled_channels(resident.core))
+        return found or deployed.obstacles_to_begin(resident.document, resident.arguments)
+
+    def _move(self, resident: Resident, deployed: Deployed) -> None:
+        """From now on. It is stored with the document that the new version writes; until then it has not happened."""
+        resident.moved_from = resident.written_by
+        resident.version = deployed.version
+        self.dispatcher.forget(resident.process_id)  # what workers hold of it is another version's
+        declared = (deployed.capacities, deployed.open_channels, deployed.fail_on_fault)
+        self.apply(resident, VersionChanged(self.now_ms(), *declared))
+
+    def move_when_parked(self, resident: Resident, version: str) -> asyncio.Future[None]:
+        """Let it go on under that version as soon as no transition runs. The future says when that is so, not that it is durable.
+
+        Raises (the future):
+          ApiError: FAILED_PRECONDITION, it cannot.
+        """
+        if resident.told is not None:
+            text = f"process {resident.process_id!r} was told to move to version {version!r} instead"
+            self._end_move(resident, ApiError(ErrorCode.FAILED_PRECONDITION, text))
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        resident.told = MoveOrder(version, future)
+        if resident.core.running is None:
+            self._obey_move(resident)
+        return future
+
+    def _obey_move(self, resident: Resident) -> None:
+        """Unlike a move of the runtime's own accord it is stored at once, with the document as it is."""
+        assert resident.told is not None
+        try:
+            deployed = self.catalogue.find(resident.definition, resident.told.version)
+            found = self.obstacles(resident, deployed) if deployed.version != resident.written_by else ()
+            if found:
+                raise immovable(resident.process_id, deployed.version, found)
+        except ApiError as error:
+            self._end_move(resident, error)
+            return
+        self._end_move(resident, None)
+        if deployed.version != resident.version:
+            self._move(resident, deployed)
+        if resident.moved_from is not None:
+            resident.moved_from = None
+            resident.seq += resident.core.running is None  # else the row of the transition that has just ended tells it
+            self._row_changed(resident)
+
+    def _end_move(self, resident: Resident, error: ApiError | None) -> None:
+        told, resident.told = resident.told, None
+        if told is None or told.future.done():
+            return
+        if error is None:
+            told.future.set_result(None)
+        else:
+            told.future.set_exception(error)
+
+    def unreadable(self, job: TransitionJob, reason: str) -> None:
+        """Back to the version that wrote the document: it stays there until there is another document, or another version."""
+        resident = job.resident
+        if resident.is_lost or resident.moved_from is None:
+            return
+        _log.warning(
+            "process %r cannot go on under version %r, and stays on %r: its document cannot be read: %s",
+            *(resident.process_id, resident.version, resident.moved_from, reason),
+        )
+        resident.refused_by.add(resident.version)
+        resident.version, resident.moved_from = resident.moved_from, None
+
+    def workers_changed(self, names: Set[str]) -> None:
+        """What waits for workers that have gone may go on under a version that others run; and what is faulted, too (rule 6)."""
+        several = {name for name in names if self.catalogue.has_several(name)}
+        if not several:
+            return
+        for resident in self.dispatcher.waiting_residents(several):
+            self._settle_version(resident)
+        self.dispatcher.address_again(several)
+        for name in several:
+            self.spawn(self._resume_faulted(name))
+
+    async def _resume_faulted(self, name: str) -> None:
+        """Perhaps a later version mends what they have met. Those that no later one takes over stay as they are."""
+        for deployed in self.catalogue.versions(name):
+            after = 0
+            wanted = (name, deployed.version, "faulted")
+            while page := await self.insist(self.store.of_version, *wanted, after, RESUMED_AT_A_TIME):
+                for _, process_id in page:
+                    await self._resume_on_later(process_id)
+                after = page[-1][0]
+
+    async def _resume_on_later(self, process_id: str) -> None:
+        try:
+            resident = await self.activate(process_id)
+        except ApiError as error:
+            _log.error("%s", error)
+            return
+        if resident is None or resident.core.status is not ProcessStatus.FAULTED:
+            return
+        before = resident.version
+        self._settle_version(resident)
+        if resident.version != before:
+            self.apply(resident, RetryRequested(self.now_ms()))
+            self.dispatcher.pump()
+
     # --- history ---------------------------------------------------------------------------------------------------
 
     def _begin_history(self, resident: Resident) -> None:
@@ -784,7 +914,7 @@ class Engine(Answers):
 
     def _request_effect(self, resident: Resident, request: EffectRequest) -> None:
         now = self.now_ms()
-        run = EffectRun(request, attempt=0, due_ms=now, requested_ms=now)
+        run = EffectRun(request, attempt=0, due_ms=now, requested_ms=now, version=resident.version)
         resident.effects[request.effect_id] = run
         resident.pending.requests[request.effect_id] = effect_row(resident.process_id, run)
         # The request leaves the runtime only after it is durable.
@@ -1117,6 +1247,22 @@ def restore_core(loaded: LoadedProcess) -> tuple[Any, list[InboxRow]]:
     messages = [(r.position, r.name, r.payload or "null") for r in loaded.inbox if r.kind == "message"]
     core = from_json(loaded.row.core, messages)
     return core, [row for row in loaded.inbox if row.position > core.last_position]
+
+
+def immovable(process_id: str, version: str, found: Iterable[Obstacle]) -> ApiError:
+    """The process cannot go on under that version."""
+    reasons = [f"{_where(obstacle)}{reason.text}" for obstacle in found for reason in obstacle.reasons]
+    helps = [reason.help for obstacle in found for reason in obstacle.reasons if reason.help]
+    return ApiError(
+        ErrorCode.FAILED_PRECONDITION,
+        f"process {process_id!r} cannot go on under version {version!r}: " + "; ".join(dict.fromkeys(reasons)),
+        "; ".join(dict.fromkeys(helps)),
+        {"process_id": process_id, "version": version},
+    )
+
+
+def _where(obstacle: Obstacle) -> str:
+    return f"{obstacle.function.rpartition(':')[2]}, {obstacle.state}: " if obstacle.state else ""
 
 
 def _log_parked(resident: Resident) -> None:

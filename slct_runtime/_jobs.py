@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from ._resident import EffectRun, Resident
 from .core.commands import Resumption
@@ -47,4 +47,10 @@ DefinitionKey: TypeAlias = tuple[str, str]
 
 
 def definition_key(job: Job) -> DefinitionKey:
-    return (job.resident.definition, job.resident.version)
+    match job:
+        case TransitionJob(resident):
+            return (resident.definition, resident.version)
+        case EffectJob(resident, run):
+            return (resident.definition, run.version)
+        case _:
+            assert_never(job)

@@ -9,7 +9,7 @@ What waits here is in the store as well, as effects without outcome: a runtime t
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -79,6 +79,20 @@ class EffectQueues:
                 heads += [lane[0] for lane in _lanes(queue)]
                 self._forget_unused(name, queue)
         return [entry[3] for entry in sorted(heads)]
+
+    def all_waiting(self) -> Iterator[EffectJob]:
+        """Whatever waits, in no order."""
+        for queue in self._queues.values():
+            for lane in queue.lanes.values():
+                yield from (entry[3] for entry in lane)
+
+    def address_again(self, names: Set[str], version_for: Callable[[EffectJob], str]) -> None:
+        """Put what waits of these definitions into the lanes of the versions that it is to run on now."""
+        for queue in self._queues.values():
+            for key in [key for key in queue.lanes if key[0] in names]:
+                for entry in queue.lanes.pop(key):
+                    entry[3].run.version = version_for(entry[3])
+                    heapq.heappush(queue.lanes.setdefault(definition_key(entry[3]), []), entry)
 
     def waiting(self) -> list[str]:
         """Queues in which something waits."""

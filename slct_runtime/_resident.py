@@ -11,6 +11,7 @@ Knows the core and the store's rows; awaits nothing and talks to nobody. Invaria
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -49,6 +50,7 @@ class EffectRun:
     progress: Payload | None = None
     unstored_progress_count: int = 0  # reports that are on their way to the disk: the next attempt waits for them
     last_error: Payload | None = None
+    version: str = ""  # of the definition: workers of that version run it
 
     def texts(self) -> list[Payload]:
         """All that its attempts know, and so may give back."""
@@ -100,6 +102,14 @@ class Loop:
 NO_LOOP = Loop()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MoveOrder:
+    """Somebody wants the process to go on under this version; `future` is told what became of it."""
+
+    version: str
+    future: asyncio.Future[None]
+
+
 @dataclass(slots=True, eq=False)
 class Resident:
     """One process in memory. Mutable, owned by the event loop of its runtime."""
@@ -132,11 +142,21 @@ class Resident:
     keys: dict[str, str] = field(default_factory=dict)  # accepted here and perhaps not durable yet: key to digest
     received_waiters: dict[int, list[Release]] = field(default_factory=dict)
     loop: Loop = NO_LOOP
+    moved_from: str | None = (
+        None  # the version that wrote the document, until the one that it has moved to writes the next
+    )
+    told: MoveOrder | None = None  # to move as soon as no transition runs
+    refused_by: set[str] = field(default_factory=set)  # versions whose workers could not read the document as it is
     channels_next: int = CHANNELS_MIN  # with so many channels it looks for those that nobody can reach
 
     @property
     def status(self) -> str:
         return str(self.core.status.value)
+
+    @property
+    def written_by(self) -> str:
+        """The version that has written the document: until another one has, nothing has moved."""
+        return self.moved_from or self.version
 
     @property
     def has_ended(self) -> bool:
@@ -229,7 +249,7 @@ class Resident:
         return ProcessRow(
             process_id=self.process_id,
             definition=self.definition,
-            version=self.version,
+            version=self.written_by,
             status=self.status,
             seq=self.seq,
             core=to_json(self.core),

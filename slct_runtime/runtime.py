@@ -10,15 +10,16 @@ import asyncio
 import hashlib
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ._catalogue import Deployed
+from ._catalogue import Deployed, deployed_of
 from ._describe import describe
 from ._engine import Engine, default_chance, lost, queue_row, releasing, wall_clock_ms
 from ._history import history_entry
 from ._resident import ENDED, Resident
+from ._takeover_check import TakeoverCheck
 from .core.commands import EffectRequest, Payload
 from .core.events import RetryRequested, TerminateRequested
 from .core.queues import QueueLimits
@@ -31,6 +32,7 @@ from .wire.api import (
     ErrorCode,
     HistoryEntry,
     ListRequest,
+    MovePolicy,
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
@@ -39,6 +41,8 @@ from .wire.api import (
     SendRequest,
     Started,
     StartRequest,
+    TakeoverInfo,
+    VersionInfo,
     WatchEvent,
     WorkerSession,
 )
@@ -96,20 +100,64 @@ class Runtime(RuntimeApi):
 
     # --- definitions and workers -----------------------------------------------------------------------------------
 
-    async def deploy(self, definitions: tuple[DefinitionRecord, ...]) -> None:
+    async def deploy(self, definitions: tuple[DefinitionRecord, ...], policy: MovePolicy = MovePolicy.AUTO) -> None:
+        await self._deploy(definitions, policy)
+        self._engine.workers_changed({d.name for d in definitions})
+        self._engine.dispatcher.pump()
+
+    async def _deploy(self, definitions: Iterable[DefinitionRecord], policy: MovePolicy) -> None:
         engine = self._engine
-        now = engine.now_ms()
-        rows = [
-            DefinitionRow(d.name, d.version, d.manifest, now)
-            for d in definitions
-            if not engine.catalogue.holds(d.name, d.version, d.manifest)
-        ]
-        for row in rows:
-            if engine.catalogue.knows(row.name, row.version):
-                _log.warning("%s", _replaced(row))
+        for each in definitions:
+            known = engine.catalogue.knows(each.name, each.version)
+            if known and not engine.catalogue.holds(each.name, each.version, each.manifest):
+                _log.warning("%s", _replaced(each))
+        # Later than all that is deployed, whatever the clock says.
+        now = max(engine.now_ms(), engine.catalogue.deployed_ms + 1)
+        rows = [DefinitionRow(d.name, d.version, d.manifest, now, policy) for d in definitions]
         if rows:
             await engine.read(engine.store.put_definitions, rows)
             engine.catalogue.add(rows)
+
+    async def check(self, definitions: tuple[DefinitionRecord, ...]) -> Sequence[TakeoverInfo]:
+        living = await self._living()
+        found = []
+        for record in definitions:
+            new = deployed_of(DefinitionRow(record.name, record.version, record.manifest, 0))
+            for old in self._engine.catalogue.versions(record.name):
+                counts = living.get((old.name, old.version), {})
+                if counts and old.version != new.version:
+                    found.append(await TakeoverCheck(self._engine, old, new).run(tuple(counts)))
+        return found
+
+    async def versions(self) -> Sequence[VersionInfo]:
+        living = await self._living()
+        catalogue = self._engine.catalogue
+        return [
+            VersionInfo(
+                deployed.name,
+                deployed.version,
+                deployed.policy,
+                deployed.deployed_ms,
+                catalogue.is_newest(deployed.name, deployed.version),
+                self._engine.dispatcher.worker_count((deployed.name, deployed.version)),
+                living.get((deployed.name, deployed.version), {}),
+            )
+            for name in catalogue.names
+            for deployed in catalogue.versions(name)
+        ]
+
+    async def _living(self) -> dict[tuple[str, str], dict[str, int]]:
+        """Name and version to how many processes have each status that is no end, as stored."""
+        living: dict[tuple[str, str], dict[str, int]] = {}
+        for name, version, status, count in await self._engine.read(self._engine.store.count_by_version):
+            living.setdefault((name, version), {})[status] = count
+        return living
+
+    async def move(self, process_id: str, version: str) -> None:
+        resident = await self._find(process_id)
+        self._engine.catalogue.find(resident.definition, version)
+        await self._engine.move_when_parked(resident, version)
+        await self._durable(resident)
 
     async def definitions(self) -> tuple[DefinitionRecord, ...]:
         rows = await self._engine.read(self._engine.store.definitions)
@@ -117,7 +165,9 @@ class Runtime(RuntimeApi):
 
     async def serve(self, registration: Any) -> WorkerSession:
         assert isinstance(registration, Register)
-        await self.deploy(registration.definitions)
+        catalogue = self._engine.catalogue
+        new = [d for d in registration.definitions if not catalogue.holds(d.name, d.version, d.manifest)]
+        await self._deploy(new, MovePolicy.AUTO)
         return self._engine.dispatcher.connect(registration)
 
     # --- queues of effects -----------------------------------------------------------------------------------------
@@ -553,7 +603,7 @@ def _check_key(key: str) -> None:
         raise ApiError(ErrorCode.INVALID_ARGUMENT, "a question needs a key that is not empty")
 
 
-def _replaced(row: DefinitionRow) -> str:
+def _replaced(row: DefinitionRecord) -> str:
     return (
         f"definition {row.name!r} version {row.version!r} now has other code than before; its running processes go on with it\n"
         "  help: give changed code a new --version, and those that run keep theirs"

@@ -384,8 +384,28 @@ class Deployments:
 
     @refusing
     async def Deploy(self, request: deployments_pb2.DeployRequest, _: Context) -> deployments_pb2.DeployResponse:
-        await self._runtime.deploy(convert.get_definitions(request.definitions))
+        policy = convert.get_policy(request.policy)
+        await self._runtime.deploy(convert.get_definitions(request.definitions), policy)
         return deployments_pb2.DeployResponse()
+
+    @refusing
+    async def Check(self, request: deployments_pb2.CheckRequest, _: Context) -> deployments_pb2.CheckResponse:
+        response = deployments_pb2.CheckResponse()
+        for info in await self._runtime.check(convert.get_definitions(request.definitions)):
+            convert.put_takeover(info, response.takeovers.add())
+        return response
+
+    @refusing
+    async def Versions(self, _request: deployments_pb2.VersionsRequest, _: Context) -> deployments_pb2.VersionsResponse:
+        response = deployments_pb2.VersionsResponse()
+        for info in await self._runtime.versions():
+            convert.put_version(info, response.versions.add())
+        return response
+
+    @refusing
+    async def Move(self, request: deployments_pb2.MoveRequest, _: Context) -> deployments_pb2.MoveResponse:
+        await self._runtime.move(request.process_id, request.version)
+        return deployments_pb2.MoveResponse()
 
     @refusing
     async def List(

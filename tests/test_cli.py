@@ -373,3 +373,79 @@ def test_limits_that_are_none(slct: Slct, words: tuple[str, ...], code: int, sai
     given, _, err = slct(*words)
     assert given == code
     assert said in err
+
+
+def test_versions_are_deployed_told_and_moved_between(tmp_path: Path) -> None:
+    """Rules 22 and 24, by hand: a dry run, a deployment, one process moved, the rest by themselves, and one that would be stranded."""
+    first, second, third = builds_of_three_versions(tmp_path)
+    address = f"127.0.0.1:{free_port()}"
+    runtime = serve("runtime", "--store", f"sqlite:///{tmp_path}/slct.db", "--listen", address)
+
+    def slct(*words: str | Path) -> tuple[int, str, str]:
+        """In an OS process of its own: builds of several versions have modules of the same names."""
+        ran = subprocess.run(
+            [*SLCT, *words],
+            env={**os.environ, "SLCT_RUNTIME": address},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+        )
+        return ran.returncode, ran.stdout, ran.stderr
+
+    old = serve("worker", first, "--runtime", address, "--version", "1")
+    try:
+        assert slct("start", "greeter", "--id", "a")[:2] == (0, "a\n")
+        assert slct("start", "greeter", "--id", "b")[:2] == (0, "b\n")
+        code, out, _ = slct("deploy", third, "--version", "3", "--dry-run")
+        assert code == 1
+        assert "greeter 1 -> 3: 2 processes\n  2 cannot, and stay on 1 (workers that run it: 1)\n" in out
+        assert "'word' is read after it, and is not saved in frames that wait there" in out
+        code, out, err = slct("deploy", second, "--version", "2", "--policy", "manual")
+        assert (code, err) == (0, "deployed greeter as version 2, policy manual\n")
+        assert out == "greeter 1 -> 2: 2 processes\n  2 can go on under 2, when they are told to: slct move\n"
+        assert slct("move", "--definition", "greeter", "--to", "2", "--limit", "1") == (
+            0,
+            "moved 1 process to version 2\n",
+            "",
+        )
+        told = json.loads(slct("versions", "--format", "json")[1])
+        assert [(each["version"], each["live_count"]) for each in told] == [("1", 1), ("2", 1)]
+        assert stop(old)[0] == 0
+        code, out, err = slct("deploy", third, "--version", "3")
+        assert code == 1
+        assert "would stay on version 1, which no worker runs" in err
+        assert "nothing was deployed" in err
+        assert "no worker runs it" in slct("versions", "greeter")[1]
+        code, _, err = slct("move", "a", "b", "--to", "7")
+        assert (code, err.count("has no version '7'")) == (1, 2)
+        assert slct("move", "--to", "2")[0] == 1
+    finally:
+        stop(runtime)
+
+
+GREETER = """
+from runtime_client import Channel, Process, recv
+
+
+class Greeter(Process):
+    names = Channel[str]()
+
+    async def main(self) -> str:
+        {before}
+        name = await recv(self.names)
+        return f"{greeting}"
+"""
+
+
+def builds_of_three_versions(folder: Path) -> list[Path]:
+    """One program and two edits of it: the first is harmless, the second needs what was not saved."""
+    texts = [("pass", "hello {name}"), ("pass", "good day {name}"), ("word = 'good'", "{word} day {name}")]
+    builds = []
+    source = folder / "src"
+    source.mkdir()
+    for number, (before, greeting) in enumerate(texts, 1):
+        (source / "greeter.py").write_text(GREETER.format(before=before, greeting=greeting), encoding="utf-8")
+        builds.append(folder / f"build-{number}")
+        compiling = [sys.executable, "-m", "slct_compile", str(source), "-o", str(builds[-1]), "-q"]
+        subprocess.run(compiling, check=True, timeout=TIMEOUT_S)
+    return builds

@@ -10,13 +10,17 @@ Reading order:
   compare.py    two builds
   report.py     the same as text and as JSON
 
+A runtime asks the same of single states, for the documents that it holds: `state_reasons`, `definition_reasons`.
+
 Source: compiler.md, "Manifest and compatibility"; docs/changing-code.md.
 """
 
 from __future__ import annotations
 
 from .compare import compare
+from .documents import definition_reasons
 from .model import Comparison, DefinitionComparison, FunctionComparison, Reason, StateComparison, Verdict
+from .states import local_function_reason, state_reasons
 
 __all__ = [
     "Comparison",
@@ -26,4 +30,7 @@ __all__ = [
     "StateComparison",
     "Verdict",
     "compare",
+    "definition_reasons",
+    "local_function_reason",
+    "state_reasons",
 ]

@@ -150,20 +150,28 @@ def _blocks(entered: list[str]) -> str:
 
 def _local_function_reasons(old: FunctionEntry, new: FunctionEntry) -> Iterator[Reason]:
     """A saved local function is known by its name, and shares variables: any state may hold one."""
-    for name, before in old.local_functions.items():
-        after = new.local_functions.get(name)
-        if after is None:
-            yield Reason(
-                Verdict.MIGRATION,
-                f"the local function {name!r} may be saved there, and is none any more",
-                "keep it while processes may hold it",
-            )
-        elif _shared(before) != _shared(after):
-            yield Reason(
-                Verdict.MIGRATION,
-                f"the local function {name!r} may be saved there with {_names(before)}, and uses {_names(after)}",
-                "give the new one another name",
-            )
+    for name in old.local_functions:
+        reason = local_function_reason(old, new, name)
+        if reason is not None:
+            yield reason
+
+
+def local_function_reason(old: FunctionEntry, new: FunctionEntry, name: str) -> Reason | None:
+    """Why one that was made in a frame of `old`, and saved, cannot be used in `new`; None if it can."""
+    before, after = old.local_functions[name], new.local_functions.get(name)
+    if after is None:
+        return Reason(
+            Verdict.MIGRATION,
+            f"the local function {name!r} may be saved there, and is none any more",
+            "keep it while processes may hold it",
+        )
+    if _shared(before) != _shared(after):
+        return Reason(
+            Verdict.MIGRATION,
+            f"the local function {name!r} may be saved there with {_names(before)}, and uses {_names(after)}",
+            "give the new one another name",
+        )
+    return None
 
 
 def _shared(entry: LocalFunctionEntry) -> tuple[list[str], list[str]]:

@@ -24,7 +24,15 @@ from ._goroutine import Goroutine, GoroutineStatus
 from ._lost import without_lost_channels
 from ._model import Process, ProcessStatus, check
 from ._process import Step, new_process, step
-from ._views import channel_facts, describe_case, describe_waits, is_ready, next_due_ms, watched_processes
+from ._views import (
+    channel_facts,
+    describe_case,
+    describe_waits,
+    filled_channels,
+    is_ready,
+    next_due_ms,
+    watched_processes,
+)
 
 __all__ = [
     "ChannelState",
@@ -39,6 +47,7 @@ __all__ = [
     "check",
     "describe_case",
     "describe_waits",
+    "filled_channels",
     "from_json",
     "is_ready",
     "new_process",

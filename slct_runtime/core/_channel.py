@@ -85,11 +85,20 @@ def take(channel: ChannelState) -> Taken:
         woken = (Waiter(entry.goroutine_id, entry.case_index),)
     last = channel.capacity - 1
     if last >= 0 and len(queue) > last and queue[last].goroutine_id:
-        let_in = queue[last]
-        woken = (*woken, Waiter(let_in.goroutine_id, let_in.case_index))
-        queue = queue.with_item(last, replace(let_in, goroutine_id=0, case_index=0))
+        sender = queue[last]
+        woken = (*woken, Waiter(sender.goroutine_id, sender.case_index))
+        queue = queue.with_item(last, replace(sender, goroutine_id=0, case_index=0))
     count = channel.message_count - (1 if entry.position else 0)
     return Taken(ChannelState(channel.capacity, channel.is_closed, queue, channel.receivers, count), entry, woken)
+
+
+def let_in(channel: ChannelState) -> tuple[ChannelState, Waiter] | None:
+    """The same after its first sender was let in who waits within the buffer, as they do after it was made larger; None without one."""
+    for place, entry in enumerate(channel.queue[: channel.capacity]):
+        if entry.goroutine_id:
+            queue = channel.queue.with_item(place, replace(entry, goroutine_id=0, case_index=0))
+            return replace(channel, queue=queue), Waiter(entry.goroutine_id, entry.case_index)
+    return None
 
 
 def append(channel: ChannelState, entry: Entry) -> ChannelState:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from ._cancel import cancel_all, cancel_faulting, cancel_one, end, interrupt, is_main_new
-from ._channel import ChannelState
+from ._channel import ChannelState, let_in
 from ._draft import Draft
 from ._goroutine import CANCELLED, Cancelling, Change, Goroutine
 from ._line import Line
@@ -63,6 +63,7 @@ from .events import (
     TimerDue,
     TransitionDone,
     TransitionLost,
+    VersionChanged,
 )
 from .records import record
 
@@ -134,6 +135,8 @@ def _apply(draft: Draft, event: Event) -> None:
             _finish(draft, ProcessStatus.TERMINATED, None, None)
         case RetryRequested():
             _retry_requested(draft)
+        case VersionChanged():
+            _version_changed(draft, event)
         case TransitionDone():
             raise AssertionError("a transition is not an arrival")
         case _:
@@ -224,6 +227,17 @@ def _cancel_requested(draft: Draft) -> None:
 def _retry_requested(draft: Draft) -> None:
     if draft.status is ProcessStatus.FAULTED:
         _take_up(draft)
+
+
+def _version_changed(draft: Draft, event: VersionChanged) -> None:
+    """New channels are there at once, and larger buffers let in who waits for room."""
+    draft.base = replace(draft.base, open_channels=event.open_channels, fail_on_fault=event.fail_on_fault)
+    for name, capacity in event.capacities.items():
+        held = draft.channels.get(name, ChannelState())
+        draft.channels[name] = replace(held, capacity=max(held.capacity, capacity))
+        while (found := let_in(draft.channels[name])) is not None:
+            draft.channels[name], sender = found
+            wake(draft, sender, ResumptionKind.NONE)
 
 
 def _take_up(draft: Draft) -> None:

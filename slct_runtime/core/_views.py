@@ -36,6 +36,11 @@ def channel_facts(process: Process) -> Iterator[tuple[str, int, bool]]:
             yield name, channel.length, channel.is_closed
 
 
+def filled_channels(process: Process) -> frozenset[str]:
+    """Channels in which something was sent that nobody has received."""
+    return frozenset(name for name, channel in process.channels.items() if channel.queue)
+
+
 def describe_waits(process: Process) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Goroutine id and what it waits for, as the source would write it; nothing for one that is ready or runs."""
     for goroutine in process.goroutines.values():

@@ -5,6 +5,7 @@ Events that come from outside carry `position`, their place in the inbox: positi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from .commands import Command, Ending, Payload
@@ -106,6 +107,19 @@ class RetryRequested:
     now_ms: int
 
 
+@record(frozen=True, slots=True)
+class VersionChanged:
+    """It goes on under another version of its definition: what that declares (rule 22).
+
+    `capacities`: declared channels, and how many values each buffers. Those that were declared before are no smaller.
+    """
+
+    now_ms: int
+    capacities: Mapping[str, int]
+    open_channels: bool
+    fail_on_fault: bool
+
+
 Event: TypeAlias = (
     Started
     | Message
@@ -118,4 +132,5 @@ Event: TypeAlias = (
     | CancelRequested
     | TerminateRequested
     | RetryRequested
+    | VersionChanged
 )

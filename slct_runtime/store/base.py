@@ -119,12 +119,13 @@ class HistoryRow:
 
 @record(frozen=True, slots=True)
 class DefinitionRow:
-    """One deployed definition: `manifest` is its JSON text."""
+    """One deployed definition: `manifest` is its JSON text, `policy` says which processes move to it ("auto", "manual", "pin")."""
 
     name: str
     version: str
     manifest: str
     deployed_ms: int
+    policy: str = "auto"
 
 
 @record(frozen=True, slots=True)
@@ -276,6 +277,14 @@ class Store(Protocol):
         ...
 
     def definitions(self) -> list[DefinitionRow]: ...
+
+    def count_by_version(self) -> list[tuple[str, str, str, int]]:
+        """(definition, version, status, count) of the processes that have not ended, in order."""
+        ...
+
+    def of_version(self, definition: str, version: str, status: str, after: int, limit: int) -> list[tuple[int, str]]:
+        """One page of the processes of a version: (place, process_id), by place. `after`: the last place of the page before, or 0."""
+        ...
 
     def put_queue(self, row: QueueRow) -> None:
         """Insert or replace the limits of a queue, durably."""

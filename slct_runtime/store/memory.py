@@ -6,12 +6,13 @@ Safe to call from several threads: one lock, held for each call.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from ._codes import ENDED, KIND_CODES, OUTCOME_KINDS, RUNNING, STATUS_CODES
+from ._codes import ENDED, KIND_CODES, OUTCOME_KINDS, RUNNING, STATUS_CODES, STATUSES
 from .base import (
     BeginningRow,
     Conflict,
@@ -201,6 +202,20 @@ class MemoryStore:
     @_exclusively
     def definitions(self) -> list[DefinitionRow]:
         return [self._definitions[key] for key in sorted(self._definitions)]
+
+    @_exclusively
+    def count_by_version(self) -> list[tuple[str, str, str, int]]:
+        rows = [held.row for held in self._processes.values() if not _has_ended(held.row)]
+        counts = Counter((row.definition, row.version, STATUS_CODES[row.status]) for row in rows)
+        return [(*key[:2], STATUSES[key[2]], count) for key, count in sorted(counts.items())]
+
+    @_exclusively
+    def of_version(self, definition: str, version: str, status: str, after: int, limit: int) -> list[tuple[int, str]]:
+        wanted = (definition, version, status)
+        rows = [held.row for held in self._processes.values()]  # in the order in which they were made
+        places = enumerate(rows, 1)
+        found = [(n, r.process_id) for n, r in places if n > after and (r.definition, r.version, r.status) == wanted]
+        return found[:limit]
 
     @_exclusively
     def queues(self) -> list[QueueRow]:

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from ._codes import KIND_CODES, STATUS_CODES
+from ._codes import KIND_CODES, STATUS_CODES, STATUSES
 from ._lock import StoreLock
 from ._queries import ROWS_PER_STATEMENT_MAX, Row, load_queries
 from ._rows import (
@@ -124,7 +124,7 @@ class SqliteStore:
 
     def put_definitions(self, rows: Sequence[DefinitionRow]) -> None:
         with self._writing() as connection:
-            given = [(row.name, row.version, row.deployed_ms, row.manifest) for row in rows]
+            given = [(row.name, row.version, row.deployed_ms, row.manifest, row.policy) for row in rows]
             _run_rows(connection, "put_definitions", given)
 
     def put_queue(self, row: QueueRow) -> None:
@@ -222,6 +222,16 @@ class SqliteStore:
     def definitions(self) -> list[DefinitionRow]:
         with self._reading() as connection:
             return [definition_row(row) for row in _run(connection, "list_definitions")]
+
+    def count_by_version(self) -> list[tuple[str, str, str, int]]:
+        with self._reading() as connection:
+            rows = _run(connection, "count_by_version")
+            return [(definition, version, STATUSES[status], count) for definition, version, status, count in rows]
+
+    def of_version(self, definition: str, version: str, status: str, after: int, limit: int) -> list[tuple[int, str]]:
+        with self._reading() as connection:
+            wanted = (definition, version, STATUS_CODES[status], after, limit)
+            return _run(connection, "list_of_version", *wanted).fetchall()
 
     def queues(self) -> list[QueueRow]:
         with self._reading() as connection:

@@ -44,6 +44,17 @@ class ApiError(Exception):
         self.facts = dict(facts or {})
 
 
+class MovePolicy(StrEnum):
+    """Which processes of earlier versions go on under a version (rule 22).
+
+    AUTO: those that can, at their next transition. MANUAL: those that are told to. PIN: none.
+    """
+
+    AUTO = "auto"
+    MANUAL = "manual"
+    PIN = "pin"
+
+
 @record(frozen=True, slots=True)
 class StartRequest:
     """`arguments` is the codec's text of `[positional list, keyword dict]`; `process_id` None: the runtime makes one."""
@@ -217,6 +228,81 @@ class HistoryEntry:
 
 
 @record(frozen=True, slots=True)
+class VersionInfo:
+    """One deployed version of a definition. `status_counts`: its processes, by status; none of a status is left out.
+
+    `worker_count`: workers connected that run its transitions. `is_newest`: new processes start on it.
+    """
+
+    definition: str
+    version: str
+    policy: MovePolicy
+    deployed_ms: int
+    is_newest: bool
+    worker_count: int
+    status_counts: dict[str, int]
+
+    @property
+    def live_count(self) -> int:
+        """Processes that have not ended."""
+        return sum(count for status, count in self.status_counts.items() if status not in ENDED_STATUSES)
+
+
+ENDED_STATUSES = frozenset({"completed", "failed", "cancelled", "terminated"})
+
+
+@record(frozen=True, slots=True)
+class HeldReason:
+    """Why what is parked somewhere cannot go on as it stands. `is_stuck`: no migration would help. `help` may be empty."""
+
+    text: str
+    help: str
+    is_stuck: bool
+
+
+@record(frozen=True, slots=True)
+class HeldPlace:
+    """A state of the old version that keeps processes from moving, and how many are parked there.
+
+    function, state: both "" for the process as a whole. place, statement: in the old sources, `orders.py:17`.
+    """
+
+    function: str
+    state: str
+    place: str
+    statement: str
+    process_count: int
+    reasons: tuple[HeldReason, ...]
+
+
+@record(frozen=True, slots=True)
+class TakeoverInfo:
+    """What becomes of the processes of one deployed version under another one.
+
+    `process_count`: those that have not ended. `movable_count`: those of them that can go on. `worker_count`: workers connected
+    that run the old version: without one, the others wait.
+    """
+
+    definition: str
+    from_version: str
+    to_version: str
+    process_count: int
+    movable_count: int
+    worker_count: int
+    held: tuple[HeldPlace, ...]
+
+    @property
+    def held_count(self) -> int:
+        """Processes that stay on the old version."""
+        return self.process_count - self.movable_count
+
+    @property
+    def is_stranding(self) -> bool:
+        """Whether processes would stay that nobody runs."""
+        return self.held_count > 0 and self.worker_count == 0
+
+
+@record(frozen=True, slots=True)
 class QueueInfo:
     """One queue of effects as it is now.
 
@@ -285,7 +371,22 @@ class RuntimeApi(Protocol):
         ...
 
     def watch(self, process_id: str, from_offset: int = 0) -> AsyncIterator[WatchEvent]: ...
-    async def deploy(self, definitions: tuple[DefinitionRecord, ...]) -> None: ...
+    async def deploy(self, definitions: tuple[DefinitionRecord, ...], policy: MovePolicy = MovePolicy.AUTO) -> None:
+        """Make these versions the newest of their definitions, durably; processes of others move as the policy says."""
+        ...
+
+    async def check(self, definitions: tuple[DefinitionRecord, ...]) -> Sequence[TakeoverInfo]:
+        """What would become of the processes of all other versions under these; nothing is changed."""
+        ...
+
+    async def versions(self) -> Sequence[VersionInfo]:
+        """Every deployed version; by definition, the one deployed last at its end."""
+        ...
+
+    async def move(self, process_id: str, version: str) -> None:
+        """Let a process go on under another version; durable. ApiError FAILED_PRECONDITION if it cannot."""
+        ...
+
     async def definitions(self) -> tuple[DefinitionRecord, ...]: ...
     async def set_queue(self, limits: QueueLimits) -> None:
         """Limit a queue of effects, in place of the limits that it had; durable."""

@@ -107,6 +107,7 @@ def put_run_transition(order: work.RunTransition, into: workers_pb2.RunTransitio
     for fact in order.channels:
         into.channels.add(channel=fact.channel, length=fact.length, closed=fact.closed)
     into.is_ahead = order.is_ahead
+    into.is_moved = order.is_moved
 
 
 def get_run_transition(message: workers_pb2.RunTransition) -> work.RunTransition:
@@ -124,6 +125,7 @@ def get_run_transition(message: workers_pb2.RunTransition) -> work.RunTransition
         labels=get_labels(message.labels),
         channels=tuple(work.ChannelFact(fact.channel, fact.length, fact.closed) for fact in message.channels),
         is_ahead=message.is_ahead,
+        is_moved=message.is_moved,
     )
 
 
@@ -176,9 +178,10 @@ def put_word(word: work.FromWorker, into: workers_pb2.FromWorker) -> None:
             into.effect_returned.SetInParent()
             into.effect_returned.dispatch_id = dispatch_id
             into.effect_returned.has_begun = has_begun
-        case work.TransitionReturned(dispatch_id):
+        case work.TransitionReturned(dispatch_id, reason):
             into.transition_returned.SetInParent()
             into.transition_returned.dispatch_id = dispatch_id
+            into.transition_returned.reason = reason
         case work.Draining():
             into.draining.SetInParent()
         case _:
@@ -198,7 +201,7 @@ def get_word(message: workers_pb2.FromWorker) -> work.FromWorker:
         case "effect_returned":
             return work.EffectReturned(message.effect_returned.dispatch_id, message.effect_returned.has_begun)
         case "transition_returned":
-            return work.TransitionReturned(message.transition_returned.dispatch_id)
+            return work.TransitionReturned(message.transition_returned.dispatch_id, message.transition_returned.reason)
         case "draining":
             return work.Draining()
         case None:
@@ -562,8 +565,91 @@ def get_definitions(messages: Iterable[deployments_pb2.DefinitionRecord]) -> tup
     return tuple(work.DefinitionRecord(m.name, m.version, decode(m.manifest)) for m in messages)
 
 
-def put_deploy(records: Iterable[work.DefinitionRecord], into: deployments_pb2.DeployRequest) -> None:
+def put_deploy(
+    records: Iterable[work.DefinitionRecord], policy: api.MovePolicy, into: deployments_pb2.DeployRequest
+) -> None:
     put_definitions(records, into.definitions)
+    into.policy = policy
+
+
+def put_check(records: Iterable[work.DefinitionRecord], into: deployments_pb2.CheckRequest) -> None:
+    put_definitions(records, into.definitions)
+
+
+def get_policy(word: str) -> api.MovePolicy:
+    """Of a request; what older clients leave out is AUTO."""
+    try:
+        return api.MovePolicy(word or api.MovePolicy.AUTO)
+    except ValueError:
+        raise BadMessage(f"there is no policy {word!r}: {', '.join(api.MovePolicy)}") from None
+
+
+def put_version(info: api.VersionInfo, into: deployments_pb2.VersionInfo) -> None:
+    into.definition = info.definition
+    into.version = info.version
+    into.policy = info.policy
+    into.deployed_ms = info.deployed_ms
+    into.is_newest = info.is_newest
+    into.worker_count = info.worker_count
+    for status, count in info.status_counts.items():
+        into.status_counts.add(status=status, count=count)
+
+
+def get_version(message: deployments_pb2.VersionInfo) -> api.VersionInfo:
+    return api.VersionInfo(
+        definition=message.definition,
+        version=message.version,
+        policy=get_policy(message.policy),
+        deployed_ms=message.deployed_ms,
+        is_newest=message.is_newest,
+        worker_count=message.worker_count,
+        status_counts={each.status: each.count for each in message.status_counts},
+    )
+
+
+def put_takeover(info: api.TakeoverInfo, into: deployments_pb2.TakeoverInfo) -> None:
+    into.definition = info.definition
+    into.from_version = info.from_version
+    into.to_version = info.to_version
+    into.process_count = info.process_count
+    into.movable_count = info.movable_count
+    into.worker_count = info.worker_count
+    for place in info.held:
+        put_held_place(place, into.held.add())
+
+
+def get_takeover(message: deployments_pb2.TakeoverInfo) -> api.TakeoverInfo:
+    return api.TakeoverInfo(
+        definition=message.definition,
+        from_version=message.from_version,
+        to_version=message.to_version,
+        process_count=message.process_count,
+        movable_count=message.movable_count,
+        worker_count=message.worker_count,
+        held=tuple(get_held_place(place) for place in message.held),
+    )
+
+
+def put_held_place(place: api.HeldPlace, into: deployments_pb2.HeldPlace) -> None:
+    into.SetInParent()
+    into.function = place.function
+    into.state = place.state
+    into.place = place.place
+    into.statement = place.statement
+    into.process_count = place.process_count
+    for reason in place.reasons:
+        into.reasons.add(text=reason.text, help=reason.help, is_stuck=reason.is_stuck)
+
+
+def get_held_place(message: deployments_pb2.HeldPlace) -> api.HeldPlace:
+    return api.HeldPlace(
+        function=message.function,
+        state=message.state,
+        place=message.place,
+        statement=message.statement,
+        process_count=message.process_count,
+        reasons=tuple(api.HeldReason(each.text, each.help, each.is_stuck) for each in message.reasons),
+    )
 
 
 # --- queues ----------------------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class RunTransition:
 
     `is_ahead`: it is given before the transition before it is answered. It is run only if that one has ended in waiting for what it
     had waited for, all of it to be received, and has asked for nothing; else it is returned, and so are those after it.
+    `is_moved`: another version has written the document. If it cannot be read, the order is returned, and nothing has happened.
     """
 
     dispatch_id: int
@@ -69,6 +70,7 @@ class RunTransition:
     labels: tuple[tuple[str, str], ...] = ()
     channels: tuple[ChannelFact, ...] = ()
     is_ahead: bool = False
+    is_moved: bool = False
 
 
 @record(frozen=True, slots=True)
@@ -86,9 +88,13 @@ class TransitionAnswer:
 
 @record(frozen=True, slots=True)
 class TransitionReturned:
-    """One that was given ahead was not run: the one before it has ended otherwise than was expected."""
+    """One that was not run: it was given ahead, and the one before it has ended otherwise than was expected.
+
+    Or the process has moved, and its document cannot be read: then `reason` says why.
+    """
 
     dispatch_id: int
+    reason: str = ""
 
 
 @record(frozen=True, slots=True)

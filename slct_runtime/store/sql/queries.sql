@@ -200,14 +200,27 @@ ORDER BY watch.process_id, watched_id LIMIT ?
 
 -- put_definitions --
 -- Deploy definitions, or deploy them again.
-INSERT INTO definition (name, version, deployed_ms, manifest)
-WITH given (name, version, deployed_ms, manifest) AS (VALUES {rows})
+INSERT INTO definition (name, version, deployed_ms, manifest, policy)
+WITH given (name, version, deployed_ms, manifest, policy) AS (VALUES {rows})
 SELECT * FROM given WHERE name IS NOT NULL
-ON CONFLICT (name, version) DO UPDATE SET deployed_ms = excluded.deployed_ms, manifest = excluded.manifest
+ON CONFLICT (name, version) DO UPDATE SET deployed_ms = excluded.deployed_ms, manifest = excluded.manifest,
+    policy = excluded.policy
 
 -- list_definitions --
 -- All that is deployed.
-SELECT name, version, manifest, deployed_ms FROM definition ORDER BY name, version
+SELECT name, version, manifest, deployed_ms, policy FROM definition ORDER BY name, version
+
+-- count_by_version --
+-- How many processes of each version have each status; those that have ended are not counted.
+SELECT definition, version, status, count(*) FROM process INDEXED BY process_version
+WHERE status NOT BETWEEN 1 AND 4
+GROUP BY definition, version, status ORDER BY definition, version, status
+
+-- list_of_version --
+-- One page of the processes of a version that have not ended, in the order in which they were made.
+SELECT process_key, process_id FROM process INDEXED BY process_version
+WHERE definition = ? AND version = ? AND status = ? AND process_key > ? AND status NOT BETWEEN 1 AND 4
+ORDER BY process_key LIMIT ?
 
 -- put_queue --
 -- Limit a queue, or limit it anew.

@@ -42,6 +42,9 @@ CREATE INDEX process_ready ON process (process_id) WHERE status = 0 AND is_ready
 -- What vacuum may delete, oldest first.
 CREATE INDEX process_ended ON process (updated_ms) WHERE status BETWEEN 1 AND 4;
 
+-- What is left of each version: processes that have not ended.
+CREATE INDEX process_version ON process (definition, version, status) WHERE status NOT BETWEEN 1 AND 4;
+
 -- Arrivals from outside that no committed transition has consumed, in the order of `position`.
 -- kind:  0 message   1 close   2 effect   3 child   4 cancel       (the order of `KINDS` in _codes.py)
 CREATE TABLE inbox (
@@ -123,6 +126,7 @@ CREATE TABLE definition (
     version TEXT NOT NULL,
     deployed_ms INTEGER NOT NULL,
     manifest TEXT NOT NULL,
+    policy TEXT NOT NULL DEFAULT 'auto',          -- which processes of earlier versions move to it: auto, manual or pin
     PRIMARY KEY (name, version)
 );
 

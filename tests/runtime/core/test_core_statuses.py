@@ -34,6 +34,7 @@ from slct_runtime.core.events import (
     TimerDue,
     TransitionDone,
     TransitionLost,
+    VersionChanged,
 )
 
 READY, RUNNING, PARKED = GoroutineStatus.READY, GoroutineStatus.RUNNING, GoroutineStatus.PARKED
@@ -83,6 +84,7 @@ EVENTS: dict[str, Event] = {
     "cancel": CancelRequested(5_000, 50),
     "terminate": TerminateRequested(5_000),
     "retry": RetryRequested(5_000),
+    "version": VersionChanged(5_000, {"c": 0, "new": 2}, False, True),
 }
 
 

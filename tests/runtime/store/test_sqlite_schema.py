@@ -105,7 +105,9 @@ def plan_of(connection: sqlite3.Connection, query: Query) -> list[str]:
 @pytest.mark.parametrize("query", load_queries().values(), ids=lambda query: query.name)
 def test_query_finds_its_rows_by_an_index(connection: sqlite3.Connection, query: Query) -> None:
     plan = plan_of(connection, query)
-    scans = [step for step in plan if re.match(r"SCAN (process|inbox|effect|message_key|output)\b", step)]
+    scans = [
+        step for step in plan if re.match(r"SCAN (process|inbox|effect|message_key|output)\b(?! USING COVERING)", step)
+    ]
     allowed = ["SCAN message_key"] if query.name == "delete_old_keys" else []
     assert scans == allowed, plan
 

@@ -12,7 +12,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from wire_fakes import HISTORY_ENTRY, QUEUE, FakeRuntime, description, info, run
+from wire_fakes import HISTORY_ENTRY, QUEUE, TAKEOVER, VERSION, FakeRuntime, description, info, run
 
 from runtime_client._transport import GrpcTransport
 from slct_runtime.server import ListenError, Server, serve_grpc, write
@@ -22,6 +22,7 @@ from slct_runtime.wire.api import (
     AskRequest,
     ErrorCode,
     ListRequest,
+    MovePolicy,
     ProcessOutcome,
     RuntimeApi,
     SendRequest,
@@ -78,7 +79,11 @@ REQUESTS: dict[str, tuple[Callable[[RuntimeApi], Awaitable[Any]], tuple[Any, ...
     "describe": (lambda r: r.describe("p"), ("describe", "p"), description("p")),
     "list": (lambda r: r.list(ListRequest("order", limit=7)), ("list", ListRequest("order", limit=7)), []),
     "history": (lambda r: r.history("p", 2, 7), ("history", "p", 2, 7), [HISTORY_ENTRY]),
-    "deploy": (lambda r: r.deploy(RECORDS), ("deploy", RECORDS), None),
+    "deploy": (lambda r: r.deploy(RECORDS), ("deploy", RECORDS, MovePolicy.AUTO), None),
+    "deploy pinned": (lambda r: r.deploy(RECORDS, MovePolicy.PIN), ("deploy", RECORDS, MovePolicy.PIN), None),
+    "check": (lambda r: r.check(RECORDS), ("check", RECORDS), [TAKEOVER]),
+    "versions": (lambda r: r.versions(), ("versions",), [VERSION]),
+    "move": (lambda r: r.move("p", "2"), ("move", "p", "2"), None),
     "set_queue": (lambda r: r.set_queue(QUEUE.limits), ("set_queue", QUEUE.limits), None),
     "queues": (lambda r: r.queues(), ("queues",), [QUEUE]),
     "definitions": (lambda r: r.definitions(), ("definitions",), ()),

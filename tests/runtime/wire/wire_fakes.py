@@ -15,8 +15,11 @@ from slct_runtime.wire.api import (
     ErrorCode,
     FrameInfo,
     GoroutineInfo,
+    HeldPlace,
+    HeldReason,
     HistoryEntry,
     ListRequest,
+    MovePolicy,
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
@@ -25,6 +28,8 @@ from slct_runtime.wire.api import (
     SendRequest,
     Started,
     StartRequest,
+    TakeoverInfo,
+    VersionInfo,
     WatchEvent,
     WorkerSession,
 )
@@ -46,6 +51,25 @@ def run(test: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 QUEUE = QueueInfo(QueueLimits("mail", 0, 2, RateLimit(100, 60_000)), 7, 1, 3)
+VERSION = VersionInfo("order", "2", MovePolicy.PIN, 7, True, 3, {"running": 5, "faulted": 1})
+TAKEOVER = TakeoverInfo(
+    "order",
+    "1",
+    "2",
+    7,
+    5,
+    0,
+    (
+        HeldPlace(
+            "orders:Order.main",
+            "Main_RecvPayments",
+            "orders.py:17",
+            "await recv(self.payments)",
+            2,
+            (HeldReason("a", "b", True),),
+        ),
+    ),
+)
 HISTORY_ENTRY = HistoryEntry(3, 7, goroutine_id=1, woken_by="recv(payments)", asks=("after x",), waited_ms=4)
 
 
@@ -187,9 +211,20 @@ class FakeRuntime(RuntimeApi):
             self.watchers_count -= 1
             await self._tell()
 
-    async def deploy(self, definitions: tuple[DefinitionRecord, ...]) -> None:
-        self.note("deploy", definitions)
+    async def deploy(self, definitions: tuple[DefinitionRecord, ...], policy: MovePolicy = MovePolicy.AUTO) -> None:
+        self.note("deploy", definitions, policy)
         self.deployed = definitions
+
+    async def check(self, definitions: tuple[DefinitionRecord, ...]) -> Sequence[TakeoverInfo]:
+        self.note("check", definitions)
+        return [TAKEOVER]
+
+    async def versions(self) -> Sequence[VersionInfo]:
+        self.note("versions")
+        return [VERSION]
+
+    async def move(self, process_id: str, version: str) -> None:
+        self.note("move", process_id, version)
 
     async def definitions(self) -> tuple[DefinitionRecord, ...]:
         self.note("definitions")

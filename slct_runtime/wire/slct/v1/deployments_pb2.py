@@ -15,7 +15,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19slct/v1/deployments.proto\x12\x07slct.v1\"C\n\x10\x44\x65\x66initionRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08manifest\x18\x03 \x01(\x0c\"?\n\rDeployRequest\x12.\n\x0b\x64\x65\x66initions\x18\x01 \x03(\x0b\x32\x19.slct.v1.DefinitionRecord\"\x10\n\x0e\x44\x65ployResponse\"\x18\n\x16ListDefinitionsRequest\"I\n\x17ListDefinitionsResponse\x12.\n\x0b\x64\x65\x66initions\x18\x01 \x03(\x0b\x32\x19.slct.v1.DefinitionRecord2\x93\x01\n\x0b\x44\x65ployments\x12\x39\n\x06\x44\x65ploy\x12\x16.slct.v1.DeployRequest\x1a\x17.slct.v1.DeployResponse\x12I\n\x04List\x12\x1f.slct.v1.ListDefinitionsRequest\x1a .slct.v1.ListDefinitionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19slct/v1/deployments.proto\x12\x07slct.v1\"C\n\x10\x44\x65\x66initionRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08manifest\x18\x03 \x01(\x0c\"O\n\rDeployRequest\x12.\n\x0b\x64\x65\x66initions\x18\x01 \x03(\x0b\x32\x19.slct.v1.DefinitionRecord\x12\x0e\n\x06policy\x18\x02 \x01(\t\"\x10\n\x0e\x44\x65ployResponse\"\x18\n\x16ListDefinitionsRequest\"I\n\x17ListDefinitionsResponse\x12.\n\x0b\x64\x65\x66initions\x18\x01 \x03(\x0b\x32\x19.slct.v1.DefinitionRecord\">\n\x0c\x43heckRequest\x12.\n\x0b\x64\x65\x66initions\x18\x01 \x03(\x0b\x32\x19.slct.v1.DefinitionRecord\"9\n\rCheckResponse\x12(\n\ttakeovers\x18\x01 \x03(\x0b\x32\x15.slct.v1.TakeoverInfo\"\xb2\x01\n\x0cTakeoverInfo\x12\x12\n\ndefinition\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\t\x12\x12\n\nto_version\x18\x03 \x01(\t\x12\x15\n\rprocess_count\x18\x04 \x01(\x03\x12\x15\n\rmovable_count\x18\x05 \x01(\x03\x12\x14\n\x0cworker_count\x18\x06 \x01(\x03\x12 \n\x04held\x18\x07 \x03(\x0b\x32\x12.slct.v1.HeldPlace\"\x8b\x01\n\tHeldPlace\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\r\n\x05place\x18\x03 \x01(\t\x12\x11\n\tstatement\x18\x04 \x01(\t\x12\x15\n\rprocess_count\x18\x05 \x01(\x03\x12$\n\x07reasons\x18\x06 \x03(\x0b\x32\x13.slct.v1.HeldReason\":\n\nHeldReason\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0c\n\x04help\x18\x02 \x01(\t\x12\x10\n\x08is_stuck\x18\x03 \x01(\x08\"\x11\n\x0fVersionsRequest\":\n\x10VersionsResponse\x12&\n\x08versions\x18\x01 \x03(\x0b\x32\x14.slct.v1.VersionInfo\"\xad\x01\n\x0bVersionInfo\x12\x12\n\ndefinition\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06policy\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65ployed_ms\x18\x04 \x01(\x03\x12\x11\n\tis_newest\x18\x05 \x01(\x08\x12\x14\n\x0cworker_count\x18\x06 \x01(\x03\x12+\n\rstatus_counts\x18\x07 \x03(\x0b\x32\x14.slct.v1.StatusCount\",\n\x0bStatusCount\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"2\n\x0bMoveRequest\x12\x12\n\nprocess_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\x0e\n\x0cMoveResponse2\xc1\x02\n\x0b\x44\x65ployments\x12\x39\n\x06\x44\x65ploy\x12\x16.slct.v1.DeployRequest\x1a\x17.slct.v1.DeployResponse\x12\x36\n\x05\x43heck\x12\x15.slct.v1.CheckRequest\x1a\x16.slct.v1.CheckResponse\x12?\n\x08Versions\x12\x18.slct.v1.VersionsRequest\x1a\x19.slct.v1.VersionsResponse\x12\x33\n\x04Move\x12\x14.slct.v1.MoveRequest\x1a\x15.slct.v1.MoveResponse\x12I\n\x04List\x12\x1f.slct.v1.ListDefinitionsRequest\x1a .slct.v1.ListDefinitionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,13 +25,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEFINITIONRECORD']._serialized_start=38
   _globals['_DEFINITIONRECORD']._serialized_end=105
   _globals['_DEPLOYREQUEST']._serialized_start=107
-  _globals['_DEPLOYREQUEST']._serialized_end=170
-  _globals['_DEPLOYRESPONSE']._serialized_start=172
-  _globals['_DEPLOYRESPONSE']._serialized_end=188
-  _globals['_LISTDEFINITIONSREQUEST']._serialized_start=190
-  _globals['_LISTDEFINITIONSREQUEST']._serialized_end=214
-  _globals['_LISTDEFINITIONSRESPONSE']._serialized_start=216
-  _globals['_LISTDEFINITIONSRESPONSE']._serialized_end=289
-  _globals['_DEPLOYMENTS']._serialized_start=292
-  _globals['_DEPLOYMENTS']._serialized_end=439
+  _globals['_DEPLOYREQUEST']._serialized_end=186
+  _globals['_DEPLOYRESPONSE']._serialized_start=188
+  _globals['_DEPLOYRESPONSE']._serialized_end=204
+  _globals['_LISTDEFINITIONSREQUEST']._serialized_start=206
+  _globals['_LISTDEFINITIONSREQUEST']._serialized_end=230
+  _globals['_LISTDEFINITIONSRESPONSE']._serialized_start=232
+  _globals['_LISTDEFINITIONSRESPONSE']._serialized_end=305
+  _globals['_CHECKREQUEST']._serialized_start=307
+  _globals['_CHECKREQUEST']._serialized_end=369
+  _globals['_CHECKRESPONSE']._serialized_start=371
+  _globals['_CHECKRESPONSE']._serialized_end=428
+  _globals['_TAKEOVERINFO']._serialized_start=431
+  _globals['_TAKEOVERINFO']._serialized_end=609
+  _globals['_HELDPLACE']._serialized_start=612
+  _globals['_HELDPLACE']._serialized_end=751
+  _globals['_HELDREASON']._serialized_start=753
+  _globals['_HELDREASON']._serialized_end=811
+  _globals['_VERSIONSREQUEST']._serialized_start=813
+  _globals['_VERSIONSREQUEST']._serialized_end=830
+  _globals['_VERSIONSRESPONSE']._serialized_start=832
+  _globals['_VERSIONSRESPONSE']._serialized_end=890
+  _globals['_VERSIONINFO']._serialized_start=893
+  _globals['_VERSIONINFO']._serialized_end=1066
+  _globals['_STATUSCOUNT']._serialized_start=1068
+  _globals['_STATUSCOUNT']._serialized_end=1112
+  _globals['_MOVEREQUEST']._serialized_start=1114
+  _globals['_MOVEREQUEST']._serialized_end=1164
+  _globals['_MOVERESPONSE']._serialized_start=1166
+  _globals['_MOVERESPONSE']._serialized_end=1180
+  _globals['_DEPLOYMENTS']._serialized_start=1183
+  _globals['_DEPLOYMENTS']._serialized_end=1504
 # @@protoc_insertion_point(module_scope)

@@ -55,6 +55,11 @@ class DeployRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DEFINITIONS_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    policy: _builtins.str
+    """Which processes of earlier versions go on under these: "auto" (those that can, at their next transition; also if empty), "manual"
+    (those that are told to), "pin" (none).
+    """
     @_builtins.property
     def definitions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DefinitionRecord]:
         """All or none of them."""
@@ -63,10 +68,11 @@ class DeployRequest(_message.Message):
         self,
         *,
         definitions: _abc.Iterable[Global___DefinitionRecord] | None = ...,
+        policy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["definitions", b"definitions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["definitions", b"definitions", "policy", b"policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -129,3 +135,331 @@ class ListDefinitionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDefinitionsResponse: _TypeAlias = ListDefinitionsResponse  # noqa: Y015
+
+@_typing.final
+class CheckRequest(_message.Message):
+    """Asks what a deployment would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFINITIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def definitions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DefinitionRecord]:
+        """Definitions as they would be deployed."""
+
+    def __init__(
+        self,
+        *,
+        definitions: _abc.Iterable[Global___DefinitionRecord] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["definitions", b"definitions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckRequest: _TypeAlias = CheckRequest  # noqa: Y015
+
+@_typing.final
+class CheckResponse(_message.Message):
+    """What it would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKEOVERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def takeovers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TakeoverInfo]:
+        """By definition, and by the version that the processes are on; versions without processes are left out."""
+
+    def __init__(
+        self,
+        *,
+        takeovers: _abc.Iterable[Global___TakeoverInfo] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["takeovers", b"takeovers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckResponse: _TypeAlias = CheckResponse  # noqa: Y015
+
+@_typing.final
+class TakeoverInfo(_message.Message):
+    """What becomes of the processes of one version under another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFINITION_FIELD_NUMBER: _builtins.int
+    FROM_VERSION_FIELD_NUMBER: _builtins.int
+    TO_VERSION_FIELD_NUMBER: _builtins.int
+    PROCESS_COUNT_FIELD_NUMBER: _builtins.int
+    MOVABLE_COUNT_FIELD_NUMBER: _builtins.int
+    WORKER_COUNT_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    definition: _builtins.str
+    """Name of the definition."""
+    from_version: _builtins.str
+    """The version that they are on."""
+    to_version: _builtins.str
+    """The version that would take over."""
+    process_count: _builtins.int
+    """Processes that have not ended."""
+    movable_count: _builtins.int
+    """Those of them that can go on."""
+    worker_count: _builtins.int
+    """Workers connected that run the version that they are on."""
+    @_builtins.property
+    def held(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldPlace]:
+        """Where the others are, and why they cannot."""
+
+    def __init__(
+        self,
+        *,
+        definition: _builtins.str = ...,
+        from_version: _builtins.str = ...,
+        to_version: _builtins.str = ...,
+        process_count: _builtins.int = ...,
+        movable_count: _builtins.int = ...,
+        worker_count: _builtins.int = ...,
+        held: _abc.Iterable[Global___HeldPlace] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["definition", b"definition", "from_version", b"from_version", "held", b"held", "movable_count", b"movable_count", "process_count", b"process_count", "to_version", b"to_version", "worker_count", b"worker_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeoverInfo: _TypeAlias = TakeoverInfo  # noqa: Y015
+
+@_typing.final
+class HeldPlace(_message.Message):
+    """Where processes are that cannot go on under another version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FUNCTION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    PROCESS_COUNT_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    function: _builtins.str
+    """The function, as `module:qualname`; empty if the process as a whole cannot."""
+    state: _builtins.str
+    """The state."""
+    place: _builtins.str
+    """Where it is in the sources of the version that they are on, as FILE:LINE."""
+    statement: _builtins.str
+    """What awaits there, as written."""
+    process_count: _builtins.int
+    """How many are there."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldReason]:
+        """Why they cannot."""
+
+    def __init__(
+        self,
+        *,
+        function: _builtins.str = ...,
+        state: _builtins.str = ...,
+        place: _builtins.str = ...,
+        statement: _builtins.str = ...,
+        process_count: _builtins.int = ...,
+        reasons: _abc.Iterable[Global___HeldReason] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["function", b"function", "place", b"place", "process_count", b"process_count", "reasons", b"reasons", "state", b"state", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldPlace: _TypeAlias = HeldPlace  # noqa: Y015
+
+@_typing.final
+class HeldReason(_message.Message):
+    """Why a process cannot go on as it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    HELP_FIELD_NUMBER: _builtins.int
+    IS_STUCK_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """For people."""
+    help: _builtins.str
+    """What to do; may be empty."""
+    is_stuck: _builtins.bool
+    """No migration would help."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        help: _builtins.str = ...,
+        is_stuck: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["help", b"help", "is_stuck", b"is_stuck", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldReason: _TypeAlias = HeldReason  # noqa: Y015
+
+@_typing.final
+class VersionsRequest(_message.Message):
+    """Asks for all versions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionsRequest: _TypeAlias = VersionsRequest  # noqa: Y015
+
+@_typing.final
+class VersionsResponse(_message.Message):
+    """All versions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___VersionInfo]:
+        """By definition; the one deployed last at the end."""
+
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[Global___VersionInfo] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionsResponse: _TypeAlias = VersionsResponse  # noqa: Y015
+
+@_typing.final
+class VersionInfo(_message.Message):
+    """One version of a definition."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFINITION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    DEPLOYED_MS_FIELD_NUMBER: _builtins.int
+    IS_NEWEST_FIELD_NUMBER: _builtins.int
+    WORKER_COUNT_FIELD_NUMBER: _builtins.int
+    STATUS_COUNTS_FIELD_NUMBER: _builtins.int
+    definition: _builtins.str
+    """Name of the definition."""
+    version: _builtins.str
+    """The version."""
+    policy: _builtins.str
+    """Which processes of earlier versions go on under it: see `DeployRequest`."""
+    deployed_ms: _builtins.int
+    """When it was deployed: milliseconds since 1970 UTC."""
+    is_newest: _builtins.bool
+    """New processes start on it."""
+    worker_count: _builtins.int
+    """Workers connected that run its transitions."""
+    @_builtins.property
+    def status_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusCount]:
+        """Its processes; no status that none has."""
+
+    def __init__(
+        self,
+        *,
+        definition: _builtins.str = ...,
+        version: _builtins.str = ...,
+        policy: _builtins.str = ...,
+        deployed_ms: _builtins.int = ...,
+        is_newest: _builtins.bool = ...,
+        worker_count: _builtins.int = ...,
+        status_counts: _abc.Iterable[Global___StatusCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["definition", b"definition", "deployed_ms", b"deployed_ms", "is_newest", b"is_newest", "policy", b"policy", "status_counts", b"status_counts", "version", b"version", "worker_count", b"worker_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionInfo: _TypeAlias = VersionInfo  # noqa: Y015
+
+@_typing.final
+class StatusCount(_message.Message):
+    """How many processes have a status."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """The status."""
+    count: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        status: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatusCount: _TypeAlias = StatusCount  # noqa: Y015
+
+@_typing.final
+class MoveRequest(_message.Message):
+    """Asks to move a process."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.str
+    """The process."""
+    version: _builtins.str
+    """The version that it is to go on under."""
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.str = ...,
+        version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["process_id", b"process_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveRequest: _TypeAlias = MoveRequest  # noqa: Y015
+
+@_typing.final
+class MoveResponse(_message.Message):
+    """It is moved."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveResponse: _TypeAlias = MoveResponse  # noqa: Y015

@@ -8,7 +8,7 @@ from . import deployments_pb2 as slct_dot_v1_dot_deployments__pb2
 
 
 class DeploymentsStub:
-    """Deploys definitions, and lists them.
+    """Deploys definitions, lists them, and moves processes between their versions.
     """
 
     def __init__(self, channel):
@@ -22,6 +22,21 @@ class DeploymentsStub:
                 request_serializer=slct_dot_v1_dot_deployments__pb2.DeployRequest.SerializeToString,
                 response_deserializer=slct_dot_v1_dot_deployments__pb2.DeployResponse.FromString,
                 _registered_method=True)
+        self.Check = channel.unary_unary(
+                '/slct.v1.Deployments/Check',
+                request_serializer=slct_dot_v1_dot_deployments__pb2.CheckRequest.SerializeToString,
+                response_deserializer=slct_dot_v1_dot_deployments__pb2.CheckResponse.FromString,
+                _registered_method=True)
+        self.Versions = channel.unary_unary(
+                '/slct.v1.Deployments/Versions',
+                request_serializer=slct_dot_v1_dot_deployments__pb2.VersionsRequest.SerializeToString,
+                response_deserializer=slct_dot_v1_dot_deployments__pb2.VersionsResponse.FromString,
+                _registered_method=True)
+        self.Move = channel.unary_unary(
+                '/slct.v1.Deployments/Move',
+                request_serializer=slct_dot_v1_dot_deployments__pb2.MoveRequest.SerializeToString,
+                response_deserializer=slct_dot_v1_dot_deployments__pb2.MoveResponse.FromString,
+                _registered_method=True)
         self.List = channel.unary_unary(
                 '/slct.v1.Deployments/List',
                 request_serializer=slct_dot_v1_dot_deployments__pb2.ListDefinitionsRequest.SerializeToString,
@@ -30,11 +45,32 @@ class DeploymentsStub:
 
 
 class DeploymentsServicer:
-    """Deploys definitions, and lists them.
+    """Deploys definitions, lists them, and moves processes between their versions.
     """
 
     def Deploy(self, request, context):
-        """Makes definitions known, or replaces those of the same name and version; durable when it returns.
+        """Makes definitions known, or replaces those of the same name and version, as the newest of their names; durable when it returns.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Check(self, request, context):
+        """What would become of the processes of all other versions under these definitions. Nothing is changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Versions(self, request, context):
+        """Every version that was deployed, and how many processes it has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Move(self, request, context):
+        """Lets a process go on under another version; durable when it returns.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -55,6 +91,21 @@ def add_DeploymentsServicer_to_server(servicer, server):
                     request_deserializer=slct_dot_v1_dot_deployments__pb2.DeployRequest.FromString,
                     response_serializer=slct_dot_v1_dot_deployments__pb2.DeployResponse.SerializeToString,
             ),
+            'Check': grpc.unary_unary_rpc_method_handler(
+                    servicer.Check,
+                    request_deserializer=slct_dot_v1_dot_deployments__pb2.CheckRequest.FromString,
+                    response_serializer=slct_dot_v1_dot_deployments__pb2.CheckResponse.SerializeToString,
+            ),
+            'Versions': grpc.unary_unary_rpc_method_handler(
+                    servicer.Versions,
+                    request_deserializer=slct_dot_v1_dot_deployments__pb2.VersionsRequest.FromString,
+                    response_serializer=slct_dot_v1_dot_deployments__pb2.VersionsResponse.SerializeToString,
+            ),
+            'Move': grpc.unary_unary_rpc_method_handler(
+                    servicer.Move,
+                    request_deserializer=slct_dot_v1_dot_deployments__pb2.MoveRequest.FromString,
+                    response_serializer=slct_dot_v1_dot_deployments__pb2.MoveResponse.SerializeToString,
+            ),
             'List': grpc.unary_unary_rpc_method_handler(
                     servicer.List,
                     request_deserializer=slct_dot_v1_dot_deployments__pb2.ListDefinitionsRequest.FromString,
@@ -69,7 +120,7 @@ def add_DeploymentsServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Deployments:
-    """Deploys definitions, and lists them.
+    """Deploys definitions, lists them, and moves processes between their versions.
     """
 
     @staticmethod
@@ -89,6 +140,87 @@ class Deployments:
             '/slct.v1.Deployments/Deploy',
             slct_dot_v1_dot_deployments__pb2.DeployRequest.SerializeToString,
             slct_dot_v1_dot_deployments__pb2.DeployResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Check(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slct.v1.Deployments/Check',
+            slct_dot_v1_dot_deployments__pb2.CheckRequest.SerializeToString,
+            slct_dot_v1_dot_deployments__pb2.CheckResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Versions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slct.v1.Deployments/Versions',
+            slct_dot_v1_dot_deployments__pb2.VersionsRequest.SerializeToString,
+            slct_dot_v1_dot_deployments__pb2.VersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Move(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slct.v1.Deployments/Move',
+            slct_dot_v1_dot_deployments__pb2.MoveRequest.SerializeToString,
+            slct_dot_v1_dot_deployments__pb2.MoveResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -298,6 +298,7 @@ class RunTransition(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     CHANNELS_FIELD_NUMBER: _builtins.int
     IS_AHEAD_FIELD_NUMBER: _builtins.int
+    IS_MOVED_FIELD_NUMBER: _builtins.int
     dispatch_id: _builtins.int
     """Names this order in its answer; unique in the session."""
     process_id: _builtins.str
@@ -320,6 +321,8 @@ class RunTransition(_message.Message):
     """Run it only if the transition of this process before it has ended in waiting for what it had waited for, and has asked for
     nothing; else `TransitionReturned` says that it was not run.
     """
+    is_moved: _builtins.bool
+    """Another version has written the document. If it cannot be read, `TransitionReturned` says so."""
     @_builtins.property
     def resumption(self) -> _commands_pb2.Resumption:
         """What it is woken with."""
@@ -348,10 +351,11 @@ class RunTransition(_message.Message):
         labels: _abc.Iterable[_commands_pb2.Label] | None = ...,
         channels: _abc.Iterable[Global___ChannelFact] | None = ...,
         is_ahead: _builtins.bool = ...,
+        is_moved: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_arguments", b"_arguments", "_document", b"_document", "arguments", b"arguments", "document", b"document", "resumption", b"resumption"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_arguments", b"_arguments", "_document", b"_document", "arguments", b"arguments", "channels", b"channels", "definition", b"definition", "dispatch_id", b"dispatch_id", "document", b"document", "goroutine_id", b"goroutine_id", "is_ahead", b"is_ahead", "labels", b"labels", "now_ms", b"now_ms", "process_id", b"process_id", "resumption", b"resumption", "seq", b"seq", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_arguments", b"_arguments", "_document", b"_document", "arguments", b"arguments", "channels", b"channels", "definition", b"definition", "dispatch_id", b"dispatch_id", "document", b"document", "goroutine_id", b"goroutine_id", "is_ahead", b"is_ahead", "is_moved", b"is_moved", "labels", b"labels", "now_ms", b"now_ms", "process_id", b"process_id", "resumption", b"resumption", "seq", b"seq", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__arguments: _TypeAlias = _typing.Literal["arguments"]  # noqa: Y015
     _WhichOneofArgType__arguments: _TypeAlias = _typing.Literal["_arguments", b"_arguments"]  # noqa: Y015
@@ -542,21 +546,27 @@ Global___EffectAnswer: _TypeAlias = EffectAnswer  # noqa: Y015
 
 @_typing.final
 class TransitionReturned(_message.Message):
-    """A transition that was given ahead was not run: the one before it has not ended as was expected."""
+    """A transition that was given ahead was not run, since the one before it has not ended as was expected; or one of a process that has
+    moved, since its document cannot be read.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DISPATCH_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     dispatch_id: _builtins.int
     """Which order this is about."""
+    reason: _builtins.str
+    """Why the document cannot be read; empty for one that was given ahead."""
     def __init__(
         self,
         *,
         dispatch_id: _builtins.int = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dispatch_id", b"dispatch_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dispatch_id", b"dispatch_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
