@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: moves nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos simulate simulate-nightly bench clean oracle go-oracle
+.PHONY: moves nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos rolling simulate simulate-nightly bench clean oracle go-oracle
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -54,6 +54,9 @@ go-oracle: $(VENV)/.dev  ## concurrent programs in Go and in ours, both against 
 
 chaos: $(VENV)/.run  ## kill, pause and drain runtime and workers under load, and count: SEED=n DURATION=seconds KILLS=n
 	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(if $(KILLS),--kills $(KILLS))
+
+rolling: $(VENV)/.run  ## deploy three versions of a process and roll one back, under load and with kills: SEED=n
+	$(BIN)/python -m chaos.rolling $(if $(SEED),--seed $(SEED))
 
 simulate: $(VENV)/.run  ## the runtime under simulated time, disk and network: SEED=n COUNT=n
 	$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))

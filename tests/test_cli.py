@@ -420,6 +420,8 @@ def test_versions_are_deployed_told_and_moved_between(tmp_path: Path) -> None:
         assert (code, err.count("has no version '7'")) == (1, 2)
         assert slct("move", "--to", "2")[0] == 1
     finally:
+        if old.poll() is None:
+            stop(old)
         stop(runtime)
 
 

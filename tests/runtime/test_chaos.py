@@ -23,5 +23,22 @@ def test_counts_are_exact_after_many_faults(seed: int) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_versions_are_rolled_out_and_back_under_load() -> None:
+    """Rules 22, 24 and 25: no process is lost, none runs where it does not fit, and each refusal was announced."""
+    _roll("--seed", "3", "--marks", "12")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_versions_are_rolled_out_and_back_under_load_many_times(seed: int) -> None:
+    _roll("--seed", str(seed))
+
+
+def _roll(*options: str) -> None:
+    command = [sys.executable, "-m", "chaos.rolling", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def _chaos(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "chaos", *options], capture_output=True, text=True, check=False)
