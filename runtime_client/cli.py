@@ -125,6 +125,19 @@ def _runtime_settings(arguments: argparse.Namespace) -> Any:
     return Settings(history_transitions_max=arguments.history, ended_retention_ms=retention_ms)
 
 
+async def dev(arguments: argparse.Namespace) -> int:
+    """Serve what is in a directory of sources, and follow every change: compile, deploy, and let running processes go on."""
+    from . import _dev
+
+    if not Path(arguments.source).exists():
+        raise Refusal(
+            f"there are no sources {arguments.source!r}", "slct dev SRC: the directory that slct-compile is given"
+        )
+    with _Stop() as stop:
+        await _dev.run(arguments, stop.event)
+        return stop.exit_code
+
+
 async def vacuum(arguments: argparse.Namespace) -> int:
     """Delete processes that ended long ago from a store that no runtime uses now."""
     from slct_runtime.settings import Settings
@@ -161,6 +174,8 @@ async def run_worker(arguments: argparse.Namespace) -> int:
         serving = asyncio.create_task(worker.run())
         announcing = asyncio.create_task(_announce(worker, arguments))
         stopping = asyncio.create_task(stop.wait())
+        if arguments.while_stdin:
+            stop.when_stdin_ends()
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         announcing.cancel()
         stopping.cancel()
@@ -179,7 +194,7 @@ class _Stop:
     """Waits for SIGTERM or SIGINT; a second SIGINT does not wait for anything."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self.event = asyncio.Event()
         self.exit_code = 0
 
     def __enter__(self) -> _Stop:
@@ -195,11 +210,20 @@ class _Stop:
 
     def _stop(self, exit_code: int) -> None:
         self.exit_code = exit_code
-        self._event.set()
+        self.event.set()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
 
+    def when_stdin_ends(self) -> None:
+        """Stop when whoever has started this command is gone: nothing else holds the other end."""
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._stdin_has_ended)
+
+    def _stdin_has_ended(self) -> None:
+        if not os.read(sys.stdin.fileno(), 1024):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self.event.set()
+
     async def wait(self) -> None:
-        await self._event.wait()
+        await self.event.wait()
 
 
 def load_build(directory: str) -> Definitions:
@@ -571,6 +595,21 @@ def _add_servers(verbs: Any) -> None:
         metavar="DAYS",
         help="delete processes that ended longer ago, such as 7 or 0.5 (default: keep them)",
     )
+    verb = _add(verbs, "dev", dev, is_client=False)
+    verb.add_argument("source", metavar="SRC", help="the directory that slct-compile is given")
+    verb.add_argument(
+        "--directory", default=".slct", metavar="DIR", help="for builds and processes (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--listen", type=_address, default=DEFAULT_ADDRESS, metavar="HOST:PORT", help="default: %(default)s"
+    )
+    verb.add_argument(
+        "--history",
+        type=_count,
+        default=100,
+        metavar="N",
+        help="keep the last N transitions of each process (default: 100)",
+    )
     verb = _add(verbs, "vacuum", vacuum, is_client=False)
     verb.add_argument(
         "--store", default="sqlite:///slct.db", metavar="URL", help="sqlite:///FILE (default: %(default)s)"
@@ -590,6 +629,9 @@ def _add_servers(verbs: Any) -> None:
     )
     verb.add_argument(
         "--concurrency", type=_positive, default=100, metavar="N", help="effects run at a time (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--while-stdin", action="store_true", help="stop when standard input is closed: for those who start workers"
     )
     verb.add_argument(
         "--drain",

@@ -34,6 +34,7 @@ PUBLIC = frozenset(
         "AlreadyExists",
         "CallFailed",
         "Cancelled",
+        "CannotMove",
         "Channel",
         "ChannelClosed",
         "ChildRef",

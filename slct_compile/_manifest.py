@@ -2,7 +2,7 @@
 
 The manifest says what a deployment must know to decide whether saved frames fit: functions, states, live slots with their
 types, select cases, effects; and which files the compiler wrote, so that it removes those and no others. Its schema is
-`_manifest_schema.py`.
+`slct_manifest/schema.py`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from slct_manifest import FORMAT
+
 from ._checks import definition_of
 from ._files import MANIFEST
 from ._index import ClassInfo, Index
-from ._manifest_schema import FORMAT
 from ._naming import definition_name
 from ._outputs import ModuleOutput
 

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from slct_manifest import ManifestError
+
 from ._cache import Cache, Stamp, cache_directory, digest
 from ._files import LOCK, SourceFiles, check_places, content_of, read_files
 from ._passes import PASSES
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _diff(given[1:])
             case _:
                 return _compile(given)
-    except CompileError as error:
+    except (CompileError, ManifestError) as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.hint:
             print(f"hint: {error.hint}", file=sys.stderr)

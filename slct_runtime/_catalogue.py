@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slct_compile.compatibility import Reason, Verdict
+from slct_manifest import Reason, Verdict
 
 from ._takeover import Obstacle, Takeover
 from .store.base import DefinitionRow

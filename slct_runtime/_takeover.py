@@ -1,7 +1,7 @@
 """Whether a parked process can go on under another version of its definition (rule 22).
 
 Two manifests and a document in, obstacles out. Knows no author's class, no process in memory and no store. What a state of one
-version needs of the other is for `slct_compile.compatibility` to say; here it is asked for whatever a document holds.
+version needs of the other is for `slct_manifest` to say; here it is asked for whatever a document holds.
 """
 
 from __future__ import annotations
@@ -11,9 +11,17 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from slct_compile._manifest_schema import DefinitionEntry, FunctionEntry, read_definition
-from slct_compile.compatibility import Reason, Verdict, definition_reasons, local_function_reason, state_reasons
-from slct_compile.diagnostics import CompileError
+from slct_manifest import (
+    DefinitionEntry,
+    FunctionEntry,
+    ManifestError,
+    Reason,
+    Verdict,
+    definition_reasons,
+    local_function_reason,
+    read_definition,
+    state_reasons,
+)
 
 LIBRARY_PACKAGE = "runtime_client"
 """Its functions belong to slct, and to every version."""
@@ -53,7 +61,7 @@ class Takeover:
         self._of_channels: dict[str, Reason] = {}
         try:
             (before, self._old), (after, self._new) = _compiled(old), _compiled(new)
-        except CompileError as error:
+        except ManifestError as error:
             self._of_process: tuple[Reason, ...] = (Reason(Verdict.STUCK, str(error)),)
         else:
             self._of_process = tuple(_hindering(_definition_reasons(before, after)))
@@ -133,7 +141,7 @@ def _compiled(manifest: Mapping[str, Any]) -> tuple[DefinitionEntry, dict[str, F
     compiled = manifest.get("compiled")
     if compiled is None:
         name, version = manifest.get("name"), manifest.get("version")
-        raise CompileError(
+        raise ManifestError(
             f"version {version!r} of {name!r} does not say what its states need",
             "it was written by hand, or deployed by an older slct",
         )

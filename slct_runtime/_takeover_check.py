@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from slct_compile.compatibility import Verdict
+from slct_manifest import Verdict
 
 from ._catalogue import Deployed
 from ._engine import Engine, restore_core

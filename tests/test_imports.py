@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("slct_compile", "runtime_client", "slct_runtime")
+OURS = ("slct_manifest", "slct_compile", "runtime_client", "slct_runtime")
 RUN_THE_RUNTIME = {"runtime_client._client", "runtime_client.cli"}
 """Where the runtime itself is run: `Client.embedded` and `slct runtime`. They import it when they do so, not before."""
+DEVELOPMENT = "runtime_client._dev"
+"""`slct dev` puts compiler, runtime and workers together; `slct` imports it when it does so."""
 SIMULATION = ("runtime_client.testing",)
 """`Simulation` is a runtime of its own around the core."""
 CORE_MAY_IMPORT = {"__future__", "collections", "dataclasses", "enum", "functools", "heapq", "json", "re", "typing"}
@@ -66,7 +68,12 @@ def is_in(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")
 
 
-def test_compiler_imports_nothing_of_ours() -> None:
+def test_manifests_import_nothing_of_ours() -> None:
+    wrong = [i for i in imports_of("slct_manifest") if i.imported.split(".")[0] in set(OURS) - {"slct_manifest"}]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_compiler_imports_nothing_of_ours_but_manifests() -> None:
     wrong = [i for i in imports_of("slct_compile") if i.imported.split(".")[0] in {"runtime_client", "slct_runtime"}]
     assert not wrong, "\n".join(map(str, wrong))
 
@@ -85,6 +92,7 @@ def test_client_imports_only_the_wire_and_the_data_that_it_carries() -> None:
         and not any(is_in(i.imported, allowed) for allowed in wire)
         and not any(is_in(i.importer, simulation) for simulation in SIMULATION)
         and not (i.importer in RUN_THE_RUNTIME and i.is_local)
+        and i.importer != DEVELOPMENT
     ]
     assert not wrong, "\n".join(map(str, wrong))
 

@@ -16,11 +16,11 @@ import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from slct_manifest import Manifest, compare, read_manifest
+
 from .._files import MANIFEST
-from .._manifest_schema import Manifest, read_manifest
 from .._report import FINDINGS, OK
 from ..diagnostics import CompileError
-from .compare import compare
 from .report import json_of, text_of
 
 Compile = Callable[[Sequence[str]], int]

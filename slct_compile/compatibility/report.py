@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from .model import Comparison, DefinitionComparison, FunctionComparison, Reason, StateComparison, Verdict
+from slct_manifest import Comparison, DefinitionComparison, FunctionComparison, Reason, StateComparison, Verdict
 
 
 def text_of(forth: Comparison, back: Comparison) -> str:

@@ -31,8 +31,8 @@ from slct_compile import _lock_file, _pipeline
 from slct_compile._index import Index, read_module
 from slct_compile._lock import Lock
 from slct_compile._manifest import find_process_definitions, manifest
-from slct_compile._manifest_schema import Manifest, read_manifest
-from slct_compile.compatibility import Verdict, compare
+from slct_manifest import Verdict, compare
+from slct_manifest.schema import Manifest, read_manifest
 
 MODULE = "compiled_program"
 TURNS_MAX = 30

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from moved_programs import play_all
 
-from slct_compile._manifest_schema import read_manifest
 from slct_compile.cli import main as slct_compile
-from slct_compile.compatibility import Comparison, Verdict, compare
-from slct_compile.compatibility.types import is_widened
+from slct_manifest import Comparison, Verdict, compare
+from slct_manifest.schema import read_manifest
+from slct_manifest.types import is_widened
 
 SHOP = """from datetime import timedelta
 

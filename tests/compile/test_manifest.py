@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from slct_compile._manifest_schema import CaseEntry, ChannelEntry, EffectEntry, FieldEntry, manifest_data, read_manifest
 from slct_compile._tree import plan, read_tree
-from slct_compile.diagnostics import CompileError
+from slct_manifest import ManifestError
+from slct_manifest.schema import CaseEntry, ChannelEntry, EffectEntry, FieldEntry, manifest_data, read_manifest
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,5 +96,5 @@ def test_manifests_of_real_programs_follow_the_schema(tree: str) -> None:
     ],
 )
 def test_what_is_no_manifest_is_refused(text: str, message: str) -> None:
-    with pytest.raises(CompileError, match=message):
+    with pytest.raises(ManifestError, match=message):
         read_manifest(text)

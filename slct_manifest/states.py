@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .._manifest_schema import CaseEntry, FunctionEntry, LocalFunctionEntry, StateEntry
 from .model import Reason, Verdict
+from .schema import CaseEntry, FunctionEntry, LocalFunctionEntry, StateEntry
 from .types import is_widened
 
 MIGRATE = "keep it, or say what becomes of the old one: @migrate"

@@ -14,9 +14,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, Union
 
-from .diagnostics import CompileError
-
 FORMAT = 1
+
+
+class ManifestError(Exception):
+    """A manifest that cannot be read. `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
 T = TypeVar("T")
 
 
@@ -145,28 +154,28 @@ def read_manifest(text: str, where: str = "slct_manifest.json") -> Manifest:
     """The manifest in a text.
 
     Raises:
-      CompileError: it is none, or of another format.
+      ManifestError: it is none, or of another format.
     """
     try:
         data = json.loads(text)
         if isinstance(data, dict) and data.get("format") != FORMAT:
-            raise CompileError(
+            raise ManifestError(
                 f"{where} has format {data.get('format')!r}, this slct-compile reads {FORMAT}",
                 "compile again with this version, or compare with the one that wrote it",
             )
         return _read_entry(Manifest, data, "")
     except ValueError as error:
-        raise CompileError(f"{where} cannot be read: {error}", "run slct-compile again") from error
+        raise ManifestError(f"{where} cannot be read: {error}", "run slct-compile again") from error
 
 
 def read_definition(data: Mapping[str, Any]) -> tuple[DefinitionEntry, dict[str, FunctionEntry]]:
     """One definition and the functions that it may run, as a deployed definition carries them.
 
     Raises:
-      CompileError: it is none, or of another format.
+      ManifestError: it is none, or of another format.
     """
     if data.get("format") != FORMAT:
-        raise CompileError(
+        raise ManifestError(
             f"its states are described in format {data.get('format')!r}, this slct reads {FORMAT}",
             "deploy it again, compiled with this version",
         )
@@ -174,7 +183,7 @@ def read_definition(data: Mapping[str, Any]) -> tuple[DefinitionEntry, dict[str,
         definition: DefinitionEntry = _read(DefinitionEntry, data.get("definition"), "definition")
         functions: dict[str, FunctionEntry] = _read(dict[str, FunctionEntry], data.get("functions"), "functions")
     except ValueError as error:
-        raise CompileError(f"what it says of its states cannot be read: {error}", "deploy it again") from error
+        raise ManifestError(f"what it says of its states cannot be read: {error}", "deploy it again") from error
     return definition, functions
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .._manifest_schema import ChannelEntry, DefinitionEntry
 from .model import Reason, Verdict
+from .schema import ChannelEntry, DefinitionEntry
 from .types import is_widened
 
 

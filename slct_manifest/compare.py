@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .._manifest_schema import FunctionEntry, Manifest
 from .documents import definition_reasons
 from .model import Comparison, DefinitionComparison, FunctionComparison, Reason, StateComparison, Verdict
+from .schema import FunctionEntry, Manifest
 from .states import state_reasons
 
 

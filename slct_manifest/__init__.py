@@ -1,0 +1,43 @@
+"""What a build says of itself, and whether processes that are parked under one build can go on under another.
+
+Pure: manifests in, verdicts with reasons out. Knows nothing of sources, runtimes or documents, and imports nothing of ours: the compiler writes
+manifests, `slct-compile diff` compares them, and the runtime asks about the states that its documents are in.
+
+Reading order:
+  schema.py     the manifest: definitions, functions, states
+  model.py      verdicts and reasons
+  types.py      whether values of one written type are values of another
+  states.py     one state, old and new
+  documents.py  what belongs to the whole process: shared fields and channels
+  compare.py    two builds
+
+Source: compiler.md, "Manifest and compatibility"; docs/changing-code.md.
+"""
+
+from __future__ import annotations
+
+from .compare import compare
+from .documents import definition_reasons
+from .model import Comparison, DefinitionComparison, FunctionComparison, Reason, StateComparison, Verdict
+from .schema import FORMAT, DefinitionEntry, FunctionEntry, Manifest, ManifestError, read_definition, read_manifest
+from .states import local_function_reason, state_reasons
+
+__all__ = [
+    "FORMAT",
+    "Comparison",
+    "DefinitionComparison",
+    "DefinitionEntry",
+    "FunctionComparison",
+    "FunctionEntry",
+    "Manifest",
+    "ManifestError",
+    "Reason",
+    "StateComparison",
+    "Verdict",
+    "compare",
+    "definition_reasons",
+    "local_function_reason",
+    "read_definition",
+    "read_manifest",
+    "state_reasons",
+]
