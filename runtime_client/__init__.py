@@ -57,6 +57,7 @@ from ._functions import (
 )
 from ._handles import ChildRef, Handle
 from ._handwritten import Step
+from ._migrations import migrate
 from ._operations import Operation, Retry, Selected
 from ._process import Process, durable, process
 from ._requests import Request
@@ -74,6 +75,7 @@ __all__ = [  # noqa: RUF022 - in the order in which a reader needs them
     "process",
     "Definitions",
     "Step",
+    "migrate",
     # --- what it may await
     "recv",
     "send",

@@ -139,11 +139,12 @@ class Codec:
         except Exception as error:
             raise CodecError(f"a value could not be saved: {type(error).__name__}: {error}") from error
 
-    def decode(self, text: str, *, process: object | None = None) -> Any:
+    def decode(self, text: str, *, process: object | None = None, frames: list[Frame] | None = None) -> Any:
         """The value of a text, made anew.
 
         Args:
           process: What a reference to the process instance becomes.
+          frames: Is given every frame of the text; their states may be any then. None: they must be of these definitions.
 
         Raises:
           CodecError: the text is not one of this codec, or names what these definitions do not know.
@@ -152,7 +153,7 @@ class Codec:
             raise CodecError(f"the text has {len(text)} characters, the limit TEXT_CHARS_MAX is {TEXT_CHARS_MAX}")
         try:
             node = _loads(text)
-            return Decoder(self, process).document(node) if type(node) in (dict, list) else node
+            return Decoder(self, process, frames).document(node) if type(node) in (dict, list) else node
         except CodecError:
             raise
         except RecursionError:
@@ -412,10 +413,11 @@ class Decoder:
     to open objects, so that a container can tell whether its elements may be hashed yet. later: what is done at the end.
     """
 
-    def __init__(self, codec: Codec, process: object | None) -> None:
+    def __init__(self, codec: Codec, process: object | None, frames: list[Frame] | None = None) -> None:
         self.codec = codec
         self.resolver = codec.resolver
         self.process = process
+        self.frames = frames
         self.found: dict[Any, Any] = {}
         self.open: set[Any] = set()
         self.read: set[Any] = set()

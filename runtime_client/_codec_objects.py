@@ -942,7 +942,7 @@ def is_ended(encoder: Encoder, frame: Frame) -> bool:
 def _make_frame(decoder: Decoder, node: dict[str, Json]) -> Frame:
     cls = decoder.resolver.frame_type(node["function"])
     state = node["state"]
-    if state not in cls.STATES:
+    if state not in cls.STATES and decoder.frames is None:
         raise CodecError(
             f"{node['function']!r} has no state {state!r}",
             help="the process was saved by another version; deploy that version again, or migrate",
@@ -953,6 +953,8 @@ def _make_frame(decoder: Decoder, node: dict[str, Json]) -> Frame:
     frame.frame_status = FrameStatus.STARTED
     if node.get("new") is True or node.get("ended") is True:
         frame.frame_status = FrameStatus.NEW if "new" in node else FrameStatus.ENDED
+    if decoder.frames is not None:
+        decoder.frames.append(frame)
     return frame
 
 

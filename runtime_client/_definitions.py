@@ -181,7 +181,9 @@ class Definitions:
             for name, facts in self._compiled.get("functions", {}).items()
             if name.partition(":")[0] in modules
         }
-        return {"compiled": {"format": self._compiled.get("format"), "definition": entry, "functions": functions}}
+        compiled = {"format": self._compiled.get("format"), "definition": entry, "functions": functions}
+        migrations = [m for m in self._compiled.get("migrations", ()) if m["function"].partition(":")[0] in modules]
+        return {"compiled": compiled | ({"migrations": migrations} if migrations else {})}
 
     def _modules_reached(self, cls: type[Process]) -> set[str]:
         """Modules of these definitions whose functions and classes the class's own modules name, directly or by others."""

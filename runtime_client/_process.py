@@ -238,6 +238,11 @@ def add_new_fields(process: Process) -> None:
             process.__dict__[name] = copy.deepcopy(default, memo)
 
 
+def missing_fields(process: Process) -> list[str]:
+    """Declared shared fields that it has no value of."""
+    return [name for name in _field_names(type(process)) if name not in process.__dict__]
+
+
 def _field_names(cls: type[Process]) -> tuple[str, ...]:
     """The names of `shared_fields`, remembered: to resolve annotations takes longer than to run a transition."""
     found = _known_names.get(cls)

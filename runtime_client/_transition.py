@@ -90,6 +90,7 @@ from ._errors import (
 )
 from ._frame import Frame, FrameStatus, Outcome
 from ._handles import ChildRef, Handle
+from ._migrations import MigrationFailed, carry_out, migrations_of
 from ._operations import (
     After,
     Call,
@@ -106,7 +107,7 @@ from ._operations import (
     deadline_ms,
     duration_ms,
 )
-from ._process import Process, add_new_fields, bare_instance, definition_name, new_instance
+from ._process import Process, add_new_fields, bare_instance, definition_name, missing_fields, new_instance
 from ._structured import Holder, TaskGroup, timeout
 from ._trampoline import Stack, already_started, run_to_suspension
 
@@ -181,12 +182,14 @@ DOCUMENT_FORMAT = 1
 _FORMAT_OF = re.compile(r'(?:\{"\$":"deep","v":)?\{"format":(\d+)')
 
 
-def _decode_document(codec: Codec, text: str, instance: Process) -> dict[str, Any]:
-    """Raises CodecError: it is none, or of a format that this version does not know; that is seen before it is read."""
+def _decode_document(codec: Codec, text: str, instance: Process, frames: list[Frame] | None = None) -> dict[str, Any]:
+    """`frames` is as in `Codec.decode`. Raises CodecError: it is none, or of a format that this version does not know; that is
+    seen before it is read.
+    """
     begin = _FORMAT_OF.match(text)
     if begin is not None:
         _check_format(int(begin[1]))
-    document = codec.decode(text, process=instance)
+    document = codec.decode(text, process=instance, frames=frames)
     if not isinstance(document, dict):
         raise CodecError(f"a document is an object, not a {type(document).__name__}")
     _check_format(document.get("format", 1))
@@ -207,14 +210,19 @@ class UnreadableDocument(Exception):
 
 def _read_document(definition: Definition, codec: Codec, order: RunTransition) -> LiveProcess:
     instance = bare_instance(definition.cls, order.process_id)
+    migrations = migrations_of(order.migrations)
+    frames: list[Frame] | None = [] if migrations else None
     try:
-        document = _decode_document(codec, order.document or "", instance)
-    except CodecError as error:
+        document = _decode_document(codec, order.document or "", instance, frames)
+        instance.__dict__.update(document["process"])
+        carry_out(migrations, codec.resolver, instance, frames or ())
+    except (CodecError, MigrationFailed) as error:
         if order.is_moved:
             raise UnreadableDocument(str(error)) from error
         raise
-    instance.__dict__.update(document["process"])
     add_new_fields(instance)
+    if order.is_moved and (missing := missing_fields(instance)):
+        raise UnreadableDocument(f"it has no value of {', '.join(map(repr, missing))}")
     waits = {
         goroutine_id: Wait(None if names is None else tuple(names), tuple((kind, subject) for kind, subject in cases))
         for goroutine_id, names, cases in document["waits"]

@@ -88,6 +88,7 @@ PUBLIC = frozenset(
         "heartbeat",
         "make_channel",
         "manage_defs",
+        "migrate",
         "now",
         "process",
         "recv",

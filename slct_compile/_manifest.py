@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,10 @@ from slct_manifest import FORMAT
 
 from ._checks import definition_of
 from ._files import MANIFEST
-from ._index import ClassInfo, Index
+from ._index import ClassInfo, Index, ModuleInfo, module_level
 from ._naming import definition_name
 from ._outputs import ModuleOutput
+from .diagnostics import CompileError
 
 DEFINITIONS = "slct_definitions.py"
 
@@ -96,8 +97,42 @@ def manifest(
         "definitions": {d.name: _definition(index, d, functions) for d in definitions},
         "functions": dict(sorted(functions.items())),
         "files": sorted(files),
+        "migrations": [migration for info in index.modules.values() for migration in find_migrations(index, info)],
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def find_migrations(index: Index, info: ModuleInfo) -> Iterator[dict[str, Any]]:
+    """What stands under `@migrate` at module level, in the order in which it is written.
+
+    Raises:
+      CompileError: one is told by something else than texts, so that only running it would tell what it is about.
+    """
+    for node in module_level(info.tree.body):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for decorator in reversed(node.decorator_list):
+            if isinstance(decorator, ast.Call) and index.runtime_name(info.name, decorator.func) == "migrate":
+                yield _migration(info, node.name, decorator)
+
+
+def _migration(info: ModuleInfo, name: str, call: ast.Call) -> dict[str, Any]:
+    given = {"function": call.args[0]} if len(call.args) == 1 else {}
+    given.update({keyword.arg or "**": keyword.value for keyword in call.keywords})
+    texts = {key: value.value for key, value in given.items() if isinstance(value, ast.Constant)}
+    is_plain = len(call.args) <= 1 and all(isinstance(value, str | None) for value in texts.values())
+    function = texts.get("function")
+    if not is_plain or len(texts) < len(given) or not isinstance(function, str):
+        raise CompileError(
+            f"{info.path}:{call.lineno}: `@{ast.unparse(call)}` does not say in texts what it is about",
+            'write it as @migrate("Order.main", state="RecvPayments", to="RecvMoney")',
+        )
+    return {
+        "name": f"{info.name}:{name}",
+        "function": function if ":" in function else f"{info.name}:{function}",
+        "state": texts.get("state"),
+        "to": texts.get("to"),
+    }
 
 
 def _definition(index: Index, definition: Definition, functions: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ Reading order:
   types.py      whether values of one written type are values of another
   states.py     one state, old and new
   documents.py  what belongs to the whole process: shared fields and channels
+  migrations.py what `@migrate` makes of either
   compare.py    two builds
 
 Source: compiler.md, "Manifest and compatibility"; docs/changing-code.md.
@@ -17,27 +18,44 @@ Source: compiler.md, "Manifest and compatibility"; docs/changing-code.md.
 from __future__ import annotations
 
 from .compare import compare
-from .documents import definition_reasons
+from .documents import channel_reasons
+from .migrations import migrated_definition_reasons, moving_reasons, pending
 from .model import Comparison, DefinitionComparison, FunctionComparison, Reason, StateComparison, Verdict
-from .schema import FORMAT, DefinitionEntry, FunctionEntry, Manifest, ManifestError, read_definition, read_manifest
-from .states import local_function_reason, state_reasons
+from .schema import (
+    FORMAT,
+    CompiledDefinition,
+    DefinitionEntry,
+    FunctionEntry,
+    Manifest,
+    ManifestError,
+    MigrationEntry,
+    manifest_data,
+    read_definition,
+    read_manifest,
+)
+from .states import local_function_reason
 
 __all__ = [
     "FORMAT",
     "Comparison",
+    "CompiledDefinition",
     "DefinitionComparison",
     "DefinitionEntry",
     "FunctionComparison",
     "FunctionEntry",
     "Manifest",
     "ManifestError",
+    "MigrationEntry",
     "Reason",
     "StateComparison",
     "Verdict",
+    "channel_reasons",
     "compare",
-    "definition_reasons",
     "local_function_reason",
+    "manifest_data",
+    "migrated_definition_reasons",
+    "moving_reasons",
+    "pending",
     "read_definition",
     "read_manifest",
-    "state_reasons",
 ]

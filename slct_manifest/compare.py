@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from .documents import definition_reasons
-from .model import Comparison, DefinitionComparison, FunctionComparison, Reason, StateComparison, Verdict
-from .schema import FunctionEntry, Manifest
-from .states import state_reasons
+from collections.abc import Sequence
+
+from .migrations import migrated_definition_reasons, moving_reasons, pending
+from .model import Comparison, DefinitionComparison, FunctionComparison, StateComparison
+from .schema import FunctionEntry, Manifest, MigrationEntry
 
 
 def compare(old: Manifest, new: Manifest) -> Comparison:
@@ -13,31 +14,29 @@ def compare(old: Manifest, new: Manifest) -> Comparison:
 
     Roll-back is the same question the other way round: `compare(new, old)`.
     """
+    migrations = pending(old.migrations, new.migrations)
     definitions = tuple(
-        DefinitionComparison(name, tuple(entry.functions), tuple(definition_reasons(entry, new.definitions.get(name))))
+        DefinitionComparison(
+            name,
+            tuple(entry.functions),
+            tuple(migrated_definition_reasons(entry, new.definitions.get(name), migrations)),
+        )
         for name, entry in sorted(old.definitions.items())
     )
     functions = tuple(
-        FunctionComparison(name, entry.source, _states(entry, new.functions.get(name)))
+        FunctionComparison(name, entry.source, _states(name, entry, new.functions.get(name), migrations))
         for name, entry in sorted(old.functions.items())
     )
     return Comparison(definitions, functions)
 
 
-def _states(old: FunctionEntry, new: FunctionEntry | None) -> tuple[StateComparison, ...]:
+def _states(
+    function: str, old: FunctionEntry, new: FunctionEntry | None, migrations: Sequence[MigrationEntry]
+) -> tuple[StateComparison, ...]:
     return tuple(
-        StateComparison(name, state.line, state.statement or "", _reasons(old, new, name))
+        StateComparison(
+            name, state.line, state.statement or "", tuple(moving_reasons(old, new, function, name, migrations))
+        )
         for name, state in old.states.items()
         if state.parks
     )
-
-
-def _reasons(old: FunctionEntry, new: FunctionEntry | None, name: str) -> tuple[Reason, ...]:
-    if new is None:
-        gone = Reason(
-            Verdict.STUCK,
-            "there is no such function any more",
-            "keep it under this name until nothing is parked in it",
-        )
-        return (gone,)
-    return tuple(state_reasons(old, new, name))

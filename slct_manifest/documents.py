@@ -17,7 +17,7 @@ def definition_reasons(old: DefinitionEntry, new: DefinitionEntry | None) -> Ite
         )
         return
     yield from _field_reasons(old, new)
-    yield from _channel_reasons(old, new)
+    yield from channel_reasons(old, new)
 
 
 def _field_reasons(old: DefinitionEntry, new: DefinitionEntry) -> Iterator[Reason]:
@@ -39,7 +39,8 @@ def _field_reasons(old: DefinitionEntry, new: DefinitionEntry) -> Iterator[Reaso
         yield Reason(Verdict.MOVABLE, f"field {name!r} is gone: its values stay in saved processes, unused")
 
 
-def _channel_reasons(old: DefinitionEntry, new: DefinitionEntry) -> Iterator[Reason]:
+def channel_reasons(old: DefinitionEntry, new: DefinitionEntry) -> Iterator[Reason]:
+    """Of the declared channels alone."""
     for name, before in old.channels.items():
         after = new.channels.get(name)
         if after is None:

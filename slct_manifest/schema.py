@@ -11,7 +11,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, Union
 
 FORMAT = 1
@@ -136,14 +136,28 @@ class DefinitionEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationEntry:
+    """A function under `@migrate`. name: `module:qualname` of it. function: whose frames, or whose fields, it is about.
+
+    state, to: of frames before and after, as the author calls them; `state` None: it is about shared fields; `to` None: the same.
+    """
+
+    name: str
+    function: str
+    state: str | None
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """A build. `files`: those that the compiler wrote."""
+    """A build. `files`: those that the compiler wrote. `migrations`: in the order in which they are written."""
 
     format: int
     modules: list[str]
     definitions: dict[str, DefinitionEntry]
     functions: dict[str, FunctionEntry]
     files: list[str]
+    migrations: list[MigrationEntry] = field(default_factory=list)
 
 
 _SPELT = {"implementation": "class"}
@@ -168,8 +182,17 @@ def read_manifest(text: str, where: str = "slct_manifest.json") -> Manifest:
         raise ManifestError(f"{where} cannot be read: {error}", "run slct-compile again") from error
 
 
-def read_definition(data: Mapping[str, Any]) -> tuple[DefinitionEntry, dict[str, FunctionEntry]]:
-    """One definition and the functions that it may run, as a deployed definition carries them.
+@dataclass(frozen=True, slots=True)
+class CompiledDefinition:
+    """One definition, and the functions and migrations that concern its processes."""
+
+    definition: DefinitionEntry
+    functions: dict[str, FunctionEntry]
+    migrations: list[MigrationEntry]
+
+
+def read_definition(data: Mapping[str, Any]) -> CompiledDefinition:
+    """What a deployed definition says of its states.
 
     Raises:
       ManifestError: it is none, or of another format.
@@ -182,9 +205,10 @@ def read_definition(data: Mapping[str, Any]) -> tuple[DefinitionEntry, dict[str,
     try:
         definition: DefinitionEntry = _read(DefinitionEntry, data.get("definition"), "definition")
         functions: dict[str, FunctionEntry] = _read(dict[str, FunctionEntry], data.get("functions"), "functions")
+        migrations: list[MigrationEntry] = _read(list[MigrationEntry], data.get("migrations", []), "migrations")
     except ValueError as error:
         raise ManifestError(f"what it says of its states cannot be read: {error}", "deploy it again") from error
-    return definition, functions
+    return CompiledDefinition(definition, functions, migrations)
 
 
 def manifest_data(entry: Any) -> Any:
@@ -219,7 +243,10 @@ def _read_entry(kind: type[T], data: Any, path: str) -> T:
     if not isinstance(data, dict):
         raise ValueError(f"{path or 'the whole'} is not an object")
     names = {_SPELT.get(name, name): name for name in hints}
-    different = sorted(names.keys() ^ data.keys())
+    optional = {
+        f.name for f in dataclasses.fields(typing.cast(Any, kind)) if f.default_factory is not dataclasses.MISSING
+    }
+    different = sorted((names.keys() ^ data.keys()) - (optional - data.keys()))
     if different:
         raise ValueError(f"{path or 'the whole'} lacks, or should not have, {', '.join(different)}")
     return kind(

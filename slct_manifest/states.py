@@ -25,7 +25,7 @@ def state_reasons(old: FunctionEntry, new: FunctionEntry, name: str) -> Iterator
     yield from _slot_reasons(old, new, before, after)
     yield from _awaited_reasons(before, after)
     yield from _block_reasons(before, after)
-    yield from _local_function_reasons(old, new)
+    yield from local_function_reasons(old, new)
     yield from _order_warnings(old, new, name)
 
 
@@ -148,7 +148,7 @@ def _blocks(entered: list[str]) -> str:
 # --- functions made inside ----------------------------------------------------------------------------------------------
 
 
-def _local_function_reasons(old: FunctionEntry, new: FunctionEntry) -> Iterator[Reason]:
+def local_function_reasons(old: FunctionEntry, new: FunctionEntry) -> Iterator[Reason]:
     """A saved local function is known by its name, and shares variables: any state may hold one."""
     for name in old.local_functions:
         reason = local_function_reason(old, new, name)

@@ -274,13 +274,14 @@ class Engine(Answers):
             output_count=loaded.output_count,
             stored_inbox={r.position for r in loaded.inbox},
             stored_watches=frozenset(watched_processes(core)),
+            moved_from=core.written_by or None,
         )
         self._begin_history(resident)
         self._admit(resident)
         for effect in loaded.effects:
             request = effect_request(effect.request)
             run = EffectRun(request, effect.attempt, effect.due_ms, effect.requested_ms, is_durable=True)
-            run.version = row.version
+            run.version = resident.written_by
             run.is_begun = effect.attempt > 0  # as far as anybody knows
             run.progress, run.last_error = effect.progress, effect.last_error
             resident.effects[effect.effect_id] = run
@@ -440,6 +441,7 @@ class Engine(Answers):
             resident.seq += 1
             if answer.document:
                 resident.document, resident.moved_from = answer.document, None
+                self._note_writer(resident)
                 resident.refused_by.clear()
             self._row_changed(resident)
             self._publish_later(resident, "transition")
@@ -681,6 +683,7 @@ class Engine(Answers):
             labels=tuple(sorted(resident.labels.items())),
             channels=tuple(ChannelFact(*fact) for fact in channel_facts(resident.core)),
             is_moved=resident.moved_from is not None,
+            migrations=self._migrations(resident),
         )
 
     def orders_ahead(
@@ -770,9 +773,16 @@ class Engine(Answers):
         found = takeover.obstacles(resident.document, filled_channels(resident.core))
         return found or deployed.obstacles_to_begin(resident.document, resident.arguments)
 
+    def _migrations(self, resident: Resident) -> Payload:
+        """What its document has to go through on its way to the version that it has moved to (rule 23)."""
+        if resident.moved_from is None:
+            return ""
+        return self.catalogue.takeover(resident.definition, resident.moved_from, resident.version).migrations
+
     def _move(self, resident: Resident, deployed: Deployed) -> None:
         """From now on. It is stored with the document that the new version writes; until then it has not happened."""
-        resident.moved_from = resident.written_by
+        written_by = resident.written_by
+        resident.moved_from = written_by if written_by != deployed.version else None
         resident.version = deployed.version
         self.dispatcher.forget(resident.process_id)  # what workers hold of it is another version's
         declared = (deployed.capacities, deployed.open_channels, deployed.fail_on_fault)
@@ -807,10 +817,16 @@ class Engine(Answers):
         self._end_move(resident, None)
         if deployed.version != resident.version:
             self._move(resident, deployed)
-        if resident.moved_from is not None:
-            resident.moved_from = None
+        if (resident.moved_from or "") != resident.core.written_by or resident.moved_from is not None:
+            self._note_writer(resident)
             resident.seq += resident.core.running is None  # else the row of the transition that has just ended tells it
             self._row_changed(resident)
+
+    def _note_writer(self, resident: Resident) -> None:
+        """Whose document it is: stored with a move that happens before there is another one."""
+        writer = resident.moved_from or ""
+        if resident.core.written_by != writer:
+            resident.core = replace(resident.core, written_by=writer)
 
     def _end_move(self, resident: Resident, error: ApiError | None) -> None:
         told, resident.told = resident.told, None
@@ -832,6 +848,7 @@ class Engine(Answers):
         )
         resident.refused_by.add(resident.version)
         resident.version, resident.moved_from = resident.moved_from, None
+        self._note_writer(resident)
 
     def workers_changed(self, names: Set[str]) -> None:
         """What waits for workers that have gone may go on under a version that others run; and what is faulted, too (rule 6)."""

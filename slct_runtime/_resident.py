@@ -249,7 +249,7 @@ class Resident:
         return ProcessRow(
             process_id=self.process_id,
             definition=self.definition,
-            version=self.written_by,
+            version=self.version if self.core.written_by else self.written_by,
             status=self.status,
             seq=self.seq,
             core=to_json(self.core),

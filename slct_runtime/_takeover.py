@@ -12,15 +12,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from slct_manifest import (
+    CompiledDefinition,
     DefinitionEntry,
     FunctionEntry,
     ManifestError,
+    MigrationEntry,
     Reason,
     Verdict,
-    definition_reasons,
+    channel_reasons,
     local_function_reason,
+    manifest_data,
+    migrated_definition_reasons,
+    moving_reasons,
+    pending,
     read_definition,
-    state_reasons,
 )
 
 LIBRARY_PACKAGE = "runtime_client"
@@ -59,13 +64,24 @@ class Takeover:
         self._old: dict[str, FunctionEntry] = {}
         self._new: dict[str, FunctionEntry] = {}
         self._of_channels: dict[str, Reason] = {}
+        self._migrations: tuple[MigrationEntry, ...] = ()
         try:
-            (before, self._old), (after, self._new) = _compiled(old), _compiled(new)
+            before, after = _compiled(old), _compiled(new)
         except ManifestError as error:
             self._of_process: tuple[Reason, ...] = (Reason(Verdict.STUCK, str(error)),)
-        else:
-            self._of_process = tuple(_hindering(_definition_reasons(before, after)))
-            self._of_channels = _gone_channels(before, after)
+            return
+        self._old, self._new = before.functions, after.functions
+        self._migrations = pending(before.migrations, after.migrations)
+        reasons = _definition_reasons(before.definition, after.definition, self._migrations)
+        self._of_process = tuple(_hindering(reasons))
+        self._of_channels = _gone_channels(before.definition, after.definition)
+
+    @property
+    def migrations(self) -> str:
+        """What the new version's worker has to make of the document first (rule 23), as JSON; "" for nothing."""
+        if not self._migrations:
+            return ""
+        return json.dumps([manifest_data(migration) for migration in self._migrations], separators=(",", ":"))
 
     def obstacles(self, document: str, filled_channels: Set[str]) -> tuple[Obstacle, ...]:
         """All that keeps a process from going on.
@@ -91,23 +107,19 @@ class Takeover:
             return _unless_of_library(spot)
         state = old.states.get(spot.state)
         line, statement = (state.line, state.statement or "") if state is not None else (old.line, spot.local_function)
-        reasons = tuple(_hindering(_reasons(old, new, spot)))
+        reasons = tuple(_hindering(_reasons(old, new, spot, self._migrations)))
         return Obstacle(spot.function, spot.state, f"{old.source}:{line}", statement, reasons) if reasons else None
 
 
-def _reasons(old: FunctionEntry, new: FunctionEntry | None, spot: Spot) -> Iterator[Reason]:
-    if new is None:
-        yield Reason(
-            Verdict.STUCK,
-            "there is no such function any more",
-            "keep it under this name until nothing is parked in it",
-        )
-    elif spot.local_function in old.local_functions:
+def _reasons(
+    old: FunctionEntry, new: FunctionEntry | None, spot: Spot, migrations: tuple[MigrationEntry, ...]
+) -> Iterator[Reason]:
+    if new is not None and spot.local_function in old.local_functions:
         reason = local_function_reason(old, new, spot.local_function)
         if reason is not None:
             yield reason
-    elif spot.state in old.states:
-        yield from state_reasons(old, new, spot.state)
+    elif new is None or spot.state in old.states:
+        yield from moving_reasons(old, new, spot.function, spot.state, migrations)
     else:
         yield Reason(Verdict.STUCK, "its own version does not tell what is needed there")
 
@@ -137,7 +149,7 @@ def _spots(document: Any) -> Iterator[Spot]:
             open_nodes.extend(node.values())
 
 
-def _compiled(manifest: Mapping[str, Any]) -> tuple[DefinitionEntry, dict[str, FunctionEntry]]:
+def _compiled(manifest: Mapping[str, Any]) -> CompiledDefinition:
     compiled = manifest.get("compiled")
     if compiled is None:
         name, version = manifest.get("name"), manifest.get("version")
@@ -148,12 +160,14 @@ def _compiled(manifest: Mapping[str, Any]) -> tuple[DefinitionEntry, dict[str, F
     return read_definition(compiled)
 
 
-def _definition_reasons(old: DefinitionEntry, new: DefinitionEntry) -> Iterator[Reason]:
+def _definition_reasons(
+    old: DefinitionEntry, new: DefinitionEntry, migrations: tuple[MigrationEntry, ...]
+) -> Iterator[Reason]:
     if old.implementation != new.implementation:
         text = f"it was {old.implementation}, and is {new.implementation}"
         yield Reason(Verdict.MIGRATION, text, "keep the class where it was, under its name")
     kept = {name: channel for name, channel in old.channels.items() if name in new.channels}
-    yield from definition_reasons(replace(old, channels=kept), new)
+    yield from migrated_definition_reasons(replace(old, channels=kept), new, migrations)
 
 
 def _gone_channels(old: DefinitionEntry, new: DefinitionEntry) -> dict[str, Reason]:
@@ -162,7 +176,7 @@ def _gone_channels(old: DefinitionEntry, new: DefinitionEntry) -> dict[str, Reas
         name: reason
         for name, channel in old.channels.items()
         if name not in new.channels
-        for reason in _hindering(definition_reasons(replace(old, channels={name: channel}), replace(new, fields={})))
+        for reason in _hindering(channel_reasons(replace(old, channels={name: channel}), new))
     }
 
 

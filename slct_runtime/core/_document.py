@@ -68,6 +68,7 @@ def to_json(process: Process) -> str:
         "unreceived": process.unreceived_count,
         "attached": list(process.attached),
         "shown": sorted(process.shown),
+        "by": process.written_by,
     }
     saved.update({name: value for name, value in flags.items() if value})
     return _encode(saved)
@@ -98,6 +99,7 @@ def from_json(text: str, messages: Iterable[QueuedMessage] = ()) -> Process:
         unreceived_count=saved.get("unreceived", 0),
         attached=dict.fromkeys(saved.get("attached", ())),
         shown=frozenset(saved.get("shown", ())),
+        written_by=saved.get("by", ""),
     )
     seen = [m for m in messages if m[0] <= process.last_position]
     return _indexed(_with_messages(process, seen))

@@ -80,6 +80,7 @@ class Draft:
             unreceived_count=self.unreceived_count,
             shown=self.shown,
             attached=self.attached,
+            written_by=self.base.written_by,
         )
 
     def channel(self, name: str) -> ChannelState:

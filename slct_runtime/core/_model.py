@@ -69,6 +69,9 @@ class Process:
     attached: Mapping[str, None] = field(
         default_factory=dict
     )  # processes that are cancelled when this one ends, in order
+    written_by: str = (
+        ""  # a note of the shell's: the version that wrote the document, where it is not the process's own
+    )
 
 
 def check(process: Process) -> None:

@@ -108,6 +108,7 @@ def put_run_transition(order: work.RunTransition, into: workers_pb2.RunTransitio
         into.channels.add(channel=fact.channel, length=fact.length, closed=fact.closed)
     into.is_ahead = order.is_ahead
     into.is_moved = order.is_moved
+    into.migrations = encode(order.migrations)
 
 
 def get_run_transition(message: workers_pb2.RunTransition) -> work.RunTransition:
@@ -126,6 +127,7 @@ def get_run_transition(message: workers_pb2.RunTransition) -> work.RunTransition
         channels=tuple(work.ChannelFact(fact.channel, fact.length, fact.closed) for fact in message.channels),
         is_ahead=message.is_ahead,
         is_moved=message.is_moved,
+        migrations=decode(message.migrations),
     )
 
 

@@ -55,6 +55,7 @@ class RunTransition:
     `is_ahead`: it is given before the transition before it is answered. It is run only if that one has ended in waiting for what it
     had waited for, all of it to be received, and has asked for nothing; else it is returned, and so are those after it.
     `is_moved`: another version has written the document. If it cannot be read, the order is returned, and nothing has happened.
+    `migrations`: JSON of what the document has to go through first (rule 23), "" for nothing: entries as in the manifest.
     """
 
     dispatch_id: int
@@ -71,6 +72,7 @@ class RunTransition:
     channels: tuple[ChannelFact, ...] = ()
     is_ahead: bool = False
     is_moved: bool = False
+    migrations: Payload = ""
 
 
 @record(frozen=True, slots=True)

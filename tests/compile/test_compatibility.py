@@ -336,6 +336,70 @@ def test_a_type_is_widened_or_not(old: str | None, new: str | None, expected: bo
 GONE = edited(("        await sleep(5)\n", ""))
 
 
+MIGRATION = """
+
+@migrate("Order.packing", state="{state}"{to})
+def with_began(slots):
+    return slots | {{"began": 0}}
+"""
+BEGAN = edited(
+    ("call, durable, recv", "call, durable, migrate, recv"),
+    ("        note = await recv(self.notes)", "        began = 1\n        note = await recv(self.notes)"),
+    ("print(receipt, note)", "print(receipt, note, began)"),
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "to", "left", "said"),
+    [
+        ("Packing_Sleep", "", {"Packing_RecvNotes": M}, "shop:with_began makes Packing_Sleep of it"),
+        ("Sleep", "", {"Packing_RecvNotes": M}, "shop:with_began makes Packing_Sleep of it"),
+        ("RecvNotes", ', to="Sleep"', {"Packing_Sleep": M}, "shop:with_began makes Packing_Sleep of it"),
+        (
+            "Sleep",
+            ', to="Nowhere"',
+            {"Packing_RecvNotes": M, "Packing_Sleep": M},
+            "shop:with_began makes 'Nowhere' of it, and nothing waits there",
+        ),
+    ],
+)
+def test_rule_23_what_is_migrated_is_movable(
+    builds: Builds, state: str, to: str, left: dict[str, Verdict], said: str
+) -> None:
+    forth, back = builds.compared(BEGAN + MIGRATION.format(state=state, to=to))
+    assert changed(forth) == left
+    assert said in texts(forth)
+    assert changed(back) == {}
+
+
+def test_rule_23_who_has_been_through_a_migration_does_not_go_through_it_again(builds: Builds) -> None:
+    migration = MIGRATION.format(state="Sleep", to="")
+    both = BEGAN + migration, BEGAN.replace("began = 1", "began = 2") + migration
+    forth, back = builds.compared(both[1], old=both[0])
+    assert not any("with_began" in text for text in [*texts(forth), *texts(back)])
+
+
+def test_rule_23_fields_are_what_a_migration_of_the_class_makes_of_them(builds: Builds) -> None:
+    new = edited(
+        ("    paid: int = 0", "    paid: int = 0\n    limit: int"), ("durable, recv", "durable, migrate, recv")
+    )
+    migration = '\n\n@migrate("Order")\ndef with_limit(fields):\n    return fields | {"limit": 1}\n'
+    assert changed(builds.compared(new + migration)[0]) == {}
+
+
+@pytest.mark.parametrize("about", ["NAME", '"Order.main", state=NAME', '"Order.main", "RecvNotes"', "**WORDS", ""])
+def test_rule_23_a_migration_says_in_texts_what_it_is_about(
+    builds: Builds, about: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = builds.directory / "src"
+    tree.mkdir()
+    text = SHOP.replace("durable, recv", "durable, migrate, recv")
+    (tree / "shop.py").write_text(f"{text}\n\n@migrate({about})\ndef convert(slots):\n    return slots\n")
+    assert slct_compile([str(tree), "-o", str(builds.directory / "build"), "-q", "--no-cache"]) == 2
+    written = about.replace('"', "'")
+    assert f"`@migrate({written})` does not say in texts what it is about" in capsys.readouterr().err
+
+
 def test_the_command_tells_places_reasons_and_cures(builds: Builds, capsys: pytest.CaptureFixture[str]) -> None:
     old, new = builds.build("old", SHOP), builds.build("new", GONE)
     assert slct_compile(["diff", str(old), str(new)]) == 1

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from runtime_client import Channel, Process, call, go, recv, select, after, sleep
+from runtime_client import Channel, Process, call, go, migrate, recv, select, after, sleep
 
 """
 

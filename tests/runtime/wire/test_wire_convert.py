@@ -17,7 +17,17 @@ from slct_runtime.wire import api, convert, work
 from slct_runtime.wire.convert import BadMessage, Unsendable
 from slct_runtime.wire.slct.v1 import commands_pb2, deployments_pb2, processes_pb2, queues_pb2, workers_pb2
 
-PAYLOAD_NAMES = {"payload", "arguments", "result", "error", "document", "progress", "last_error", "manifest"}
+PAYLOAD_NAMES = {
+    "payload",
+    "arguments",
+    "result",
+    "error",
+    "document",
+    "progress",
+    "last_error",
+    "manifest",
+    "migrations",
+}
 """Fields that travel as bytes: they may hold any Python string, half a surrogate pair included."""
 
 

@@ -299,6 +299,7 @@ class RunTransition(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     IS_AHEAD_FIELD_NUMBER: _builtins.int
     IS_MOVED_FIELD_NUMBER: _builtins.int
+    MIGRATIONS_FIELD_NUMBER: _builtins.int
     dispatch_id: _builtins.int
     """Names this order in its answer; unique in the session."""
     process_id: _builtins.str
@@ -323,6 +324,8 @@ class RunTransition(_message.Message):
     """
     is_moved: _builtins.bool
     """Another version has written the document. If it cannot be read, `TransitionReturned` says so."""
+    migrations: _builtins.bytes
+    """JSON text: migrations that the document has to go through first, as the new version's manifest has them. Empty for none."""
     @_builtins.property
     def resumption(self) -> _commands_pb2.Resumption:
         """What it is woken with."""
@@ -352,10 +355,11 @@ class RunTransition(_message.Message):
         channels: _abc.Iterable[Global___ChannelFact] | None = ...,
         is_ahead: _builtins.bool = ...,
         is_moved: _builtins.bool = ...,
+        migrations: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_arguments", b"_arguments", "_document", b"_document", "arguments", b"arguments", "document", b"document", "resumption", b"resumption"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_arguments", b"_arguments", "_document", b"_document", "arguments", b"arguments", "channels", b"channels", "definition", b"definition", "dispatch_id", b"dispatch_id", "document", b"document", "goroutine_id", b"goroutine_id", "is_ahead", b"is_ahead", "is_moved", b"is_moved", "labels", b"labels", "now_ms", b"now_ms", "process_id", b"process_id", "resumption", b"resumption", "seq", b"seq", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_arguments", b"_arguments", "_document", b"_document", "arguments", b"arguments", "channels", b"channels", "definition", b"definition", "dispatch_id", b"dispatch_id", "document", b"document", "goroutine_id", b"goroutine_id", "is_ahead", b"is_ahead", "is_moved", b"is_moved", "labels", b"labels", "migrations", b"migrations", "now_ms", b"now_ms", "process_id", b"process_id", "resumption", b"resumption", "seq", b"seq", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__arguments: _TypeAlias = _typing.Literal["arguments"]  # noqa: Y015
     _WhichOneofArgType__arguments: _TypeAlias = _typing.Literal["_arguments", b"_arguments"]  # noqa: Y015
