@@ -63,7 +63,11 @@ def _build(files: SourceFiles, cache: Cache, options: argparse.Namespace) -> int
             _lock_file.store(updated, files.root)
         elif _refuse_update(lock, updated):
             return FINDINGS
-    code = _locked(planned, options.output) if options.locked else _write(planned, options.output, options.quiet)
+    code = (
+        _locked(planned, options.output)
+        if options.locked
+        else _write(planned, options.output, options.quiet, len(found))
+    )
     if code == OK:
         _remember(_Run(cache, known, files, tree, planned, options), lock, updated)
     return code
@@ -128,9 +132,9 @@ def _locked(planned: Plan, build: Path) -> int:
     return FINDINGS
 
 
-def _write(planned: Plan, build: Path, quiet: bool) -> int:
+def _write(planned: Plan, build: Path, quiet: bool, warnings: int) -> int:
     changed = write(planned.files, build)
     if not quiet:
         functions = sum(len(o.functions) for o in planned.outputs.values())
-        print(summary(build, functions, len(changed), len(planned.files)))
+        print(summary(build, functions, len(changed), len(planned.files), warnings))
     return OK

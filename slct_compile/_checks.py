@@ -33,6 +33,7 @@ PUBLIC = frozenset(
     [
         "AlreadyExists",
         "CallFailed",
+        "CannotMove",
         "Cancelled",
         "CannotMove",
         "Channel",
@@ -593,7 +594,8 @@ def check_tree(index: Index, definitions: Sequence[Named]) -> list[Diagnostic]:
     """Findings between modules: two definitions of one name."""
     found: list[Diagnostic] = []
     seen: dict[str, Named] = {}
-    for definition in definitions:
+    in_order = sorted(definitions, key=lambda d: (d.module, _node_of(index.modules[d.module], d.qualname).lineno))
+    for definition in in_order:
         first = seen.setdefault(definition.name, definition)
         if first is not definition:
             info = index.modules[definition.module]
@@ -615,7 +617,7 @@ class Named(Protocol):
     def qualname(self) -> str: ...
 
 
-def _node_of(info: ModuleInfo, qualname: str) -> ast.AST:
+def _node_of(info: ModuleInfo, qualname: str) -> ast.stmt:
     if qualname in info.classes:
         return info.classes[qualname].node
     return info.functions[qualname]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .diagnostics import CATALOGUE, Diagnostic, Severity
+from .diagnostics import CATALOGUE, Diagnostic, Place, Severity
 
 FORMATS = ("text", "json", "github", "sarif")
 
@@ -40,12 +40,20 @@ def _json(diagnostic: Diagnostic, root: Path) -> dict[str, Any]:
         "name": CATALOGUE[diagnostic.code][0],
         "severity": diagnostic.severity.value,
         "path": _path(diagnostic, root),
+        **_json_range(place),
+        "finding": diagnostic.finding,
+        "help": diagnostic.help,
+        "notes": [{**_json_range(note.place), "text": note.text} for note in diagnostic.notes],
+        "edits": [{**_json_range(edit.place), "text": edit.text} for edit in diagnostic.edits],
+    }
+
+
+def _json_range(place: Place) -> dict[str, int]:
+    return {
         "line": place.line,
         "column": place.column + 1,
         "end_line": place.end_line or place.line,
         "end_column": place.end_column + 1,
-        "finding": diagnostic.finding,
-        "help": diagnostic.help,
     }
 
 
@@ -59,7 +67,8 @@ def _github(diagnostic: Diagnostic, root: Path) -> str:
         "title": f"{diagnostic.code} {name}",
     }
     shown = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in facts.items())
-    text = f"{diagnostic.finding}\nhelp: {diagnostic.help}" if diagnostic.help else diagnostic.finding
+    notes = [f"line {note.place.line}: {note.text}" for note in diagnostic.notes]
+    text = "\n".join([diagnostic.finding, *notes, *([f"help: {diagnostic.help}"] if diagnostic.help else [])])
     return f"::{diagnostic.severity.value} {shown}::{_escaped(text)}"
 
 
@@ -81,15 +90,22 @@ def _sarif(diagnostics: Sequence[Diagnostic], root: Path) -> dict[str, Any]:
 
 
 def _result(diagnostic: Diagnostic, root: Path, codes: list[str]) -> dict[str, Any]:
-    place = diagnostic.place
-    region = {"startLine": place.line, "startColumn": place.column + 1}
-    if place.end_line:
-        region |= {"endLine": place.end_line, "endColumn": place.end_column + 1}
     text = f"{diagnostic.finding}\nhelp: {diagnostic.help}" if diagnostic.help else diagnostic.finding
-    return {
+    result = {
         "ruleId": diagnostic.code,
         "ruleIndex": codes.index(diagnostic.code),
         "level": "error" if diagnostic.severity is Severity.ERROR else "warning",
         "message": {"text": text},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": _path(diagnostic, root)}, "region": region}}],
+        "locations": [_location(diagnostic, diagnostic.place, root)],
     }
+    if diagnostic.notes:
+        related = [{**_location(diagnostic, n.place, root), "message": {"text": n.text}} for n in diagnostic.notes]
+        result["relatedLocations"] = related
+    return result
+
+
+def _location(diagnostic: Diagnostic, place: Place, root: Path) -> dict[str, Any]:
+    region = {"startLine": place.line, "startColumn": place.column + 1}
+    if place.end_line:
+        region |= {"endLine": place.end_line, "endColumn": place.end_column + 1}
+    return {"physicalLocation": {"artifactLocation": {"uri": _path(diagnostic, root)}, "region": region}}

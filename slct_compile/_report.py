@@ -57,7 +57,8 @@ def verdict(found: Sequence[Diagnostic], quiet: bool, form: str = "text") -> int
     return OK
 
 
-def summary(build: Path, functions: int, written: int, files: int) -> str:
+def summary(build: Path, functions: int, written: int, files: int, warnings: int = 0) -> str:
     """The last word, where something is."""
     words = f"{functions} durable function{'' if functions == 1 else 's'}"
-    return f"{build}: {words}, {written} of {files} files written"
+    warned = f", {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
+    return f"{build}: {words}, {written} of {files} files written{warned}"

@@ -122,7 +122,7 @@ def _unchanged(known: Stamp, files: SourceFiles, options: argparse.Namespace) ->
     if errors or options.check:
         return verdict(found, options.quiet, options.format)
     if not options.quiet and not options.locked:
-        print(summary(options.output, known.function_count, 0, known.file_count))
+        print(summary(options.output, known.function_count, 0, known.file_count, len(found)))
     return OK
 
 

@@ -14,6 +14,8 @@ __all__ = [
     "CATALOGUE",
     "CompileError",
     "Diagnostic",
+    "Edit",
+    "Note",
     "Place",
     "Severity",
     "Unsupported",
@@ -41,13 +43,34 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Another place that matters, of the same file, and what happens there: `suspended here`, `used here`."""
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A range of the author's text, and what would stand there instead."""
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. `code` is a key of the catalogue; `finding` and `help` are lower case, without a full stop."""
+    """One finding. `code` is a key of the catalogue; `finding` and `help` are lower case, without a full stop.
+
+    edits: the rewrite that mends it, if there is one that is safe; all of them, or none.
+    """
 
     code: str
     place: Place
     finding: str
     help: str = ""
+    notes: tuple[Note, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
     @property
     def severity(self) -> Severity:
@@ -104,21 +127,39 @@ def sorted_diagnostics(found: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 def diagnostic_data(one: Diagnostic) -> list[Any]:
     """As plain data, for JSON."""
-    place = one.place
-    return [one.code, place.path, place.line, place.column, place.end_line, place.end_column, one.finding, one.help]
+    notes = [[*_range(note.place), note.text] for note in one.notes]
+    edits = [[*_range(edit.place), edit.text] for edit in one.edits]
+    return [one.code, one.place.path, *_range(one.place), one.finding, one.help, notes, edits]
+
+
+def _range(place: Place) -> list[int]:
+    return [place.line, place.column, place.end_line, place.end_column]
 
 
 def read_diagnostic(data: list[Any]) -> Diagnostic:
     """The reverse of `diagnostic_data`."""
-    code, path, line, column, end_line, end_column, finding, help = data
-    return Diagnostic(code, Place(path, line, column, end_line, end_column), finding, help)
+    code, path, line, column, end_line, end_column, finding, help, notes, edits = data
+    return Diagnostic(
+        code,
+        Place(path, line, column, end_line, end_column),
+        finding,
+        help,
+        tuple(Note(Place(path, *place), text) for *place, text in notes),
+        tuple(Edit(Place(path, *place), text) for *place, text in edits),
+    )
 
 
 def render(diagnostic: Diagnostic, source: str) -> str:
-    """The form of style.md: place, code and name; the line with carets; the finding; the help."""
+    """The form of style.md: place, code and name; the line with carets; the finding; other places; the help.
+
+    What can be compiled all the same says that it is a warning.
+    """
     place = diagnostic.place
-    head = f"{place.path}:{place.line}:{place.column + 1}: {diagnostic.code} {CATALOGUE[diagnostic.code][0]}"
+    kind = "warning: " if diagnostic.severity is Severity.WARNING else ""
+    head = f"{place.path}:{place.line}:{place.column + 1}: {kind}{diagnostic.code} {CATALOGUE[diagnostic.code][0]}"
     shown = [head, *_excerpt(place, source), f"  {diagnostic.finding}"]
+    for note in diagnostic.notes:
+        shown += [*_excerpt(note.place, source), f"  {note.text}"]
     if diagnostic.help:
         shown.append(f"  help: {diagnostic.help}")
     return "\n".join(shown)

@@ -52,11 +52,13 @@ def check(source: Path, text: str, *options: str) -> int:
 def test_a_warning_is_a_finding_of_check_and_no_obstacle_to_compiling(source: Path, capsys: Out) -> None:
     assert check(source, WARNED.format(noqa="")) == 1
     printed = capsys.readouterr()
-    assert printed.out.startswith("shop.py:8:9: SLC301 blocking-call\n")
+    assert printed.out.startswith("shop.py:8:9: warning: SLC301 blocking-call\n")
     assert printed.err.startswith("error: 1 finding, nothing was written\n")
     for again in range(2):  # compiled, and from the cache
         assert slct_compile(["src", "-o", "build"]) == 0
-        assert "SLC301" in capsys.readouterr().out, again
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "shop.py:8:9: warning: SLC301 blocking-call", again
+        assert lines[-1].endswith("files written, 1 warning"), again
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_json(source: Path, capsys: Out) -> None:
     assert check(source, WARNED.format(noqa=""), "--format", "json") == 1
     (found,) = json.loads(capsys.readouterr().out)
     assert found["finding"].startswith("time.sleep waits")
-    del found["finding"], found["help"]
+    del found["finding"], found["help"], found["edits"]
     assert found == {
         "code": "SLC301",
         "name": "blocking-call",
@@ -129,6 +131,7 @@ def test_json(source: Path, capsys: Out) -> None:
         "column": 9,
         "end_line": 8,
         "end_column": 22,
+        "notes": [],
     }
     assert check(source, "", "--format", "json") == 0
     assert json.loads(capsys.readouterr().out) == []
@@ -194,6 +197,13 @@ def test_nothing_is_said_of_asynchronous_code_that_is_not_durable(
     shutil.copytree(Path(package.__file__).parent, source / "copied", ignore=shutil.ignore_patterns("__pycache__"))
     assert slct_compile(["--check", "src", "--no-cache"]) == 0
     assert capsys.readouterr().out == "no findings\n"
+
+
+def test_a_name_that_is_taken_is_the_later_classes_fault(source: Path, capsys: Out) -> None:
+    order = "class Order(Process):\n    async def main(self) -> None:\n        pass\n"
+    another = "class Another(Process, name='order'):\n    async def main(self) -> None:\n        pass\n"
+    for text in (order + another, another + order):
+        assert found_in(source, capsys, f"from runtime_client import Process\n{text}") == [("SLC002", 5)]
 
 
 def test_there_are_warnings_and_errors() -> None:
