@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: moves nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos rolling simulate simulate-nightly bench clean oracle go-oracle
+.PHONY: moves nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos rolling simulate simulate-nightly bench soak clean oracle go-oracle
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -66,6 +66,9 @@ simulate-nightly: $(VENV)/.run  ## 100,000 seeds, one job per core, telling how 
 
 bench: $(VENV)/.run  ## measure this machine; ARGS="--help" tells what can be chosen
 	$(BIN)/python -m bench $(ARGS)
+
+soak: $(VENV)/.run  ## half the peak rate for long, and fail if memory, latency, log or store grow: MINUTES=30
+	$(BIN)/python -m bench soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 nightly: test-slow  ## test-slow, and all that takes hours: 10,000 random programs in new processes, 100,000 simulated runs
 	@$(BIN)/python tests/compile/differential.py --count 10000 --all --new-processes

@@ -39,6 +39,10 @@ def main() -> int:
         from .compile import main as compare
 
         return compare(sys.argv[2:])
+    if sys.argv[1:2] == ["soak"]:
+        from .soak import main as soak
+
+        return soak(sys.argv[2:])
     options = _parser().parse_args()
     with tempfile.TemporaryDirectory(dir=options.directory, prefix="slct-bench-") as name:
         report = asyncio.run(measure(Path(name), options))
@@ -58,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measure this slct on this machine.",
-        epilog="`python -m bench compile` measures the compiler.",
+        epilog="`python -m bench compile` measures the compiler, `python -m bench soak` whether anything grows.",
     )
     parser.add_argument("--seconds", type=float, default=3.0, help="how long one round of one workload takes")
     parser.add_argument("--rounds", type=int, default=3, help="the median of so many rounds is reported")

@@ -62,10 +62,12 @@ async def embedded(folder: Path, definitions: Definitions, client_count: int) ->
 
 
 @asynccontextmanager
-async def over_grpc(folder: Path, build: Path, definitions: Definitions, client_count: int) -> AsyncIterator[Cluster]:
+async def over_grpc(
+    folder: Path, build: Path, definitions: Definitions, client_count: int, *runtime_arguments: str
+) -> AsyncIterator[Cluster]:
     """A runtime and a worker, each an OS process; every client has a connection of its own."""
-    store = f"sqlite:///{folder / STORE}"
-    runtime = _command(folder / "runtime.log", "runtime", "--store", store, "--listen", "127.0.0.1:0")
+    store = ("--store", f"sqlite:///{folder / STORE}", "--listen", "127.0.0.1:0")
+    runtime = _command(folder / "runtime.log", "runtime", *store, *runtime_arguments)
     processes = [runtime]
     try:
         target = _said(runtime, "slct runtime listens on ").split(",")[0]

@@ -1,9 +1,9 @@
-"""Findings as a picture: how far each is from its bar, on a logarithmic scale. SVG as text, so that nothing is needed for it."""
+"""Findings as a picture: how far each is from its bar, on a logarithmic scale; samples as lines. SVG as text: it needs nothing else."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from .bars import Bar, Finding, bar_of
@@ -61,3 +61,37 @@ def _scale(middle: float, height: int) -> str:
         marks.append(f'<line x1="{x:.1f}" y1="{MARGIN_PX - 6}" x2="{x:.1f}" y2="{height - 10}" stroke="#ccc"/>')
         marks.append(f'<text x="{x:.1f}" y="{MARGIN_PX - 10}" text-anchor="middle">{text}</text>')
     return "\n".join(marks)
+
+
+# --- something over time -----------------------------------------------------------------------------------------------
+
+STRIP_PX, GAP_PX = 60, 14
+LINE = "#1565c0"
+
+
+def lines_svg(times_s: Sequence[float], samples: Mapping[str, Sequence[float]]) -> str:
+    """One strip for each quantity, from nothing to its highest value, over the same time."""
+    height = MARGIN_PX * 2 + (STRIP_PX + GAP_PX) * len(samples)
+    strips = [
+        _strip(quantity, times_s, values, MARGIN_PX + (STRIP_PX + GAP_PX) * index)
+        for index, (quantity, values) in enumerate(samples.items())
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_PX}" height="{height}" font-family="sans-serif" font-size="12">\n'
+        f'<rect width="{WIDTH_PX}" height="{height}" fill="white"/>\n' + "\n".join(strips) + "\n"
+        f'<text x="{WIDTH_PX - MARGIN_PX}" y="{height - 10}" text-anchor="end">{times_s[-1] / 60:.1f} minutes</text>\n</svg>\n'
+    )
+
+
+def _strip(quantity: str, times_s: Sequence[float], values: Sequence[float], top: int) -> str:
+    left, right, highest = LABEL_PX / 2, WIDTH_PX - MARGIN_PX, max(values) or 1.0
+    points = " ".join(
+        f"{left + (right - left) * time_s / times_s[-1]:.1f},{top + STRIP_PX * (1 - value / highest):.1f}"
+        for time_s, value in zip(times_s, values, strict=True)
+    )
+    return (
+        f'<text x="{left - 8}" y="{top + 14}" text-anchor="end">{escape(quantity)}</text>'
+        f'<text x="{left - 8}" y="{top + 32}" text-anchor="end" fill="#666">up to {highest:.4g}</text>'
+        f'<line x1="{left}" y1="{top + STRIP_PX}" x2="{right}" y2="{top + STRIP_PX}" stroke="#ccc"/>'
+        f'<polyline points="{points}" fill="none" stroke="{LINE}"/>'
+    )
