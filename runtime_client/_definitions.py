@@ -147,6 +147,14 @@ class Definitions:
             for d in definitions.values()
         )
 
+    def manifest(self, name: str, version: str = "") -> dict[str, Any]:
+        """What a runtime is told of one of them.
+
+        Raises:
+          DefinitionError: there is none of that name.
+        """
+        return self._manifest(self.definition(name), version)
+
     def _manifest(self, definition: Definition, version: str) -> dict[str, Any]:
         cls, resolver = definition.cls, self.codec.resolver
         module = cls.__module__

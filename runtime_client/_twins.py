@@ -13,6 +13,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import json
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,33 @@ def compiled_twin(source: type[Process]) -> Definitions:
             raise DefinitionError(f"{source.__qualname__} is local to a function\n  help: define it at module level")
         twin = getattr(twin, part)
     return Definitions([twin], modules=tuple(modules), overrides=modules)  # type: ignore[list-item]
+
+
+def load_build(directory: str | Path) -> Definitions:
+    """The definitions of a build, whatever else is imported under the names of its modules: so a test holds several versions.
+
+    Raises:
+      DefinitionError: the directory is no build.
+    """
+    build = Path(directory).resolve()
+    manifest = build / "slct_manifest.json"
+    if not manifest.is_file():
+        raise DefinitionError(f"{str(directory)!r} is not a build\n  help: slct-compile src/ -o {directory}")
+    described = json.loads(manifest.read_text(encoding="utf-8"))
+    files = {name: file for name in described["modules"] if (file := _file_of(build, name)) is not None}
+    wanted = {"slct_definitions", *(each["name"].partition(":")[0] for each in described.get("migrations", ()))}
+    with _imported_from({**files, "slct_definitions": build / "slct_definitions.py"}, build):
+        for name in sorted(wanted):
+            importlib.import_module(name)
+        loaded: Definitions = sys.modules["slct_definitions"].defs
+        modules = {name: sys.modules[name] for name in files if name in sys.modules}
+    classes = {name: loaded.definition(name).cls for name in loaded.names}
+    return Definitions(classes, modules=tuple(modules), manifest=manifest, overrides=modules)
+
+
+def _file_of(build: Path, module: str) -> Path | None:
+    path = build / module.replace(".", "/")
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
 def _source_root(file: Path, module_name: str) -> Path:

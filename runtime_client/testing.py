@@ -16,6 +16,8 @@ of several processes runs next, and in which order messages arrive that are sent
         async with sim:
             ...  # the test; an error says which schedule it was, and how to repeat that one
 
+`deploy` lets processes go on under other definitions, as `slct deploy` does, so that migrations can be tested.
+
 Time moves only in `advance`, which stops at each deadline on the way and lets everything come to rest there (detail D3).
 Effects complete in the order of their requests, when no goroutine is ready and before time passes; `sim.effects` puts fakes
 in their place.
@@ -27,15 +29,18 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Generic, Self, assert_never, overload
 
 from slct_runtime._documents import error_text
+from slct_runtime._takeover import Takeover
 from slct_runtime.core import Process as Core
 from slct_runtime.core import (
     channel_facts,
+    filled_channels,
     from_json,
     new_process,
     next_due_ms,
@@ -53,10 +58,12 @@ from slct_runtime.core.events import (
     EffectDone,
     Event,
     Message,
+    RetryRequested,
     Started,
     TerminateRequested,
     TimerDue,
     TransitionDone,
+    VersionChanged,
 )
 from slct_runtime.core.queues import QueueLimits, RateLimit, Window, has_room
 from slct_runtime.retry import closed_text, closes_ms, delay_ms, has_time, may_retry
@@ -67,12 +74,12 @@ from ._client import Rate
 from ._codec import Codec
 from ._definitions import Definition, Definitions
 from ._effects import Attempt, run_effect
-from ._errors import AlreadyExists, LimitExceeded, NotFound, NotRunning, ProcessCancelled, ProcessFailed
+from ._errors import AlreadyExists, CannotMove, LimitExceeded, NotFound, NotRunning, ProcessCancelled, ProcessFailed
 from ._process import Process, Startable, definition_name
 from ._requests import AnswerT, QuestionT, Request
 from ._schedule import SCHEDULE_NAME, Schedule
-from ._transition import LiveProcess, run_transition
-from ._twins import compiled_twin
+from ._transition import LiveProcess, UnreadableDocument, run_transition
+from ._twins import compiled_twin, load_build
 from ._type_variables import T, ValueT
 
 ENDED = frozenset({"completed", "failed", "cancelled", "terminated"})
@@ -133,6 +140,8 @@ class _Simulated:
     arguments: str
     core: Core
     document: str = ""
+    written_by: Definitions | None = None  # the document is theirs, and not that of `definitions`
+    migrations: str = ""  # what it has to go through before `definitions` can go on with it
     live: LiveProcess | None = None
     seq: int = 0
     labels: dict[str, str] = field(default_factory=dict)
@@ -296,6 +305,50 @@ class Simulation:
         rates = [None if each is None else each.limit for each in (rate, worker_rate)]
         self._queues[name] = QueueLimits(name, concurrency, worker_concurrency, *rates)
         await self.settle()
+
+    async def deploy(self, definitions: Definitions) -> dict[str, tuple[str, ...]]:
+        """Let processes go on under these definitions from their next transition on, and start new ones on them.
+
+        Give it, and the simulation, builds: `load_build` holds several side by side. A document that the new definitions cannot
+        read after all, or that a migration cannot handle, raises `CannotMove` where it is read.
+
+        Returns:
+          Process id to the reasons, of those that cannot go on under them and stay where they are (rules 22 and 23).
+        """
+        await self.settle()
+        held = {p.process_id: self._obstacles(p, definitions) for p in self._concerned(definitions)}
+        for name in definitions.names:
+            self._definitions[name] = definitions
+            self._client_codecs.pop(name, None)
+        for process in self._concerned(definitions):
+            if not held[process.process_id]:
+                self._move(process, definitions)
+        await self.settle()
+        return {process_id: reasons for process_id, reasons in held.items() if reasons}
+
+    def _concerned(self, definitions: Definitions) -> list[_Simulated]:
+        names = definitions.names
+        return [p for p in self._running() if p.definition.name in names and p.definitions is not definitions]
+
+    def _obstacles(self, process: _Simulated, definitions: Definitions) -> tuple[str, ...]:
+        if not process.definition.is_compiled:
+            return ("it runs as written: start it compiled",)
+        if process.written_by is definitions:
+            return ()  # it comes back before anything has run
+        takeover = _takeover(process, definitions)
+        found = takeover.obstacles(process.document, filled_channels(process.core))
+        return tuple(f"{o.place} {o.state}: {reason.text}".strip(" :") for o in found for reason in o.reasons)
+
+    def _move(self, process: _Simulated, definitions: Definitions) -> None:
+        written_by = process.written_by or process.definitions
+        is_back = written_by is definitions
+        process.migrations = "" if is_back else _takeover(process, definitions).migrations
+        process.written_by = None if is_back else written_by
+        process.definitions, process.definition = definitions, definitions.definition(process.definition.name)
+        of = process.definition
+        declared = (of.capacities, of.open_channels, of.fail_on_fault)
+        self._apply(process, VersionChanged(self._now_ms, *declared))
+        self._apply(process, RetryRequested(self._now_ms))  # if it was faulted (rule 6)
 
     async def advance(self, by: timedelta | float) -> None:
         """Let time pass: stop at each deadline on the way and let everything come to rest there."""
@@ -493,8 +546,12 @@ class Simulation:
         self._note(process, f"run {run.goroutine_id} {run.resumption.kind.value} {run.resumption.case_index}")
         order = self._order(process, run)
         if process.definition.is_compiled and self._is_hit():
-            run_transition(process.definitions, order, None)  # killed before it could commit: nothing of it is kept
-        answer, live = run_transition(process.definitions, order, process.live)
+            with suppress(UnreadableDocument):
+                run_transition(process.definitions, order, None)  # killed before it could commit: nothing of it is kept
+        try:
+            answer, live = run_transition(process.definitions, order, process.live)
+        except UnreadableDocument as error:
+            raise CannotMove(f"process {process.process_id!r} cannot go on under what was deployed: {error}") from error
         done = TransitionDone(self._now_ms, run.goroutine_id, answer.commands, answer.ending)
         accepted = self._apply_transition(process, done, answer.document)
         if not process.definition.is_compiled:
@@ -514,7 +571,8 @@ class Simulation:
         accepted = self._apply(process, done)
         if accepted:
             process.seq += 1
-            process.document = document or process.document
+            if document:
+                process.document, process.written_by, process.migrations = document, None, ""
             if process.definition.is_compiled:  # a runtime does it now and then; here it shows at once if it must not
                 lent = (text for effect in process.effects.values() for text in effect.texts())
                 process.core = without_lost_channels(process.core, process.document, lent)
@@ -536,6 +594,8 @@ class Simulation:
             now_ms=self._now_ms,
             labels=tuple(sorted(process.labels.items())),
             channels=tuple(ChannelFact(*fact) for fact in channel_facts(process.core)),
+            is_moved=process.written_by is not None,
+            migrations=process.migrations,
         )
 
     def _is_hit(self) -> bool:
@@ -740,6 +800,13 @@ class Simulation:
         return tuple(f"goroutine {g}: {' | '.join(texts) or 'nothing'}" for g, texts in describe_waits(process.core))
 
 
+def _takeover(process: _Simulated, definitions: Definitions) -> Takeover:
+    old, new = (
+        each.manifest(process.definition.name) for each in (process.written_by or process.definitions, definitions)
+    )
+    return Takeover(old, new)
+
+
 def _asked(request_id: str, question: Any) -> Request[Any, Any]:
     request: Request[Any, Any] = Request()
     request.request_id, request.value, request.is_answered = request_id, question, False
@@ -812,4 +879,4 @@ class SimulatedRef(Generic[ValueT]):
         return value
 
 
-__all__ = ["EPOCH", "SimulatedRef", "Simulation", "StillRunning"]
+__all__ = ["EPOCH", "SimulatedRef", "Simulation", "StillRunning", "load_build"]
