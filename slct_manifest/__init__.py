@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from .compare import compare
 from .documents import channel_reasons
-from .migrations import migrated_definition_reasons, moving_reasons, pending
+from .migrations import Between, between, migrated_definition_reasons, moving_reasons
 from .model import Comparison, DefinitionComparison, FunctionComparison, Reason, StateComparison, Verdict
 from .schema import (
     FORMAT,
@@ -37,6 +37,7 @@ from .states import local_function_reason
 
 __all__ = [
     "FORMAT",
+    "Between",
     "Comparison",
     "CompiledDefinition",
     "DefinitionComparison",
@@ -49,13 +50,13 @@ __all__ = [
     "Reason",
     "StateComparison",
     "Verdict",
+    "between",
     "channel_reasons",
     "compare",
     "local_function_reason",
     "manifest_data",
     "migrated_definition_reasons",
     "moving_reasons",
-    "pending",
     "read_definition",
     "read_manifest",
 ]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .migrations import migrated_definition_reasons, moving_reasons, pending
+from .migrations import Between, between, migrated_definition_reasons, moving_reasons
 from .model import Comparison, DefinitionComparison, FunctionComparison, StateComparison
-from .schema import FunctionEntry, Manifest, MigrationEntry
+from .schema import FunctionEntry, Manifest
 
 
 def compare(old: Manifest, new: Manifest) -> Comparison:
@@ -14,7 +12,7 @@ def compare(old: Manifest, new: Manifest) -> Comparison:
 
     Roll-back is the same question the other way round: `compare(new, old)`.
     """
-    migrations = pending(old.migrations, new.migrations)
+    migrations = between(old.migrations, new.migrations)
     definitions = tuple(
         DefinitionComparison(
             name,
@@ -31,7 +29,7 @@ def compare(old: Manifest, new: Manifest) -> Comparison:
 
 
 def _states(
-    function: str, old: FunctionEntry, new: FunctionEntry | None, migrations: Sequence[MigrationEntry]
+    function: str, old: FunctionEntry, new: FunctionEntry | None, migrations: Between
 ) -> tuple[StateComparison, ...]:
     return tuple(
         StateComparison(

@@ -1,12 +1,14 @@
 """What `@migrate` makes of frames and fields that an older build saved (rule 23).
 
-A migration is written for processes that come from builds which did not have it: those that a build already had have been through it.
-So which ones a process goes through follows from two builds, whichever of them is older; and each only once.
+A migration is written for processes that come from builds which do not have it: those that a build already has, they have been through.
+So what a process goes through follows from two builds, whichever of them is older, and each only once. A build that lacks a
+migration which the process's own build has cannot know what was made there: who waits there stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from .documents import channel_reasons, definition_reasons
 from .model import Reason, Verdict
@@ -14,14 +16,23 @@ from .schema import DefinitionEntry, FunctionEntry, MigrationEntry
 from .states import local_function_reasons, state_reasons
 
 
-def pending(old: Iterable[MigrationEntry], new: Iterable[MigrationEntry]) -> tuple[MigrationEntry, ...]:
-    """Those that processes of the old build go through on their way to the new one, in the order in which they are written."""
-    known = set(old)
-    return tuple(migration for migration in new if migration not in known)
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The migrations on the way from one build to another, in the order in which they are written.
+
+    ahead: what the processes of the old build go through. lost: what they may have been through, and the new build does not have.
+    """
+
+    ahead: tuple[MigrationEntry, ...] = ()
+    lost: tuple[MigrationEntry, ...] = ()
+
+
+def between(old: Sequence[MigrationEntry], new: Sequence[MigrationEntry]) -> Between:
+    return Between(tuple(m for m in new if m not in old), tuple(m for m in old if m not in new))
 
 
 def moving_reasons(
-    old: FunctionEntry, new: FunctionEntry | None, function: str, state: str, migrations: Sequence[MigrationEntry]
+    old: FunctionEntry, new: FunctionEntry | None, function: str, state: str, migrations: Between
 ) -> Iterator[Reason]:
     """Why a frame of `old` in this state cannot go on in `new`, after those migrations; and what deserves a look."""
     if new is None:
@@ -31,7 +42,10 @@ def moving_reasons(
             "keep it under this name until nothing is parked in it",
         )
         return
-    passed, target = route(function, state, migrations)
+    for migration in migrations.lost:
+        if migration.function == function and _leads_to(migration, state, old):
+            yield _lost(migration)
+    passed, target = route(function, state, migrations.ahead)
     if not passed:
         yield from state_reasons(old, new, state)
         return
@@ -69,15 +83,29 @@ def state_called(word: str, states: Iterable[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def _leads_to(migration: MigrationEntry, state: str, function: FunctionEntry) -> bool:
+    word = migration.to or migration.state
+    return word is not None and state_called(word, function.states) == state
+
+
+def _lost(migration: MigrationEntry) -> Reason:
+    return Reason(
+        Verdict.MIGRATION,
+        f"it is as {migration.name} makes it, and the other build has no such migration",
+        "keep the migration: one that is there is not gone through again",
+    )
+
+
 def migrated_definition_reasons(
-    old: DefinitionEntry, new: DefinitionEntry | None, migrations: Iterable[MigrationEntry]
+    old: DefinitionEntry, new: DefinitionEntry | None, migrations: Between
 ) -> Iterator[Reason]:
     """As `definition_reasons`; shared fields are what a migration of the class makes of them, if there is one."""
-    if new is not None and any(is_of_fields(migration, new) for migration in migrations):
+    yield from (_lost(migration) for migration in migrations.lost if _is_of_fields(migration, old))
+    if new is not None and any(_is_of_fields(migration, new) for migration in migrations.ahead):
         yield from channel_reasons(old, new)
     else:
         yield from definition_reasons(old, new)
 
 
-def is_of_fields(migration: MigrationEntry, definition: DefinitionEntry) -> bool:
+def _is_of_fields(migration: MigrationEntry, definition: DefinitionEntry) -> bool:
     return migration.state is None and migration.function == definition.implementation

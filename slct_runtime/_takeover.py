@@ -12,19 +12,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from slct_manifest import (
+    Between,
     CompiledDefinition,
     DefinitionEntry,
     FunctionEntry,
     ManifestError,
-    MigrationEntry,
     Reason,
     Verdict,
+    between,
     channel_reasons,
     local_function_reason,
     manifest_data,
     migrated_definition_reasons,
     moving_reasons,
-    pending,
     read_definition,
 )
 
@@ -64,14 +64,14 @@ class Takeover:
         self._old: dict[str, FunctionEntry] = {}
         self._new: dict[str, FunctionEntry] = {}
         self._of_channels: dict[str, Reason] = {}
-        self._migrations: tuple[MigrationEntry, ...] = ()
+        self._migrations: Between = Between()
         try:
             before, after = _compiled(old), _compiled(new)
         except ManifestError as error:
             self._of_process: tuple[Reason, ...] = (Reason(Verdict.STUCK, str(error)),)
             return
         self._old, self._new = before.functions, after.functions
-        self._migrations = pending(before.migrations, after.migrations)
+        self._migrations = between(before.migrations, after.migrations)
         reasons = _definition_reasons(before.definition, after.definition, self._migrations)
         self._of_process = tuple(_hindering(reasons))
         self._of_channels = _gone_channels(before.definition, after.definition)
@@ -79,9 +79,9 @@ class Takeover:
     @property
     def migrations(self) -> str:
         """What the new version's worker has to make of the document first (rule 23), as JSON; "" for nothing."""
-        if not self._migrations:
+        if not self._migrations.ahead:
             return ""
-        return json.dumps([manifest_data(migration) for migration in self._migrations], separators=(",", ":"))
+        return json.dumps([manifest_data(migration) for migration in self._migrations.ahead], separators=(",", ":"))
 
     def obstacles(self, document: str, filled_channels: Set[str]) -> tuple[Obstacle, ...]:
         """All that keeps a process from going on.
@@ -111,9 +111,7 @@ class Takeover:
         return Obstacle(spot.function, spot.state, f"{old.source}:{line}", statement, reasons) if reasons else None
 
 
-def _reasons(
-    old: FunctionEntry, new: FunctionEntry | None, spot: Spot, migrations: tuple[MigrationEntry, ...]
-) -> Iterator[Reason]:
+def _reasons(old: FunctionEntry, new: FunctionEntry | None, spot: Spot, migrations: Between) -> Iterator[Reason]:
     if new is not None and spot.local_function in old.local_functions:
         reason = local_function_reason(old, new, spot.local_function)
         if reason is not None:
@@ -160,9 +158,7 @@ def _compiled(manifest: Mapping[str, Any]) -> CompiledDefinition:
     return read_definition(compiled)
 
 
-def _definition_reasons(
-    old: DefinitionEntry, new: DefinitionEntry, migrations: tuple[MigrationEntry, ...]
-) -> Iterator[Reason]:
+def _definition_reasons(old: DefinitionEntry, new: DefinitionEntry, migrations: Between) -> Iterator[Reason]:
     if old.implementation != new.implementation:
         text = f"it was {old.implementation}, and is {new.implementation}"
         yield Reason(Verdict.MIGRATION, text, "keep the class where it was, under its name")

@@ -369,7 +369,10 @@ def test_rule_23_what_is_migrated_is_movable(
     forth, back = builds.compared(BEGAN + MIGRATION.format(state=state, to=to))
     assert changed(forth) == left
     assert said in texts(forth)
-    assert changed(back) == {}
+    is_made = "nothing waits" not in said
+    assert changed(back) == ({"Packing_Sleep": M} if is_made else {})
+    lost = "it is as shop:with_began makes it, and the other build has no such migration"
+    assert (lost in texts(back)) is is_made
 
 
 def test_rule_23_who_has_been_through_a_migration_does_not_go_through_it_again(builds: Builds) -> None:
@@ -384,7 +387,8 @@ def test_rule_23_fields_are_what_a_migration_of_the_class_makes_of_them(builds: 
         ("    paid: int = 0", "    paid: int = 0\n    limit: int"), ("durable, recv", "durable, migrate, recv")
     )
     migration = '\n\n@migrate("Order")\ndef with_limit(fields):\n    return fields | {"limit": 1}\n'
-    assert changed(builds.compared(new + migration)[0]) == {}
+    forth, back = builds.compared(new + migration)
+    assert (changed(forth), changed(back)) == ({}, {"order": M})
 
 
 @pytest.mark.parametrize("about", ["NAME", '"Order.main", state=NAME', '"Order.main", "RecvNotes"', "**WORDS", ""])

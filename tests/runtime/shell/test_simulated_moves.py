@@ -60,16 +60,46 @@ def test_rule_23_a_simulated_process_goes_through_the_migrations_that_it_has_mis
 
 
 def test_rule_24_a_simulated_process_comes_back_before_anything_has_run(builds: list[Definitions]) -> None:
-    """Rule 24: its document is still that of the second version; what it was before it moved does not matter."""
+    """Rule 24: its document is still that of the first version. Once the second one has run, there is no way back: it has migrated."""
     first, second, _ = builds
 
     async def scene() -> None:
-        async with Simulation(second) as sim:
-            ref = await sim.start("order", 5)
-            assert await sim.deploy(first) == {}  # it reads less than is there
+        async with Simulation(first) as sim:
+            back, gone = await sim.start("order", 5), await sim.start("order", 5, id="gone")
             assert await sim.deploy(second) == {}
-            await ref.send("payments", 5)
-            assert await ref.result() == "second 5 eur []"
+            await gone.send("payments", 1)
+            held = await sim.deploy(first)
+            assert list(held) == ["gone"]
+            assert "it is as orders:with_currency makes it" in held["gone"][0]
+            for ref, amount in ((back, 5), (gone, 4)):
+                await ref.send("payments", amount)
+            assert await back.result() == "first 5"
+            assert await gone.result() == "second 5 sek ['with_currency']"
+
+    asyncio.run(scene())
+
+
+def test_rule_24_a_way_back_through_a_migration_is_one_that_undoes_it(
+    tmp_path: Path, builds: list[Definitions]
+) -> None:
+    """Rules 23 and 24: the old code with the migration, and after it one that takes its work away again."""
+    undo = """
+@migrate("Order.main", state="RecvPayments")
+def without_currency(slots):
+    assert slots["currency"] == "sek"
+    return {name: value for name, value in slots.items() if name not in ("currency", "steps")}
+"""
+    build(tmp_path, SECOND[: SECOND.index("class Order")] + undo + FIRST.replace('f"first', 'f"again'))
+
+    async def scene() -> None:
+        async with Simulation(builds[0], crash=2) as sim:
+            never, through = await sim.start("order", 5), await sim.start("order", 5)
+            assert await sim.deploy(builds[1]) == {}
+            await through.send("payments", 1)
+            assert await sim.deploy(load_build(tmp_path / "build")) == {}
+            for ref, amount in ((never, 5), (through, 4)):
+                await ref.send("payments", amount)
+                assert await ref.result() == "again 5"
 
     asyncio.run(scene())
 
