@@ -184,6 +184,7 @@ async def run(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
     """Serve until `stop` is set."""
     source, directory = Path(arguments.source).resolve(), Path(arguments.directory).resolve()
     (directory / "builds").mkdir(parents=True, exist_ok=True)
+    (directory / ".gitignore").write_text("*\n", encoding="utf-8")
     store = f"sqlite:///{directory / 'dev.db'}"
     runtime = await Runtime.open(store, settings=Settings(history_transitions_max=arguments.history))
     try:

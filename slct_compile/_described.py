@@ -15,6 +15,7 @@ from ._lock import LockedFunction, LockedState
 from ._print import text_of_node
 from ._visit import look
 from ._walk import walk
+from ._ways import started, ways
 from .emit import Compiled
 from .ir import ops
 from .lower.states import StateCode
@@ -89,6 +90,10 @@ def _state(one: Compiled, state: StateCode, operation: cst.BaseExpression | None
         "calls": calls,
         "cases": cases,
         "effects": _effects(text),
+        "ways": [
+            {"state": None if way.target is None else one.names[way.target], "when": way.label} for way in ways(state)
+        ],
+        "starts": started(state),
     }
 
 

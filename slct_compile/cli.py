@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _explain(given[1:])
             case ["diff"]:
                 return _diff(given[1:])
+            case ["graph"]:
+                return _graph(given[1:])
             case _:
                 return _compile(given)
     except (CompileError, ManifestError) as error:
@@ -49,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="slct-compile",
         description="Compile async def in process classes to state machines that can be saved at every await.",
         epilog="slct-compile explain SLC104 tells what a finding means. "
-        "slct-compile diff OLD NEW tells which parked processes could go on under another build.",
+        "slct-compile diff OLD NEW tells which parked processes could go on under another build. "
+        "slct-compile graph SRC draws the states.",
     )
     parser.add_argument("source", type=Path, metavar="SRC", help="directory of the sources, or one file")
     parser.add_argument("-o", "--output", type=Path, metavar="BUILD", help="directory that the compiled tree goes to")
@@ -142,6 +145,15 @@ def _diff(arguments: Sequence[str]) -> int:
 
     with tempfile.TemporaryDirectory(prefix="slct-diff-") as directory:
         return diff(arguments, _compile, Path(directory))
+
+
+def _graph(arguments: Sequence[str]) -> int:
+    import tempfile
+
+    from .graph.command import graph
+
+    with tempfile.TemporaryDirectory(prefix="slct-graph-") as directory:
+        return graph(arguments, _compile, Path(directory))
 
 
 def _explain(arguments: Sequence[str]) -> int:

@@ -78,12 +78,21 @@ class EffectEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class WayEntry:
+    """Where a state leads. `state` None: the function ends. `when`: what decides; None if nothing does."""
+
+    state: str | None
+    when: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StateEntry:
     """A state. `parks`: a goroutine may be saved in it, waiting; in the first state of a function, as one that has not begun.
 
     live: slots that are saved there. within: the blocks around its await, outermost first. on_error: the state that takes an
     exception; caught, handling: the slots of that exception, and of the one being handled. calls: the durable function
-    whose frame is on top of this one, as written. statement, awaits: the text; None where nothing is awaited.
+    whose frame is on top of this one, as written. statement, awaits: the text; None where nothing is awaited. ways: where it leads
+    when it runs; starts: durable functions that it gives to `go`, as written.
     """
 
     line: int
@@ -99,6 +108,8 @@ class StateEntry:
     calls: str | None
     cases: list[CaseEntry]
     effects: list[EffectEntry]
+    ways: list[WayEntry]
+    starts: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ def diff(arguments: Sequence[str], compile_tree: Compile, directory: Path) -> in
     except SystemExit as stop:
         return int(stop.code or 0)
     old, new = (
-        _manifest(given, compile_tree, directory / name) for given, name in ((options.old, "old"), (options.new, "new"))
+        manifest_of(given, compile_tree, directory / name)
+        for given, name in ((options.old, "old"), (options.new, "new"))
     )
     forth, back = compare(old, new), compare(new, old)
     if not options.quiet:
@@ -54,7 +55,12 @@ def diff(arguments: Sequence[str], compile_tree: Compile, directory: Path) -> in
     return FINDINGS if forth.is_breaking else OK
 
 
-def _manifest(given: str, compile_tree: Compile, directory: Path) -> Manifest:
+def manifest_of(given: str, compile_tree: Compile, directory: Path) -> Manifest:
+    """The manifest of a build, a file, sources, or sources of a git revision.
+
+    Raises:
+      CompileError: it is none of these.
+    """
     path = Path(given)
     if path.is_file() and path.suffix == ".json":
         return read_manifest(path.read_text(encoding="utf-8"), given)

@@ -34,7 +34,7 @@ from runtime_client._trampoline import Stack, run_to_suspension
 from slct_compile import _pipeline
 from slct_compile._index import Index, read_module
 from slct_compile._pipeline import compile_module
-from slct_compile.diagnostics import render
+from slct_compile.diagnostics import Severity, render
 
 WORDS = (
     "from runtime_client import durable as slct_durable\nfrom oracle_words import slct_bridge, slct_same, slct_step\n"
@@ -145,9 +145,10 @@ def judge(tests: Installed, method: Method, *, operands: bool) -> Verdict:
             # `slct-compile` says so as SLC001: libcst does not know all of Python.
             codes, detail = codes or ["SLC001"], detail or str(error)
             continue
-        if output.diagnostics:
-            codes = codes or sorted({d.code for d in output.diagnostics})
-            detail = detail or "\n".join(render(d, source) for d in output.diagnostics)
+        errors = [d for d in output.diagnostics if d.severity is Severity.ERROR]  # warnings refuse nothing
+        if errors:
+            codes = codes or sorted({d.code for d in errors})
+            detail = detail or "\n".join(render(d, source) for d in errors)
             continue
         runs = (
             functools.partial(_run_as_coroutine, tests, method, source),
