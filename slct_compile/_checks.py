@@ -9,7 +9,8 @@ from typing import Protocol
 
 from ._definitions import DurableFunction, ParsedModule
 from ._index import RUNTIME, ClassInfo, Index, ModuleInfo, all_statements, dotted_name, durable_functions, module_level
-from ._scopes import bound_names, function_names
+from ._meanings import Meanings
+from ._scopes import bound_names
 from ._unsupported import place_of
 from ._walk import walk
 from .analysis.liveness import Layout
@@ -389,26 +390,6 @@ _BLOCKING: dict[str, str] = {
 """What waits for the world outside, and what to use instead."""
 
 
-def _imported_names(function: ast.AsyncFunctionDef) -> Iterator[tuple[str, str]]:
-    """Names that imports in a body bind, and what they mean."""
-    for node in walk(ast.Module(function.body, [])):
-        match node:
-            case ast.Import(names):
-                for alias in names:
-                    yield (
-                        alias.asname or alias.name.partition(".")[0],
-                        alias.name if alias.asname else alias.name.partition(".")[0],
-                    )
-            case ast.ImportFrom(str(module), names, 0):
-                for alias in names:
-                    yield alias.asname or alias.name, f"{module}.{alias.name}"
-            case _:
-                pass
-
-
-_BUILTINS = frozenset({"input", "open"})
-
-
 class _Calls:
     """Findings about the calls and awaits of one durable function."""
 
@@ -417,11 +398,8 @@ class _Calls:
         self.info = info
         self.owner = owner
         self.function = function
-        names = function_names(function)
-        self.local = frozenset(names.locals)
-        self.imported = dict(_imported_names(function))
-        positional = [*function.args.posonlyargs, *function.args.args]
-        self.receiver = positional[0].arg if owner is not None and positional else None
+        self.meanings = Meanings(index, info, owner, function)
+        self.receiver = self.meanings.receiver
 
     def findings(self) -> Iterator[Finding]:
         for node in walk(ast.Module(self.function.body, [])):
@@ -462,7 +440,7 @@ class _Calls:
             )
 
     def _asyncio(self, node: ast.Call, func: ast.expr) -> Iterator[Finding]:
-        found = self._absolute(func)
+        found = self.meanings.absolute(func)
         name = found.removeprefix("asyncio.")
         if name != found and name in _ASYNCIO:
             yield (
@@ -473,7 +451,7 @@ class _Calls:
             )
 
     def _blocking(self, node: ast.Call, func: ast.expr) -> Iterator[Finding]:
-        name = self._absolute(func) or self._builtin(func)
+        name = self.meanings.name(func)
         if name in _BLOCKING:
             yield (
                 "SLC301",
@@ -481,23 +459,6 @@ class _Calls:
                 f"{name} waits for the world outside: the worker runs nothing else meanwhile, and after a crash it happens again",
                 f"use {_BLOCKING[name]}",
             )
-
-    def _builtin(self, func: ast.expr) -> str:
-        """A name that nobody has bound."""
-        if not isinstance(func, ast.Name) or func.id not in _BUILTINS or self.info.stars:
-            return ""
-        bound = (self.local, self.info.names, self.info.functions, self.info.classes)
-        return "" if any(func.id in names for names in bound) else func.id
-
-    def _absolute(self, func: ast.expr) -> str:
-        dotted = dotted_name(func)
-        first, _, rest = dotted.partition(".") if dotted else ("", "", "")
-        if first in self.imported:
-            return f"{self.imported[first]}.{rest}" if rest else self.imported[first]
-        if not dotted or first in self.local:
-            return ""
-        found = self.index.resolve(self.info.name, dotted)
-        return found if isinstance(found, str) else ""
 
     def _durable_name(self, func: ast.expr) -> str:
         """How a durable function is written that is called by this, or nothing."""
@@ -507,12 +468,12 @@ class _Calls:
                 in_process = (self.info.name, self.owner.qualname) in self.index.durable_classes()
                 return f"{receiver}.{attribute}" if in_process and attribute in durable else ""
             case _:
-                target = self.index.function(self._absolute(func))
+                target = self.index.function(self.meanings.absolute(func))
                 is_durable = target is not None and self.index.durable_decorator(target[0].name, target[1])
                 return ast.unparse(func) if is_durable else ""
 
     def _operation_name(self, func: ast.expr) -> str:
-        found = self._absolute(func)
+        found = self.meanings.absolute(func)
         name = found.removeprefix(f"{RUNTIME}.")
         if name != found and name in _OPERATIONS:
             return ast.unparse(func)
@@ -534,7 +495,7 @@ class _Calls:
         return False
 
     def _is_plain_coroutine(self, func: ast.expr) -> bool:
-        target = self.index.function(self._absolute(func))
+        target = self.index.function(self.meanings.absolute(func))
         if target is None or not isinstance(target[1], ast.AsyncFunctionDef):
             return False
         return not target[1].decorator_list

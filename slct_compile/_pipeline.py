@@ -28,6 +28,7 @@ from ._definitions import (
 )
 from ._described import describe, record
 from ._fingerprints import fingerprints
+from ._flow_checks import flow_findings
 from ._format import Replacement, new_lines, splice
 from ._imports import Imports, choose_imports
 from ._index import Index, ModuleInfo
@@ -95,6 +96,7 @@ def compile_module(index: Index, info: ModuleInfo, show: str | None = None, lock
             around = tuple(known[outer.qualname] for outer in function.enclosing)
             known[function.qualname] = compile_function(module, function, names, imports, trace, lock, around)
             compiled.append(known[function.qualname])
+            findings += flow_findings(index, info, known[function.qualname], imports.helpers)
         except Unsupported as error:
             findings.append(error.diagnostic)
     diagnostics = tuple(dict.fromkeys(sorted_diagnostics(findings)))
