@@ -25,6 +25,7 @@ from slct_runtime.wire.api import (
     HistoryEntry,
     ListRequest,
     MovePolicy,
+    ParkedCount,
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
@@ -448,6 +449,10 @@ class Client:
         """
         return await _asked(self.api.check(definitions.records(version)))
 
+    async def parked(self, definition: str | type[Process], version: str | None = None) -> Sequence[ParkedCount]:
+        """In which states the processes of a version wait, and how many in each; of the newest version, if None."""
+        return await _asked(self.api.parked(_name_of(definition), version))
+
     async def versions(self) -> Sequence[VersionInfo]:
         """Every deployed version: how many processes are left on it, and how many workers run it."""
         return await _asked(self.api.versions())
@@ -721,6 +726,10 @@ class SyncClient:
     def check(self, definitions: Definitions, version: str) -> Sequence[TakeoverInfo]:
         """See `Client.check`."""
         return self.wait(self._client.check(definitions, version))
+
+    def parked(self, definition: str | type[Process], version: str | None = None) -> Sequence[ParkedCount]:
+        """See `Client.parked`."""
+        return self.wait(self._client.parked(definition, version))
 
     def versions(self) -> Sequence[VersionInfo]:
         """See `Client.versions`."""

@@ -24,6 +24,7 @@ from slct_runtime.wire.api import (
     HistoryEntry,
     ListRequest,
     MovePolicy,
+    ParkedCount,
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
@@ -173,6 +174,13 @@ class GrpcTransport(RuntimeApi):
         message = _filled(deployments_pb2.CheckRequest(), convert.put_check, definitions)
         response = await self._ask(self._connection.deployments.Check, message)
         return [convert.get_takeover(one) for one in response.takeovers]
+
+    async def parked(self, definition: str, version: str | None) -> Sequence[ParkedCount]:
+        message = _made(deployments_pb2.ParkedRequest, definition=definition)
+        if version is not None:
+            message.version = version
+        response = await self._ask(self._connection.deployments.Parked, message)
+        return [convert.get_parked(one) for one in response.counts]
 
     async def versions(self) -> Sequence[VersionInfo]:
         response = await self._ask(self._connection.deployments.Versions, deployments_pb2.VersionsRequest())

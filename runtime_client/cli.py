@@ -386,6 +386,14 @@ async def move(arguments: argparse.Namespace) -> int:
         return await _cli_versions.move(client, arguments)
 
 
+async def graph(arguments: argparse.Namespace) -> int:
+    """Draw the states of a deployed definition; with --live, how many processes are in each."""
+    from . import _cli_graph
+
+    async with _client(arguments) as client:
+        return await _cli_graph.graph(client, arguments)
+
+
 async def versions(arguments: argparse.Namespace) -> int:
     """Print every deployed version: how many processes are left on it, and how many workers run it."""
     async with _client(arguments) as client:
@@ -727,6 +735,12 @@ def _add_views(verbs: Any) -> None:
     verb.add_argument("--limit", type=_count, metavar="N", help="how many at most (default: all)")
     _add_format(verb)
     _add_format(_add_to_process(verbs, "show", show))
+    verb = _add(verbs, "graph", graph)
+    verb.add_argument("definition", metavar="DEFINITION")
+    verb.add_argument("--version", help="which deployed version (default: the newest)")
+    verb.add_argument("--live", action="store_true", help="with how many processes are in each state")
+    verb.add_argument("--format", choices=("mermaid", "dot", "svg"), default="mermaid", help="default: %(default)s")
+    verb.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
     verb = _add(verbs, "versions", versions)
     verb.add_argument("definition", metavar="DEFINITION", nargs="?", help="only of this one")
     _add_format(verb)

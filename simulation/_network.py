@@ -157,6 +157,9 @@ class Network(RuntimeApi):
     async def check(self, definitions: Any) -> Any:
         return await self._call("check", definitions)
 
+    async def parked(self, definition: str, version: str | None) -> Any:
+        return await self._call("parked", definition, version)
+
     async def versions(self) -> Any:
         return await self._call("versions")
 

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from slct_manifest import Verdict
 
 from ._catalogue import Deployed
+from ._census import pages
 from ._engine import Engine, restore_core
 from ._takeover import Obstacle, Takeover
 from .core import filled_channels
 from .store.base import LoadedProcess
 from .wire.api import HeldPlace, HeldReason, TakeoverInfo
-
-PAGE = 200
-"""Documents that are read at a time."""
 
 
 class TakeoverCheck:
@@ -33,23 +31,17 @@ class TakeoverCheck:
         self._movable_count = 0
         self._held: Counter[Obstacle] = Counter()
 
-    async def run(self, statuses: Sequence[str]) -> TakeoverInfo:
-        """Of the processes with these statuses."""
-        engine = self._engine
-        for status in statuses:
-            after = 0
-            wanted = (self._old.name, self._old.version, status)
-            while page := await engine.read(engine.store.of_version, *wanted, after, PAGE):
-                loaded = await engine.read(engine.store.load, [process_id for _, process_id in page])
-                await asyncio.to_thread(self._count, loaded)
-                after = page[-1][0]
+    async def run(self) -> TakeoverInfo:
+        """Of all that have not ended."""
+        async for page in pages(self._engine, self._old.name, self._old.version):
+            await asyncio.to_thread(self._count, page)
         return TakeoverInfo(
             definition=self._old.name,
             from_version=self._old.version,
             to_version=self._new.version,
             process_count=self._process_count,
             movable_count=self._movable_count,
-            worker_count=engine.dispatcher.worker_count((self._old.name, self._old.version)),
+            worker_count=self._engine.dispatcher.worker_count((self._old.name, self._old.version)),
             held=tuple(_place(obstacle, count) for obstacle, count in sorted(self._held.items(), key=_in_order)),
         )
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from ._catalogue import Deployed, deployed_of
+from ._census import parked_counts
 from ._describe import describe
 from ._engine import Engine, default_chance, lost, queue_row, releasing, wall_clock_ms
 from ._history import history_entry
@@ -33,6 +34,7 @@ from .wire.api import (
     HistoryEntry,
     ListRequest,
     MovePolicy,
+    ParkedCount,
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
@@ -126,8 +128,12 @@ class Runtime(RuntimeApi):
             for old in self._engine.catalogue.versions(record.name):
                 counts = living.get((old.name, old.version), {})
                 if counts and old.version != new.version:
-                    found.append(await TakeoverCheck(self._engine, old, new).run(tuple(counts)))
+                    found.append(await TakeoverCheck(self._engine, old, new).run())
         return found
+
+    async def parked(self, definition: str, version: str | None) -> Sequence[ParkedCount]:
+        deployed = self._engine.catalogue.find(definition, version)
+        return await parked_counts(self._engine, deployed.name, deployed.version)
 
     async def versions(self) -> Sequence[VersionInfo]:
         living = await self._living()

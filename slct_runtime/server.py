@@ -403,6 +403,14 @@ class Deployments:
         return response
 
     @refusing
+    async def Parked(self, request: deployments_pb2.ParkedRequest, _: Context) -> deployments_pb2.ParkedResponse:
+        response = deployments_pb2.ParkedResponse()
+        version = request.version if request.HasField("version") else None
+        for count in await self._runtime.parked(request.definition, version):
+            convert.put_parked(count, response.counts.add())
+        return response
+
+    @refusing
     async def Move(self, request: deployments_pb2.MoveRequest, _: Context) -> deployments_pb2.MoveResponse:
         await self._runtime.move(request.process_id, request.version)
         return deployments_pb2.MoveResponse()

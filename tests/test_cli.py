@@ -408,6 +408,10 @@ def test_versions_are_deployed_told_and_moved_between(tmp_path: Path) -> None:
             "moved 1 process to version 2\n",
             "",
         )
+        drawn = slct("graph", "greeter", "--version", "1", "--live")[1]
+        assert re.search(r'\["recv\(self\.names\)<br/>greeter\.py:10<br/>1 here"\]', drawn), drawn
+        assert "here" not in slct("graph", "greeter", "--version", "1")[1]
+        assert "is not deployed" in slct("graph", "greeter", "--version", "7")[2]
         told = json.loads(slct("versions", "--format", "json")[1])
         assert [(each["version"], each["live_count"]) for each in told] == [("1", 1), ("2", 1)]
         assert stop(old)[0] == 0

@@ -9,18 +9,19 @@ import argparse
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from slct_manifest import Manifest
+from slct_manifest import FunctionEntry, Manifest
 
 from .._report import OK
 from ..compatibility.command import Compile, manifest_of
 from ..diagnostics import CompileError
 from .dot import dot_of
 from .mermaid import mermaid_of
-from .picture import picture_of
+from .picture import Picture, picture_of
 
+FORMATS = ("mermaid", "dot", "svg")
 DOT_TIMEOUT_S = 120
 
 
@@ -39,22 +40,31 @@ def graph(arguments: Sequence[str], compile_tree: Compile, directory: Path) -> i
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="definitions or functions: order, Order.main (default: all)"
     )
-    parser.add_argument("--format", choices=("mermaid", "dot", "svg"), default="mermaid", help="default: mermaid")
+    parser.add_argument("--format", choices=FORMATS, default="mermaid", help="default: mermaid")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
     try:
         options = parser.parse_args(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
     manifest = manifest_of(options.build, compile_tree, directory / "build")
-    picture = picture_of(manifest, _chosen(manifest, options.names))
-    text = mermaid_of(picture) if options.format == "mermaid" else dot_of(picture)
-    if options.format == "svg":
+    picture = picture_of(manifest.functions, _chosen(manifest, options.names))
+    write(picture, options.format, options.output)
+    return OK
+
+
+def write(picture: Picture, format: str, output: Path | None) -> None:
+    """Into a file, or to standard output.
+
+    Raises:
+      CompileError: nothing is there that draws SVG.
+    """
+    text = mermaid_of(picture) if format == "mermaid" else dot_of(picture)
+    if format == "svg":
         text = svg_of(text)
-    if options.output is None:
+    if output is None:
         sys.stdout.write(text)
     else:
-        options.output.write_text(text, encoding="utf-8")
-    return OK
+        output.write_text(text, encoding="utf-8")
 
 
 def _chosen(manifest: Manifest, names: Sequence[str]) -> list[str]:
@@ -65,7 +75,7 @@ def _chosen(manifest: Manifest, names: Sequence[str]) -> list[str]:
 
 def _named(manifest: Manifest, name: str) -> Iterator[str]:
     if name in manifest.definitions:
-        yield from _reached(manifest, manifest.definitions[name].functions)
+        yield from reached(manifest.functions, manifest.definitions[name].functions)
         return
     found = [each for each in manifest.functions if name in (each, each.rpartition(":")[2])]
     if not found:
@@ -74,17 +84,17 @@ def _named(manifest: Manifest, name: str) -> Iterator[str]:
     yield from found
 
 
-def _reached(manifest: Manifest, functions: Sequence[str]) -> list[str]:
-    """These, and the functions of modules that they call or start, by their last names."""
-    reached = list(functions)
-    for name in reached:
-        entry = manifest.functions.get(name)
+def reached(functions: Mapping[str, FunctionEntry], first: Sequence[str]) -> list[str]:
+    """These, and the functions that they call or start, by their last names."""
+    found_all = [name for name in first if name in functions]
+    for name in found_all:
+        entry = functions.get(name)
         for state in entry.states.values() if entry is not None else ():
             for written in [*([state.calls] if state.calls else []), *state.starts]:
                 last = written.rpartition(".")[2]
-                found = [each for each in manifest.functions if each.rpartition(":")[2].rpartition(".")[2] == last]
-                reached += [each for each in found if len(found) == 1 and each not in reached]
-    return reached
+                found = [each for each in functions if each.rpartition(":")[2].rpartition(".")[2] == last]
+                found_all += [each for each in found if len(found) == 1 and each not in found_all]
+    return found_all
 
 
 def svg_of(dot: str) -> str:

@@ -35,8 +35,10 @@ def _cluster(number: int, cluster: Cluster) -> Iterator[str]:
 
 
 def _node(node: Node) -> str:
-    label = _quoted("\n".join(node.lines))
-    return f"    {_quoted(node.name)} [label={label}{', peripheries=2' if node.is_call else ''}];"
+    label = _quoted("\n".join(node.all_lines))
+    options = ", peripheries=2" if node.is_call else ""
+    options += ', fillcolor="#ffe9b0"' if node.process_count else ""
+    return f"    {_quoted(node.name)} [label={label}{options}];"
 
 
 def _edge(edge: Edge) -> str:

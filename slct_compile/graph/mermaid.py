@@ -33,7 +33,7 @@ class _Writer:
         yield f"    {self._ids[cluster.begin]}(( ))"
         for node in cluster.nodes:
             opening, closing = ("[[", "]]") if node.is_call else ("[", "]")
-            yield f"    {self._ids[node.name]}{opening}{_quoted('<br/>'.join(map(_escaped, node.lines)), is_escaped=True)}{closing}"
+            yield f"    {self._ids[node.name]}{opening}{_quoted('<br/>'.join(map(_escaped, node.all_lines)), is_escaped=True)}{closing}"
         if cluster.end is not None:
             yield f"    {self._ids[cluster.end]}((( )))"
         yield "  end"

@@ -5,10 +5,11 @@ States that nobody waits in are passed through: their ways are those of the stat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from slct_manifest import FunctionEntry, Manifest, StateEntry
+from slct_manifest import FunctionEntry, StateEntry
 
 TEXT_CHARACTERS_MAX = 44
 WAYS_THROUGH_MAX = 200
@@ -17,11 +18,20 @@ WAYS_THROUGH_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A state. `name`: unique in the picture. `lines`: what to write in it. `is_call`: it waits for another durable function."""
+    """A state. `name`: unique in the picture. `lines`: what to write in it. `is_call`: it waits for another durable function.
+
+    `process_count`: processes that are there now.
+    """
 
     name: str
     lines: tuple[str, ...]
     is_call: bool = False
+    process_count: int = 0
+
+    @property
+    def all_lines(self) -> tuple[str, ...]:
+        """With how many processes are there."""
+        return (*self.lines, f"{self.process_count} here") if self.process_count else self.lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +60,16 @@ class Picture:
     edges: tuple[Edge, ...]
 
 
-def picture_of(manifest: Manifest, functions: Iterable[str]) -> Picture:
-    """These functions, by their names in the manifest."""
-    names = list(functions)
+Counts: TypeAlias = Mapping[tuple[str, str], int]
+"""Function and state to how many processes are there."""
+
+
+def picture_of(functions: Mapping[str, FunctionEntry], chosen: Iterable[str], counts: Counts | None = None) -> Picture:
+    """These functions, by their names in the manifest; with how many processes are in each state, if that is known."""
+    names = list(chosen)
     clusters, edges = [], list[Edge]()
     for name in names:
-        drawing = _Drawing(name, manifest.functions[name])
+        drawing = _Drawing(name, functions[name], counts)
         own = list(drawing.edges())
         clusters.append(drawing.cluster(ends=any(edge.target == drawing.end for edge in own)))
         edges += [*own, *_loose(drawing, names)]
@@ -74,9 +88,10 @@ def _merged(edges: Iterable[Edge]) -> Iterator[Edge]:
 class _Drawing:
     """One function."""
 
-    def __init__(self, name: str, function: FunctionEntry) -> None:
+    def __init__(self, name: str, function: FunctionEntry, counts: Counts | None) -> None:
         self.name = name
         self.function = function
+        self.counts = counts
         self.first = next(iter(function.states))
 
     def node_name(self, state: str) -> str:
@@ -100,7 +115,9 @@ class _Drawing:
 
     def _node(self, state: str, entry: StateEntry) -> Node:
         place = f"{self.function.source}:{entry.line}"
-        return Node(self.node_name(state), (*map(_short, _waits(entry, state)), place), entry.calls is not None)
+        lines = (*map(_short, _waits(entry, state)), place)
+        count = (self.counts or {}).get((self.name, state), 0)
+        return Node(self.node_name(state), lines, entry.calls is not None, count)
 
     def edges(self) -> Iterator[Edge]:
         yield from self._from(self.begin, self.first, "")

@@ -252,6 +252,15 @@ ENDED_STATUSES = frozenset({"completed", "failed", "cancelled", "terminated"})
 
 
 @record(frozen=True, slots=True)
+class ParkedCount:
+    """So many processes have a goroutine in that state: it waits there, or what it has called does."""
+
+    function: str
+    state: str
+    process_count: int
+
+
+@record(frozen=True, slots=True)
 class HeldReason:
     """Why what is parked somewhere cannot go on as it stands. `is_stuck`: no migration would help. `help` may be empty."""
 
@@ -377,6 +386,10 @@ class RuntimeApi(Protocol):
 
     async def check(self, definitions: tuple[DefinitionRecord, ...]) -> Sequence[TakeoverInfo]:
         """What would become of the processes of all other versions under these; nothing is changed."""
+        ...
+
+    async def parked(self, definition: str, version: str | None) -> Sequence[ParkedCount]:
+        """Where the processes of a version are that have not ended; of the newest, if None."""
         ...
 
     async def versions(self) -> Sequence[VersionInfo]:

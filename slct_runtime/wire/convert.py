@@ -609,6 +609,17 @@ def get_version(message: deployments_pb2.VersionInfo) -> api.VersionInfo:
     )
 
 
+def put_parked(count: api.ParkedCount, into: deployments_pb2.ParkedCount) -> None:
+    into.SetInParent()
+    into.function = count.function
+    into.state = count.state
+    into.process_count = count.process_count
+
+
+def get_parked(message: deployments_pb2.ParkedCount) -> api.ParkedCount:
+    return api.ParkedCount(message.function, message.state, message.process_count)
+
+
 def put_takeover(info: api.TakeoverInfo, into: deployments_pb2.TakeoverInfo) -> None:
     into.definition = info.definition
     into.from_version = info.from_version

@@ -53,7 +53,7 @@ def test_every_way_that_a_run_takes_is_drawn(seed: int) -> None:
     made = built(source, Lock()) if is_python(source) else None
     if made is None:
         return  # no Python, or not compiled: nothing to draw
-    picture = picture_of(made.manifest, made.manifest.functions)
+    picture = picture_of(made.manifest.functions, made.manifest.functions)
     drawn = {(edge.source, edge.target) for edge in picture.edges}
     for script in ([1, 0, 2], [0, ValueError, 1], [2, 3, 1, 1, 0]):
         missing = [step for step in steps(made.text, list(script)) if step not in drawn]

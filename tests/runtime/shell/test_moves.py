@@ -410,3 +410,26 @@ def test_versions_say_what_is_left_of_each(first: Definitions, second: Definitio
             assert (told["1"].live_count, told["2"].live_count) == (0, 3)
 
     asyncio.run(test())
+
+
+def test_it_is_told_in_which_states_processes_wait(first: Definitions, second: Definitions) -> None:
+    """Rule 22: of each version, with the callers; what has ended is nowhere."""
+
+    async def test() -> None:
+        async with versions() as world:
+            await world.serve(second, "1")
+            client = Client(world.runtime, second)
+            refs = [await client.start("order", 1) for _ in range(3)]
+            await refs[0].send("payments", 1)
+            await until_parked(client, refs[0].id, "notes")
+            for ref in refs[1:]:
+                await until_parked(client, ref.id, "payments")
+            told = {each.state: each.process_count for each in await client.parked("order")}
+            assert told == {"Main_RecvNotes": 1, "Main_RecvPayments": 2}
+            for ref in refs:
+                await ref.terminate()
+            assert await client.parked("order", "1") == []
+            with pytest.raises(NotFound):
+                await client.parked("order", "7")
+
+    asyncio.run(test())

@@ -70,6 +70,7 @@ ROUNDTRIPS: dict[Any, Roundtrip] = {
     api.WatchEvent: Roundtrip(convert.put_watch_event, convert.get_watch_event, processes_pb2.WatchResponse),
     api.QueueInfo: Roundtrip(convert.put_queue_info, convert.get_queue_info, queues_pb2.QueueInfo),
     api.VersionInfo: Roundtrip(convert.put_version, convert.get_version, deployments_pb2.VersionInfo),
+    api.ParkedCount: Roundtrip(convert.put_parked, convert.get_parked, deployments_pb2.ParkedCount),
     api.TakeoverInfo: Roundtrip(convert.put_takeover, convert.get_takeover, deployments_pb2.TakeoverInfo),
     work.DefinitionRecord: Roundtrip(
         put_records, lambda m: convert.get_definitions(m.definitions)[0], deployments_pb2.DeployRequest

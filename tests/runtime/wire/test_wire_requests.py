@@ -12,7 +12,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from wire_fakes import HISTORY_ENTRY, QUEUE, TAKEOVER, VERSION, FakeRuntime, description, info, run
+from wire_fakes import HISTORY_ENTRY, PARKED, QUEUE, TAKEOVER, VERSION, FakeRuntime, description, info, run
 
 from runtime_client._transport import GrpcTransport
 from slct_runtime.server import ListenError, Server, serve_grpc, write
@@ -82,6 +82,8 @@ REQUESTS: dict[str, tuple[Callable[[RuntimeApi], Awaitable[Any]], tuple[Any, ...
     "deploy": (lambda r: r.deploy(RECORDS), ("deploy", RECORDS, MovePolicy.AUTO), None),
     "deploy pinned": (lambda r: r.deploy(RECORDS, MovePolicy.PIN), ("deploy", RECORDS, MovePolicy.PIN), None),
     "check": (lambda r: r.check(RECORDS), ("check", RECORDS), [TAKEOVER]),
+    "parked": (lambda r: r.parked("order", None), ("parked", "order", None), [PARKED]),
+    "parked in a version": (lambda r: r.parked("order", "2"), ("parked", "order", "2"), [PARKED]),
     "versions": (lambda r: r.versions(), ("versions",), [VERSION]),
     "move": (lambda r: r.move("p", "2"), ("move", "p", "2"), None),
     "set_queue": (lambda r: r.set_queue(QUEUE.limits), ("set_queue", QUEUE.limits), None),

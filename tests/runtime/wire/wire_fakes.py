@@ -20,6 +20,7 @@ from slct_runtime.wire.api import (
     HistoryEntry,
     ListRequest,
     MovePolicy,
+    ParkedCount,
     ProcessDescription,
     ProcessInfo,
     ProcessOutcome,
@@ -51,6 +52,7 @@ def run(test: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 QUEUE = QueueInfo(QueueLimits("mail", 0, 2, RateLimit(100, 60_000)), 7, 1, 3)
+PARKED = ParkedCount("orders:Order.main", "Main_RecvPayments", 7)
 VERSION = VersionInfo("order", "2", MovePolicy.PIN, 7, True, 3, {"running": 5, "faulted": 1})
 TAKEOVER = TakeoverInfo(
     "order",
@@ -218,6 +220,10 @@ class FakeRuntime(RuntimeApi):
     async def check(self, definitions: tuple[DefinitionRecord, ...]) -> Sequence[TakeoverInfo]:
         self.note("check", definitions)
         return [TAKEOVER]
+
+    async def parked(self, definition: str, version: str | None) -> Sequence[ParkedCount]:
+        self.note("parked", definition, version)
+        return [PARKED]
 
     async def versions(self) -> Sequence[VersionInfo]:
         self.note("versions")

@@ -32,6 +32,11 @@ class DeploymentsStub:
                 request_serializer=slct_dot_v1_dot_deployments__pb2.VersionsRequest.SerializeToString,
                 response_deserializer=slct_dot_v1_dot_deployments__pb2.VersionsResponse.FromString,
                 _registered_method=True)
+        self.Parked = channel.unary_unary(
+                '/slct.v1.Deployments/Parked',
+                request_serializer=slct_dot_v1_dot_deployments__pb2.ParkedRequest.SerializeToString,
+                response_deserializer=slct_dot_v1_dot_deployments__pb2.ParkedResponse.FromString,
+                _registered_method=True)
         self.Move = channel.unary_unary(
                 '/slct.v1.Deployments/Move',
                 request_serializer=slct_dot_v1_dot_deployments__pb2.MoveRequest.SerializeToString,
@@ -69,6 +74,13 @@ class DeploymentsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Parked(self, request, context):
+        """Where the processes of a version are that have not ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Move(self, request, context):
         """Lets a process go on under another version; durable when it returns.
         """
@@ -100,6 +112,11 @@ def add_DeploymentsServicer_to_server(servicer, server):
                     servicer.Versions,
                     request_deserializer=slct_dot_v1_dot_deployments__pb2.VersionsRequest.FromString,
                     response_serializer=slct_dot_v1_dot_deployments__pb2.VersionsResponse.SerializeToString,
+            ),
+            'Parked': grpc.unary_unary_rpc_method_handler(
+                    servicer.Parked,
+                    request_deserializer=slct_dot_v1_dot_deployments__pb2.ParkedRequest.FromString,
+                    response_serializer=slct_dot_v1_dot_deployments__pb2.ParkedResponse.SerializeToString,
             ),
             'Move': grpc.unary_unary_rpc_method_handler(
                     servicer.Move,
@@ -194,6 +211,33 @@ class Deployments:
             '/slct.v1.Deployments/Versions',
             slct_dot_v1_dot_deployments__pb2.VersionsRequest.SerializeToString,
             slct_dot_v1_dot_deployments__pb2.VersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Parked(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slct.v1.Deployments/Parked',
+            slct_dot_v1_dot_deployments__pb2.ParkedRequest.SerializeToString,
+            slct_dot_v1_dot_deployments__pb2.ParkedResponse.FromString,
             options,
             channel_credentials,
             insecure,
