@@ -942,6 +942,8 @@ def is_ended(encoder: Encoder, frame: Frame) -> bool:
 def _make_frame(decoder: Decoder, node: dict[str, Json]) -> Frame:
     cls = decoder.resolver.frame_type(node["function"])
     state = node["state"]
+    if state not in cls.STATES and node["function"] != f"{cls.__module__}:{cls.FUNCTION}":
+        state = _renamed_state(cls, state)
     if state not in cls.STATES and decoder.frames is None:
         raise CodecError(
             f"{node['function']!r} has no state {state!r}",
@@ -956,6 +958,12 @@ def _make_frame(decoder: Decoder, node: dict[str, Json]) -> Frame:
     if decoder.frames is not None:
         decoder.frames.append(frame)
     return frame
+
+
+def _renamed_state(cls: type[Frame], state: str) -> str:
+    """A state of a function that was called otherwise: states begin with the name of theirs, as the first one does."""
+    begin = next(iter(cls.STATES), "").removesuffix("Start")
+    return begin + state.split("_", begin.count("_"))[-1]
 
 
 def _fill_frame(decoder: Decoder, value: Frame, node: dict[str, Json]) -> None:

@@ -108,10 +108,8 @@ class Definitions:
         homes = [owner.__module__ for cls in named.values() for owner in cls.__mro__ if owner.__module__ in sys.modules]
         self.modules = tuple(dict.fromkeys([*modules, *(m for m in homes if not _is_ours(m))]))
         self._overrides = dict(overrides or {})
-        if overrides:
-            self.codec = Codec(Resolver(self.modules, overrides=overrides))
-        else:
-            self.codec = Codec(Resolver(self.modules))
+        renames = self._compiled.get("renames", {})
+        self.codec = Codec(Resolver(self.modules, overrides=overrides, renames=renames))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -191,7 +189,8 @@ class Definitions:
         }
         compiled = {"format": self._compiled.get("format"), "definition": entry, "functions": functions}
         migrations = [m for m in self._compiled.get("migrations", ()) if m["function"].partition(":")[0] in modules]
-        return {"compiled": compiled | ({"migrations": migrations} if migrations else {})}
+        found = {"migrations": migrations, "renames": self._compiled.get("renames")}
+        return {"compiled": compiled | {name: what for name, what in found.items() if what}}
 
     def _modules_reached(self, cls: type[Process]) -> set[str]:
         """Modules of these definitions whose functions and classes the class's own modules name, directly or by others."""

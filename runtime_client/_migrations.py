@@ -21,7 +21,9 @@ Convert: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 ConvertT = TypeVar("ConvertT", bound=Convert)
 
 
-def migrate(function: str, *, state: str | None = None, to: str | None = None) -> Callable[[ConvertT], ConvertT]:
+def migrate(
+    function: str, *, state: str | None = None, to: str | None = None, moved_from: str | None = None
+) -> Callable[[ConvertT], ConvertT]:
     """Let processes go on that older code has saved where this code could not take them over.
 
     Put it on a function from the saved variables of a frame, by name, to those that the new code is to find; what it does not give is
@@ -31,24 +33,35 @@ def migrate(function: str, *, state: str | None = None, to: str | None = None) -
         def with_currency(slots: dict[str, Any]) -> dict[str, Any]:
             return slots | {"currency": "sek"}
 
+    By itself, it says that something has another name now, for all that was saved under the old one:
+
+        migrate("Order.pack", moved_from="Order.packing")    # a durable function
+        migrate("Parcel", moved_from="Box")                  # a class: of a process, or of values
+        migrate("orders:", moved_from="shop:")               # a module
+
     Args:
       function: The durable function, as in its module (`Order.main`), or `module:Order.main`. A process class: its shared fields.
       state: Where the frames wait, `Main_RecvPayments` or short `RecvPayments`. None for shared fields.
       to: The state of the new code that they are in then. None: the same. What the goroutine waits for stays: the new state
         resumes with that.
+      moved_from: What it was called before.
 
     Raises:
       DefinitionError: it is not used so.
 
     Source: rule 23.
     """
-    for word in (function, state, to):
+    for word in (function, state, to, moved_from):
         if word is not None and (not isinstance(word, str) or not word):
             raise DefinitionError(f'{word!r} is no name\n  help: @migrate("Order.main", state="RecvPayments")')
+    if moved_from is not None and state is not None:
+        raise DefinitionError(f"moved_from={moved_from!r} with a state\n  help: a state is renamed by state= and to=")
     if state is None and to is not None:
         raise DefinitionError(f"to={to!r} without a state\n  help: say from which state, or leave both out for fields")
 
     def keep(convert: ConvertT) -> ConvertT:
+        if moved_from is not None:
+            raise DefinitionError(f"moved_from={moved_from!r} over a function\n  help: write migrate(...) by itself")
         if not inspect.isfunction(convert) or inspect.iscoroutinefunction(convert) or "." in convert.__qualname__:
             raise DefinitionError(
                 f"{convert!r} cannot migrate anything\n  help: put @migrate on a `def` at the top level of a module"

@@ -157,6 +157,8 @@ class Resolver:
       modules: The definitions' own modules, by name. They are imported when first needed.
       frames: Further frame classes to know, beside those found in the modules.
       overrides: Modules to use in place of those imported under these names.
+      renames: Old names to new: `module:qualname`, or `module:` for all that is in it. What is found under its old name is not looked for
+        under another.
     """
 
     def __init__(
@@ -164,7 +166,9 @@ class Resolver:
         modules: Iterable[str] = (),
         frames: Iterable[type[Frame]] = (),
         overrides: Mapping[str, ModuleType] | None = None,
+        renames: Mapping[str, str] | None = None,
     ) -> None:
+        self._renames = dict(renames or {})
         self._overrides = dict(overrides or {})
         self.modules = tuple(dict.fromkeys(modules))
         self._given_frames = tuple(frames)
@@ -203,6 +207,8 @@ class Resolver:
         """The frame class of a compiled durable function: `orders:Order.main`. Raises CodecError."""
         frames = self._scanned().frames
         found = frames.get(function_name) or self._scanned(fresh=True).frames.get(function_name)
+        if found is None and (later := renamed(function_name, self._renames)) != function_name:
+            return self.frame_type(later)
         if found is None:
             raise Unresolvable(
                 f"there is no durable function {function_name!r} in these definitions",
@@ -306,6 +312,8 @@ class Resolver:
         if name in self._things:
             return self._things[name]
         found = _standard_exception(*STANDARD_EXCEPTIONS[name]) if name in STANDARD_EXCEPTIONS else self._find(name)
+        if found is None and (later := renamed(name, self._renames)) != name:
+            found = self._thing_of(later)
         if found is None:
             raise Unresolvable(
                 f"{name!r} is not known to these definitions",
@@ -350,6 +358,29 @@ class Resolver:
         return self._scan
 
 
+def renamed(name: str, renames: Mapping[str, str]) -> str:
+    """What `module:qualname` is called now: it may have been renamed itself, or what it is in, its module included.
+
+    As `slct_manifest.renamed`, by which it was decided that a process can go on: once for each rename, one after the other.
+    """
+    for _ in range(len(renames)):
+        later = _renamed_once(name, renames)
+        if later == name:
+            break
+        name = later
+    return name
+
+
+def _renamed_once(name: str, renames: Mapping[str, str]) -> str:
+    module, _, qualname = name.partition(":")
+    parts = qualname.split(".")
+    for count in range(len(parts), 0, -1):
+        new = renames.get(f"{module}:{'.'.join(parts[:count])}")
+        if new is not None:
+            return ".".join([new, *parts[count:]])
+    return renames.get(f"{module}:", f"{module}:") + qualname
+
+
 class _Scan:
     """One look at the namespaces of the own modules.
 
@@ -366,7 +397,7 @@ class _Scan:
         self.reachable: dict[str, Any] = {}
         self.frames: dict[str, type[Frame]] = {f"{cls.__module__}:{cls.FUNCTION}": cls for cls in frames}
         for library in LIBRARY_MODULES:
-            for cls in _frame_classes(vars(_import(library)), library):
+            for cls in frame_classes(vars(_import(library)), library):
                 self.frames[f"{library}:{cls.FUNCTION}"] = cls
         waiting = [overrides.get(name) or _import(name) for name in modules]
         while waiting:
@@ -397,17 +428,17 @@ class _Scan:
             origin = self.overrides.get(home) or sys.modules.get(home)
             if origin is not None and home not in self.own and _has_frames(origin):
                 yield origin
-        for cls in _frame_classes(vars(module), module.__name__):
+        for cls in frame_classes(vars(module), module.__name__):
             self.frames.setdefault(f"{module.__name__}:{cls.FUNCTION}", cls)
 
 
 def _has_frames(module: ModuleType) -> bool:
     return not module.__name__.startswith("runtime_client.") and any(
-        True for _ in _frame_classes(vars(module), module.__name__)
+        True for _ in frame_classes(vars(module), module.__name__)
     )
 
 
-def _frame_classes(namespace: Any, module: str, prefix: str = "") -> Iterator[type[Frame]]:
+def frame_classes(namespace: Any, module: str, prefix: str = "") -> Iterator[type[Frame]]:
     """Frame classes defined in this module, at its top and inside its classes. Aliases are not followed."""
     for name, thing in list(namespace.items()):
         if not isinstance(thing, type) or thing.__module__ != module or thing.__qualname__ != prefix + name:
@@ -415,7 +446,7 @@ def _frame_classes(namespace: Any, module: str, prefix: str = "") -> Iterator[ty
         if issubclass(thing, Frame):
             yield thing
         else:
-            yield from _frame_classes(vars(thing), module, f"{prefix}{name}.")
+            yield from frame_classes(vars(thing), module, f"{prefix}{name}.")
 
 
 def _import(name: str) -> ModuleType:

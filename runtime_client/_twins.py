@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,9 @@ from types import ModuleType
 
 from ._definitions import Definitions
 from ._errors import DefinitionError
+from ._local_functions import local_functions
 from ._process import Process
+from ._resolver import frame_classes
 from ._source import authored, debug_as_written, sourced
 
 
@@ -67,8 +69,16 @@ def load_build(directory: str | Path) -> Definitions:
             importlib.import_module(name)
         loaded: Definitions = sys.modules["slct_definitions"].defs
         modules = {name: sys.modules[name] for name in files if name in sys.modules}
+        _find_local_functions(modules)
     classes = {name: loaded.definition(name).cls for name in loaded.names}
     return Definitions(classes, modules=tuple(modules), manifest=manifest, overrides=modules)
+
+
+def _find_local_functions(modules: Mapping[str, ModuleType]) -> None:
+    """Remember them while the modules are where they are looked for: under their own names."""
+    for name, module in modules.items():
+        for kind in frame_classes(vars(module), name):
+            local_functions(kind)
 
 
 def _file_of(build: Path, module: str) -> Path | None:
@@ -102,7 +112,9 @@ def _compiled_modules(root: Path, wanted: str) -> dict[str, ModuleType]:
     debug_as_written()
     with _imported_from(rewritten, build):
         importlib.import_module(wanted)
-        return {name: sys.modules[name] for name in rewritten if name in sys.modules}
+        modules = {name: sys.modules[name] for name in rewritten if name in sys.modules}
+        _find_local_functions(modules)
+        return modules
 
 
 def _rewritten(root: Path, build: Path) -> Iterator[tuple[str, Path]]:

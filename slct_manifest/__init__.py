@@ -9,6 +9,7 @@ Reading order:
   types.py      whether values of one written type are values of another
   states.py     one state, old and new
   documents.py  what belongs to the whole process: shared fields and channels
+  renames.py    an older build in the words of a later one
   migrations.py what `@migrate` makes of either
   compare.py    two builds
 
@@ -21,6 +22,7 @@ from .compare import compare
 from .documents import channel_reasons
 from .migrations import Between, between, migrated_definition_reasons, moving_reasons
 from .model import Comparison, DefinitionComparison, FunctionComparison, Reason, StateComparison, Verdict
+from .renames import Translation, renamed, translate_definition, translate_functions, translate_migrations
 from .schema import (
     FORMAT,
     CompiledDefinition,
@@ -51,6 +53,7 @@ __all__ = [
     "Reason",
     "StateComparison",
     "StateEntry",
+    "Translation",
     "Verdict",
     "between",
     "channel_reasons",
@@ -61,4 +64,8 @@ __all__ = [
     "moving_reasons",
     "read_definition",
     "read_manifest",
+    "renamed",
+    "translate_definition",
+    "translate_functions",
+    "translate_migrations",
 ]

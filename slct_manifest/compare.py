@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .migrations import Between, between, migrated_definition_reasons, moving_reasons
 from .model import Comparison, DefinitionComparison, FunctionComparison, StateComparison
+from .renames import translate_definition, translate_functions, translate_migrations
 from .schema import FunctionEntry, Manifest
 
 
@@ -12,18 +13,22 @@ def compare(old: Manifest, new: Manifest) -> Comparison:
 
     Roll-back is the same question the other way round: `compare(new, old)`.
     """
-    migrations = between(old.migrations, new.migrations)
+    renames = new.renames
+    migrations = between(translate_migrations(old.migrations, renames), new.migrations)
+    old_functions, _ = translate_functions(old.functions, new.functions, renames)
     definitions = tuple(
         DefinitionComparison(
             name,
             tuple(entry.functions),
-            tuple(migrated_definition_reasons(entry, new.definitions.get(name), migrations)),
+            tuple(
+                migrated_definition_reasons(translate_definition(entry, renames), new.definitions.get(name), migrations)
+            ),
         )
         for name, entry in sorted(old.definitions.items())
     )
     functions = tuple(
         FunctionComparison(name, entry.source, _states(name, entry, new.functions.get(name), migrations))
-        for name, entry in sorted(old.functions.items())
+        for name, entry in sorted(old_functions.items())
     )
     return Comparison(definitions, functions)
 

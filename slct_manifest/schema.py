@@ -161,7 +161,7 @@ class MigrationEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A build. `files`: those that the compiler wrote. `migrations`: in the order in which they are written."""
+    """A build. `files`: those that the compiler wrote. `migrations`: in the order in which they are written. `renames`: old names to new."""
 
     format: int
     modules: list[str]
@@ -169,6 +169,7 @@ class Manifest:
     functions: dict[str, FunctionEntry]
     files: list[str]
     migrations: list[MigrationEntry] = field(default_factory=list)
+    renames: dict[str, str] = field(default_factory=dict)
 
 
 _SPELT = {"implementation": "class"}
@@ -200,6 +201,7 @@ class CompiledDefinition:
     definition: DefinitionEntry
     functions: dict[str, FunctionEntry]
     migrations: list[MigrationEntry]
+    renames: dict[str, str]
 
 
 def read_definition(data: Mapping[str, Any]) -> CompiledDefinition:
@@ -217,9 +219,10 @@ def read_definition(data: Mapping[str, Any]) -> CompiledDefinition:
         definition: DefinitionEntry = _read(DefinitionEntry, data.get("definition"), "definition")
         functions: dict[str, FunctionEntry] = _read(dict[str, FunctionEntry], data.get("functions"), "functions")
         migrations: list[MigrationEntry] = _read(list[MigrationEntry], data.get("migrations", []), "migrations")
+        renames: dict[str, str] = _read(dict[str, str], data.get("renames", {}), "renames")
     except ValueError as error:
         raise ManifestError(f"what it says of its states cannot be read: {error}", "deploy it again") from error
-    return CompiledDefinition(definition, functions, migrations)
+    return CompiledDefinition(definition, functions, migrations, renames)
 
 
 def manifest_data(entry: Any) -> Any:

@@ -18,6 +18,7 @@ from slct_manifest import (
     FunctionEntry,
     ManifestError,
     Reason,
+    Translation,
     Verdict,
     between,
     channel_reasons,
@@ -26,6 +27,9 @@ from slct_manifest import (
     migrated_definition_reasons,
     moving_reasons,
     read_definition,
+    translate_definition,
+    translate_functions,
+    translate_migrations,
 )
 
 LIBRARY_PACKAGE = "runtime_client"
@@ -64,17 +68,21 @@ class Takeover:
         self._old: dict[str, FunctionEntry] = {}
         self._new: dict[str, FunctionEntry] = {}
         self._of_channels: dict[str, Reason] = {}
-        self._migrations: Between = Between()
+        self._migrations = Between()
+        self._words = Translation()
         try:
             before, after = _compiled(old), _compiled(new)
         except ManifestError as error:
             self._of_process: tuple[Reason, ...] = (Reason(Verdict.STUCK, str(error)),)
             return
-        self._old, self._new = before.functions, after.functions
-        self._migrations = between(before.migrations, after.migrations)
-        reasons = _definition_reasons(before.definition, after.definition, self._migrations)
+        renames = after.renames
+        self._old, self._words = translate_functions(before.functions, after.functions, renames)
+        self._new = after.functions
+        self._migrations = between(translate_migrations(before.migrations, renames), after.migrations)
+        definition = translate_definition(before.definition, renames)
+        reasons = _definition_reasons(definition, after.definition, self._migrations)
         self._of_process = tuple(_hindering(reasons))
-        self._of_channels = _gone_channels(before.definition, after.definition)
+        self._of_channels = _gone_channels(definition, after.definition)
 
     @property
     def migrations(self) -> str:
@@ -93,8 +101,12 @@ class Takeover:
         whole = [*self._of_process, *(self._of_channels[name] for name in self._of_channels if name in filled_channels)]
         if whole:
             return (Obstacle("", "", "", "", tuple(whole)),)
-        spots = dict.fromkeys(_spots(json.loads(document))) if document else {}
+        spots = dict.fromkeys(map(self._translated, _spots(json.loads(document)))) if document else {}
         return tuple(obstacle for spot in spots if (obstacle := self._of_spot(spot)) is not None)
+
+    def _translated(self, spot: Spot) -> Spot:
+        words = self._words
+        return replace(spot, function=words.function(spot.function), state=words.state(spot.function, spot.state))
 
     def _of_spot(self, spot: Spot) -> Obstacle | None:
         if spot not in self._of_spots:

@@ -391,6 +391,21 @@ def test_rule_23_fields_are_what_a_migration_of_the_class_makes_of_them(builds: 
     assert (changed(forth), changed(back)) == ({}, {"order": M})
 
 
+def test_what_says_what_it_was_called_is_found(builds: Builds) -> None:
+    """A function by itself, and one of a class that is called otherwise; `Main_Packing` awaits another function, though."""
+    new = edited(
+        ("durable, recv", "durable, migrate, recv"),
+        ("async def packing", "async def wrapping"),
+        ("self.packing(", "self.wrapping("),
+        ("class Order(Process):", 'class Purchase(Process, name="order"):'),
+    )
+    said = '\n\nmigrate("Purchase", moved_from="Order")\nmigrate("Purchase.wrapping", moved_from="Purchase.packing")\n'
+    forth, back = builds.compared(new + said)
+    assert changed(forth) == {"Main_Packing": M}
+    assert {"Wrapping_RecvNotes", "Wrapping_Sleep"} <= verdicts(forth).keys()
+    assert changed(back).keys() >= {"Wrapping_RecvNotes", "Wrapping_Sleep"}
+
+
 @pytest.mark.parametrize("about", ["NAME", '"Order.main", state=NAME', '"Order.main", "RecvNotes"', "**WORDS", ""])
 def test_rule_23_a_migration_says_in_texts_what_it_is_about(
     builds: Builds, about: str, capsys: pytest.CaptureFixture[str]
@@ -401,7 +416,7 @@ def test_rule_23_a_migration_says_in_texts_what_it_is_about(
     (tree / "shop.py").write_text(f"{text}\n\n@migrate({about})\ndef convert(slots):\n    return slots\n")
     assert slct_compile([str(tree), "-o", str(builds.directory / "build"), "-q", "--no-cache"]) == 2
     written = about.replace('"', "'")
-    assert f"`@migrate({written})` does not say in texts what it is about" in capsys.readouterr().err
+    assert f"`migrate({written})` does not say in texts what it is about" in capsys.readouterr().err
 
 
 def test_the_command_tells_places_reasons_and_cures(builds: Builds, capsys: pytest.CaptureFixture[str]) -> None:

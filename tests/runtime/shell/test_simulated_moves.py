@@ -11,6 +11,7 @@ import pytest
 from runtime_client import CannotMove, Definitions
 from runtime_client._errors import DefinitionError
 from runtime_client.testing import Simulation, load_build
+from slct_compile.cli import main as compile_main
 
 from .move_builds import build
 from .test_migrations import FIRST, SECOND, THIRD
@@ -145,5 +146,89 @@ def test_rule_6_a_simulated_process_that_is_faulted_goes_on_under_a_fix(tmp_path
             assert ref.status == "faulted"
             assert await sim.deploy(load_build(tmp_path / "mended" / "build")) == {}
             assert await ref.result() == "first 5"
+
+    asyncio.run(scene())
+
+
+SHOP = """
+from dataclasses import dataclass
+from runtime_client import Channel, Process, durable, recv, sleep
+
+
+@dataclass
+class Box:
+    size: int
+
+
+@durable
+async def pause(seconds: int) -> str:
+    begun = "begun"
+    await sleep(seconds)
+    return begun
+
+
+class Order(Process, name="order"):
+    notes = Channel[str]()
+
+    async def main(self, size: int) -> str:
+        box, kinds = Box(size), [Box]
+        told = await self.packing(box)
+        first = await pause(5)  # slct: state=Pause
+        return f"{told} {first} {box} {kinds[0].__name__}"
+
+    async def packing(self, box: Box) -> str:
+        def label(note: str) -> str:
+            return f"{box.size} {note}"
+
+        note = await recv(self.notes)
+        return label(note)
+"""
+RENAMES = """
+from runtime_client import migrate
+
+migrate("shipping:", moved_from="shop:")
+migrate("Parcel", moved_from="Box")
+migrate("Purchase", moved_from="Order")
+migrate("Purchase.pack", moved_from="Purchase.packing")
+migrate("wait_for", moved_from="pause")
+
+@migrate("Purchase.main", state="Packing", to="Pack")
+def packed(slots):
+    return slots
+"""
+
+
+def compiled(folder: Path, module: str, text: str) -> Definitions:
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / f"{module}.py").write_text(text, encoding="utf-8")
+    assert compile_main([str(folder / "src"), "-o", str(folder / "build"), "-q"]) == 0
+    return load_build(folder / "build")
+
+
+def renaming(text: str) -> str:
+    for old, new in (("Box", "Parcel"), ("Order", "Purchase"), ("packing", "pack"), ("pause(", "wait_for(")):
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.mark.parametrize("crash", [None, 1])
+def test_what_is_called_otherwise_is_found_under_its_old_name(tmp_path: Path, crash: int | None) -> None:
+    """Rule 23: functions, classes of processes and of values, and a module; where a frame waits, and in any value."""
+    old = compiled(tmp_path / "old", "shop", SHOP)
+    new = compiled(tmp_path / "new", "shipping", renaming(SHOP) + RENAMES)
+    unsaid = compiled(tmp_path / "unsaid", "shipping", renaming(SHOP))
+
+    async def scene() -> None:
+        async with Simulation(old, crash=crash) as sim:
+            packing, pausing = await sim.start("order", 3, id="packing"), await sim.start("order", 3, id="pausing")
+            await pausing.send("notes", "fragile")
+            held = await sim.deploy(unsaid)
+            assert held.keys() == {"packing", "pausing"}
+            assert await sim.deploy(new) == {}
+            await packing.send("notes", "heavy")
+            await sim.advance(10)
+            assert await pausing.result() == "3 fragile begun Parcel(size=3) Parcel"
+            assert await packing.result() == "3 heavy begun Parcel(size=3) Parcel"
 
     asyncio.run(scene())
