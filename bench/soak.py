@@ -129,9 +129,10 @@ class Load:
 
     async def _wake(self) -> None:
         """One that was parked at any time, and a new one in its place."""
-        place = self.random.randrange(len(self.parked_ids))
-        woken = self.client.get(self.parked_ids[place])
-        self.parked_ids[place] = (await self.client.start("parked")).id
+        ids, place = self.parked_ids, self.random.randrange(len(self.parked_ids))
+        ids[place], ids[-1] = ids[-1], ids[place]
+        woken = self.client.get(ids.pop())  # nobody else wakes it
+        ids.append((await self.client.start("parked")).id)
         await woken.send("wake", self.done)
 
 

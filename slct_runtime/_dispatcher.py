@@ -8,7 +8,7 @@ Effects wait in their queues (`_queues.py`), whose limits hold for all workers t
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +17,7 @@ from typing import assert_never
 from ._jobs import DefinitionKey, EffectJob, Job, TransitionJob, definition_key
 from ._queues import EffectQueues
 from ._resident import EffectRun, Resident
+from ._residents import Residents
 from .core.commands import Payload
 from .core.queues import QueueLimits, Window, has_room
 from .wire.api import ApiError, ErrorCode, WorkerSession
@@ -39,6 +40,8 @@ from .wire.work import (
 
 HELD_PROCESSES_MAX = 4_000
 """Decoded processes one worker is asked to hold; the one used longest ago is forgotten."""
+HELD_DOCUMENT_BYTES_MAX = 32 * 1024 * 1024
+"""The same for their documents in all, as encoded; decoded they take several times as much."""
 
 
 class Answers:
@@ -85,7 +88,7 @@ class Answers:
 
 @dataclass(slots=True, eq=False)
 class Session(WorkerSession):
-    """One registered worker. `held`: process id to the resident whose present state the worker has decoded.
+    """One registered worker. `held`: those whose present state the worker has decoded.
 
     `queues`: of those that it takes effects from; none means all. `running`: its effects, by queue. `stopping`: those of them that
     nobody waits for any more; they keep their places until they have ended.
@@ -103,7 +106,7 @@ class Session(WorkerSession):
     running: Counter[str] = field(default_factory=Counter)
     leaving: Counter[str] = field(default_factory=Counter)  # of those, what has not left for it yet
     windows: dict[str, Window] = field(default_factory=dict)
-    held: OrderedDict[str, Resident] = field(default_factory=OrderedDict)
+    held: Residents = field(default_factory=lambda: Residents(HELD_PROCESSES_MAX, HELD_DOCUMENT_BYTES_MAX))
     outbox: list[ToWorker] = field(default_factory=list)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     is_draining: bool = False
@@ -152,14 +155,11 @@ class Session(WorkerSession):
         return not self.queues or name in self.queues
 
     def keep(self, resident: Resident) -> None:
-        self.held[resident.process_id] = resident
-        self.held.move_to_end(resident.process_id)
-        if len(self.held) > HELD_PROCESSES_MAX:
-            process_id, _ = self.held.popitem(last=False)
-            self.put(ForgetProcess(process_id))
+        self.held.add(resident)
+        self.held.make_room(lambda one: one is not resident, lambda one: self.forget(one.process_id))
 
     def forget(self, process_id: str) -> None:
-        if self.held.pop(process_id, None) is not None:
+        if self.held.remove(process_id):
             self.put(ForgetProcess(process_id))
 
 
@@ -248,8 +248,8 @@ class Dispatcher:
         session.is_closed = True
         session.wake.set()
         self._sessions.remove(session)
-        for process_id in session.held:
-            self._holders.pop(process_id, None)
+        for resident in session.held:
+            self._holders.pop(resident.process_id, None)
         self._ahead = {process_id: ahead for process_id, ahead in self._ahead.items() if ahead.session is not session}
         stopped, session.stopping = session.stopping, {}
         for stopping in stopped.values():

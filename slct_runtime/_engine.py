@@ -12,12 +12,10 @@ import json
 import logging
 import random
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
 from functools import partial
-from itertools import islice
 from typing import Any, assert_never
 
 from ._beginnings import Beginnings, began_before
@@ -28,6 +26,7 @@ from ._documents import error_text
 from ._history import TRIM_EVERY, Recorder, history_row, value_text
 from ._jobs import EffectJob, Job, TransitionJob
 from ._resident import EffectRun, MoveOrder, Release, Resident
+from ._residents import Residents
 from ._takeover import Obstacle
 from ._timers import Timers
 from .core import (
@@ -103,7 +102,7 @@ class Engine(Answers):
         self.settings = settings
         self.now_ms = now_ms
         self.catalogue = Catalogue()
-        self.residents: OrderedDict[str, Resident] = OrderedDict()
+        self.residents = Residents(settings.resident_count_max, settings.resident_document_bytes_max)
         self.committer = Committer(store, settings.batch_processes_max, self._lost)
         self.dispatcher = Dispatcher(self, now_ms)
         self.beginnings = Beginnings(self.insist, store, now_ms)
@@ -205,9 +204,8 @@ class Engine(Answers):
 
     async def activate(self, process_id: str) -> Resident | None:
         """The process in memory, loaded if need be; None if there is none of that id."""
-        resident = self.residents.get(process_id)
+        resident = self.residents.use(process_id)
         if resident is not None:
-            self.residents.move_to_end(process_id)
             return resident
         wanted = self._wanted.get(process_id)
         if wanted is None:
@@ -244,7 +242,7 @@ class Engine(Answers):
             try:
                 future.set_result(self._found(process_id, loaded.get(process_id)))
             except Exception as error:
-                self.residents.pop(process_id, None)  # perhaps half restored
+                self.residents.remove(process_id)  # perhaps half restored
                 future.set_exception(_unreadable(process_id, error))
         future_errors_seen(wanted.values())
 
@@ -325,15 +323,11 @@ class Engine(Answers):
         self.apply(resident, event)
 
     def _admit(self, resident: Resident) -> None:
-        self.residents[resident.process_id] = resident
-        excess = len(self.residents) - self.settings.resident_count_max
-        if excess > 0:
-            for candidate in list(islice(self.residents.values(), excess * 4)):
-                if candidate is not resident and self._may_evict(candidate):
-                    self.evict(candidate)
-                    excess -= 1
-                    if excess <= 0:
-                        break
+        self.residents.add(resident)
+        self._make_room(resident)
+
+    def _make_room(self, besides: Resident) -> None:
+        self.residents.make_room(lambda one: one is not besides and self._may_evict(one), self.evict)
 
     def _may_evict(self, resident: Resident) -> bool:
         return resident.is_idle and resident.process_id not in self._wanting
@@ -356,13 +350,13 @@ class Engine(Answers):
     def evict(self, resident: Resident) -> None:
         """Drop an idle process from memory; the store has all of it."""
         if self.residents.get(resident.process_id) is resident:
-            del self.residents[resident.process_id]
+            self.residents.remove(resident.process_id)
             self.dispatcher.forget(resident.process_id)
 
     def _lost(self, resident: Resident, error: ApiError) -> None:
         """Its commit was refused: nothing of it has left, so go back to what is on disk, and try again later."""
         if self.residents.get(resident.process_id) is resident:
-            del self.residents[resident.process_id]
+            self.residents.remove(resident.process_id)
         self.dispatcher.forget(resident.process_id)
         for waiters in resident.received_waiters.values():
             for waiter in waiters:
@@ -443,6 +437,7 @@ class Engine(Answers):
                 resident.document, resident.moved_from = answer.document, None
                 self._note_writer(resident)
                 resident.refused_by.clear()
+                self.residents.measure(resident)
             self._row_changed(resident)
             self._publish_later(resident, "transition")
         elif resident.core.status is not status:
@@ -631,7 +626,7 @@ class Engine(Answers):
             await asyncio.sleep(self.settings.vacuum_period_ms / 1000)
 
     async def _vacuum(self, before_ms: int) -> int:
-        for resident in list(self.residents.values()):
+        for resident in self.residents:
             if resident.has_ended and resident.updated_ms < before_ms and self._may_evict(resident):
                 self.evict(resident)
         keys_before_ms = self.now_ms() - self.settings.key_retention_ms
@@ -739,6 +734,7 @@ class Engine(Answers):
         result = self.apply(resident, done, answer)
         if result.committed and resident.recorder is not None:
             self._record_transition(resident, resident.recorder, job, done, answer.document)
+        self._make_room(resident)
         return result.committed and isinstance(ending, Parked | Finished)
 
     def job_lost(self, job: Job) -> None:

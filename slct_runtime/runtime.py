@@ -389,7 +389,7 @@ class Runtime(RuntimeApi):
         try:
             return await asyncio.wait_for(future, None if timeout_ms is None else timeout_ms / 1000)
         except TimeoutError:
-            now = self._engine.residents.get(process_id, resident)
+            now = self._engine.residents.get(process_id) or resident
             raise ApiError(
                 ErrorCode.DEADLINE_EXCEEDED,
                 f"process {process_id!r} is still {now.status} after {timeout_ms} ms",

@@ -23,8 +23,10 @@ class Settings:
     """How long processes that have ended are kept, with their results and outputs; None keeps them for ever."""
     vacuum_period_ms: int = 60_000
     """How often those that are older are looked for."""
-    resident_count_max: int = 20_000
+    resident_count_max: int = 4_000
     """Processes kept in memory while they are parked; more are dropped and loaded again when needed."""
+    resident_document_bytes_max: int = 64 * 1024 * 1024
+    """The same for the documents of those processes in all, as encoded."""
     timer_window_ms: int = 60_000
     """How far ahead deadlines are read from the store."""
     batch_processes_max: int = 2_000
