@@ -15,6 +15,8 @@ from runtime_client import Client, Definitions
 PROGRAMS = Path(__file__).parent / "programs"
 STORE = "slct.db"
 """The name of the store in the folder of a cluster."""
+LOG_CHARACTERS_SHOWN = 2_000
+"""Of each log, when something has failed: the folder is gone by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,10 @@ async def over_grpc(
         async with AsyncExitStack() as stack:
             clients = [Client(target, definitions) for _ in range(client_count)]
             yield Cluster([await stack.enter_async_context(client) for client in clients], (runtime.pid, worker.pid))
+    except Exception:
+        for process, name in zip(processes, ("worker", "runtime")[-len(processes) :], strict=True):
+            print(f"{name}, exit code {process.poll()}:\n{_last_said(folder / f'{name}.log')}", file=sys.stderr)
+        raise
     finally:
         for process in processes:
             process.terminate()
@@ -89,6 +95,10 @@ def _command(log: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "runtime_client.cli", *arguments]
     with log.open("w") as errors:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+
+
+def _last_said(log: Path) -> str:
+    return log.read_text("utf-8", "replace")[-LOG_CHARACTERS_SHOWN:] if log.exists() else "nothing"
 
 
 def _said(process: subprocess.Popen[str], start: str) -> str:
