@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from ._channel_checks import one_sided_channels
 from ._definitions import DurableFunction, ParsedModule
 from ._index import RUNTIME, ClassInfo, Index, ModuleInfo, all_statements, dotted_name, durable_functions, module_level
 from ._meanings import Meanings
@@ -312,7 +313,25 @@ def _durable_bodies(index: Index, info: ModuleInfo) -> Iterator[Finding]:
     for found in durable_functions(index, info).values():
         owner = info.classes.get(found.qualname.rpartition(".")[0])
         yield from _mutable_defaults(index, info, found.node)
+        yield from _changed_globals(found.node)
+        yield from one_sided_channels(index, info, owner, found.node)
         yield from _Calls(index, info, owner, found.node).findings()
+
+
+def _changed_globals(node: ast.AsyncFunctionDef) -> Iterator[Finding]:
+    """What a function binds that it has declared global."""
+    every = walk(ast.Module(node.body, []))
+    declared = {name for n in every if isinstance(n, ast.Global) for name in n.names}
+    told: set[str] = set()
+    for child in every if declared else ():
+        if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store) and child.id in declared - told:
+            told.add(child.id)
+            yield (
+                "SLC205",
+                child,
+                f"the global {child.id!r} is not saved with the process, and other workers have one of their own",
+                "make it a field of the process, and write self." + child.id,
+            )
 
 
 _MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
@@ -409,6 +428,7 @@ class _Calls:
                 case ast.Await(value):
                     yield from self._awaited(value)
                 case ast.Call(func):
+                    yield from self._empty_select(node, func)
                     yield from self._asyncio(node, func)
                     yield from self._blocking(node, func)
                 case _:
@@ -438,6 +458,14 @@ class _Calls:
                 f"{name}(...) is a coroutine of asyncio, which cannot be saved",
                 f"await call({name}, ...) runs it as an effect; or make it durable with @durable",
             )
+
+    def _empty_select(self, node: ast.Call, func: ast.expr) -> Iterator[Finding]:
+        if node.args or any(keyword.arg != "label" for keyword in node.keywords):
+            return
+        # Inside of a `timeout`, or of a `try` that tidies up, somebody waits to be cancelled.
+        ends = (n for n in walk(self.function) if isinstance(n, ast.Try | ast.TryStar | ast.AsyncWith | ast.With))
+        if self.meanings.absolute(func) == f"{RUNTIME}.select" and not any(node in walk(n) for n in ends):
+            yield "SLC305", node, "a select without a case waits for ever", "give it a case, or a time: late=after(...)"
 
     def _asyncio(self, node: ast.Call, func: ast.expr) -> Iterator[Finding]:
         found = self.meanings.absolute(func)

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
+from ._flow_places import FlowPlaces
 from ._index import Index, ModuleInfo, dotted_name, module_level
 from ._kinds import (
     ENVIRONMENT,
@@ -24,13 +25,13 @@ from ._kinds import (
     VOLATILE,
     Kind,
 )
+from ._loop_checks import has_loops, loop_findings
 from ._meanings import Meanings
 from ._normalize import Helpers
 from ._scopes import names_bound_by, own_nodes
-from ._unsupported import place_of
 from ._walk import walk
 from .analysis.flow import Crossing, Flow, Step
-from .diagnostics import Diagnostic, Note, Place
+from .diagnostics import Diagnostic, Note
 from .emit import Compiled
 
 _OF_PATHS = {"open": UNSAVEABLE["open"], "iterdir": GENERATOR, "glob": GENERATOR, "rglob": GENERATOR}
@@ -38,21 +39,29 @@ _OF_PATHS = {"open": UNSAVEABLE["open"], "iterdir": GENERATOR, "glob": GENERATOR
 
 
 def flow_findings(index: Index, info: ModuleInfo, compiled: Compiled, helpers: Helpers) -> list[Diagnostic]:
-    """What crosses suspensions in one function."""
-    checks = _Checks(index, info, compiled, helpers)
-    if not checks.is_of_interest():
+    """What crosses suspensions in one function, and where it can go."""
+    places = FlowPlaces(info, compiled)
+    checks = _Checks(index, info, compiled, helpers, places)
+    crosses, loops = checks.is_of_interest(), has_loops(compiled)
+    if not crosses and not loops:
         return []
-    return list(checks.findings(Flow(compiled.states)))
+    flow = Flow(compiled.states)
+    return [
+        *(checks.findings(flow) if crosses else ()),
+        *(loop_findings(compiled, flow, places) if loops else ()),
+    ]
 
 
 class _Checks:
     """The checks of one function, which share what its names mean and where its nodes stand."""
 
-    def __init__(self, index: Index, info: ModuleInfo, compiled: Compiled, helpers: Helpers) -> None:
+    def __init__(
+        self, index: Index, info: ModuleInfo, compiled: Compiled, helpers: Helpers, places: FlowPlaces
+    ) -> None:
         function = compiled.function
         self.index = index
         self.info = info
-        self.states = compiled.states
+        self.places = places
         self.helpers = helpers
         self.parsed = function.parsed
         self.owner = info.classes.get(function.class_name)
@@ -106,11 +115,11 @@ class _Checks:
     def _told(self, code: str, kind: Kind, step: Step, value: ast.expr, crossing: Crossing) -> Diagnostic:
         name = crossing.name.id
         finding, help = _WORDS[code].format(what=kind.what, name=name), _HELP.get(code, kind.help)
-        notes = [Note(self._waits(crossing.suspension), "the process waits here")]
-        used = self._place(crossing.use, crossing.name)
+        notes = [Note(self.places.waits(crossing.suspension), "the process waits here")]
+        used = self.places.place(crossing.use, crossing.name)
         if used is not None and name in self.authored:
             notes.append(Note(used, f"{name!r} is used here, after that"))
-        place = self._place(step, value) or self._place(step, step.node) or notes[0].place
+        place = self.places.place(step, value) or self.places.place(step, step.node) or notes[0].place
         return Diagnostic(code, place, finding, help, tuple(notes))
 
     def _is_manager(self, flow: Flow, name: str) -> bool:
@@ -228,13 +237,13 @@ class _Checks:
         waits = next((s for s in held if s.suspends), None)
         if waits is None:
             return
-        notes = [Note(self._waits(waits), "the process waits here")]
+        notes = [Note(self.places.waits(waits), "the process waits here")]
         freed = next((s for s in flow.reachable(waits.next) if _calls(s, release)), None)
-        place = self._place(freed, freed.node) if freed is not None else None
+        place = self.places.place(freed, freed.node) if freed is not None else None
         if place is not None:
             notes.append(Note(place, "it is released here, after that"))
         finding = _WORDS["SLC202"].format(what=LOCK.what)
-        yield Diagnostic("SLC202", self._place(step, func) or notes[0].place, finding, LOCK.help, tuple(notes))
+        yield Diagnostic("SLC202", self.places.place(step, func) or notes[0].place, finding, LOCK.help, tuple(notes))
 
     def _contexts(self, flow: Flow) -> Iterator[Diagnostic]:
         """Context variables and thread-local data, read after a suspension that nobody has set them since."""
@@ -245,9 +254,9 @@ class _Checks:
                 first = next((s for s in waits if step in _before_it_is_set(flow, s, name)), None)
                 if read is None or first is None:
                     continue
-                note = Note(self._waits(first), "the process waits here")
+                note = Note(self.places.waits(first), "the process waits here")
                 finding = f"{name!r} is read after a suspension, and what was set before is not saved"
-                place = self._place(step, read) or note.place
+                place = self.places.place(step, read) or note.place
                 yield Diagnostic("SLC209", place, finding, "pass the value explicitly: keep it in a local", (note,))
 
     @cached_property
@@ -262,40 +271,6 @@ class _Checks:
                 if maker in _CONTEXTS:
                     found[name] = _CONTEXTS[maker]
         return found
-
-    # --- places --------------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _nodes(self) -> dict[tuple[int, int], list[ast.AST]]:
-        """The author's nodes by where they begin, the outermost first."""
-        found: dict[tuple[int, int], list[ast.AST]] = {}
-        for node in walk(self.parsed):
-            if isinstance(node, ast.expr | ast.stmt):
-                found.setdefault((node.lineno, node.col_offset), []).append(node)
-        return found
-
-    def _place(self, step: Step, node: ast.AST | None) -> Place | None:
-        """Where the author wrote a node of a step."""
-        leaf = step.source(node) if node is not None else None
-        if leaf is None:
-            return None
-        here = self._nodes.get((leaf.line, leaf.column), [])
-        same = [n for n in here if type(n) is type(node)]
-        return place_of(self.info, (same or here)[0]) if here else Place(self.info.path, leaf.line, leaf.column)
-
-    def _waits(self, step: Step) -> Place:
-        """Where a suspension stands: its operation, or the statement that it is part of."""
-        assert isinstance(step.node, ast.Expr) and isinstance(step.node.value, ast.Call)
-        target, operation = step.node.value.args
-        place = self._place(step, operation)
-        if place is not None:
-            return place
-        (block,) = [s.block for s in self.states if s.block.id == ast.literal_eval(target)]
-        here = self._nodes.get((block.line, block.column), [])
-        if not here:
-            return Place(self.info.path, block.line, block.column)
-        found = place_of(self.info, here[0])
-        return found if found.line == found.end_line else Place(self.info.path, found.line, found.column)
 
 
 def _bindings(step: Step) -> Iterator[tuple[str, ast.expr]]:

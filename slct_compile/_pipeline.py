@@ -34,6 +34,7 @@ from ._imports import Imports, choose_imports
 from ._index import Index, ModuleInfo
 from ._local_functions import local_rows
 from ._lock import Lock, LockedFunction
+from ._loop_checks import unreachable
 from ._names import Names
 from ._normal import Body
 from ._normalize import Normalizer
@@ -97,6 +98,7 @@ def compile_module(index: Index, info: ModuleInfo, show: str | None = None, lock
             known[function.qualname] = compile_function(module, function, names, imports, trace, lock, around)
             compiled.append(known[function.qualname])
             findings += flow_findings(index, info, known[function.qualname], imports.helpers)
+            findings += unreachable(known[function.qualname].unreachable)
         except Unsupported as error:
             findings.append(error.diagnostic)
     diagnostics = tuple(dict.fromkeys(sorted_diagnostics(findings)))
@@ -207,6 +209,7 @@ def compile_function(
         known,
         made,
         around,
+        tuple(place for operation in graph.dropped if (place := module.place(operation)) is not None),
     )
 
 

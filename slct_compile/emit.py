@@ -25,6 +25,7 @@ from ._slots import SlotRenamer
 from ._visit import transform
 from ._walk import walk
 from .analysis.liveness import Layout
+from .diagnostics import Place
 from .ir import ops
 from .ir.ops import BlockId
 from .lower.states import StateCode
@@ -66,6 +67,7 @@ class Compiled:
     types: what the source declares variables as; shown_types: as what their slots are declared.
     loose: the states to which `self` has no type; declared: what states declare again of locals. See `_slot_types.py`.
     around: the durable functions that define it, innermost first.
+    unreachable: awaits that nothing leads to.
     """
 
     function: DurableFunction
@@ -82,6 +84,7 @@ class Compiled:
     fingerprints: Mapping[BlockId, Fingerprint]
     local_functions: tuple[LocalRow, ...] = ()
     around: tuple[Compiled, ...] = ()
+    unreachable: tuple[Place, ...] = ()
 
     @property
     def places(self) -> dict[str, str]:

@@ -135,10 +135,11 @@ class Block:
 
 @dataclass(slots=True)
 class Graph:
-    """All blocks of one function, by id; the entry first."""
+    """All blocks of one function, by id; the entry first. `dropped`: operations of suspensions that nothing leads to."""
 
     entry: BlockId
     blocks: dict[BlockId, Block]
+    dropped: tuple[cst.BaseExpression, ...] = ()
 
 
 def successors(terminator: Terminator) -> tuple[BlockId, ...]:

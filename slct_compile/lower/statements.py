@@ -94,7 +94,9 @@ class _Lowering:
             if block_id not in reached:
                 reached.add(block_id)
                 waiting += ops.leads_to(self.blocks[block_id])
-        return Graph(entry, {i: b for i, b in self.blocks.items() if i in reached})
+        dropped = (b.terminator for i, b in self.blocks.items() if i not in reached)
+        operations = tuple(t.operation for t in dropped if isinstance(t, Suspend))
+        return Graph(entry, {i: b for i, b in self.blocks.items() if i in reached}, operations)
 
     def result_name(self) -> str:
         self.result = self.result or self.names.fresh("result")

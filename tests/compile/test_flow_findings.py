@@ -143,7 +143,7 @@ HEAD = """
 import contextlib, csv, os, re, threading, time
 from contextvars import ContextVar
 from datetime import datetime, timedelta, timezone
-from runtime_client import Process, call, go, now, recv, sleep
+from runtime_client import Process, call, close, go, make_channel, now, recv, select, send, sleep, timeout
 
 LOCK = threading.Lock()
 USER = ContextVar("USER")
@@ -217,6 +217,36 @@ def found(tmp_path: Path, body: str) -> list[Diagnostic]:
         "USER.set(1)\nprint(USER.get())\nawait recv('x')",
         "await recv('x')\nUSER.set(1)\nprint(USER.get())",
         "same = [text] is [text]\nawait recv('x')\nprint(same)",
+        # loops that end, or wait
+        "while self.left:\n    self.left -= 1",
+        "while True:\n    if await recv('x'):\n        continue\n    print(1)",
+        "while not self.ready():\n    pass",
+        "while self.left:\n    text = text[1:]\n    if not text:\n        break",
+        "while True:\n    try:\n        self.left = next(text)\n    except StopIteration:\n        break",
+        "while True:\n    assert await recv('x')\n    for letter in text:\n        if letter:\n            continue\n        print(letter)",
+        "while True:\n    if text:\n        raise ValueError\n    await recv('x')",
+        "try:\n    while True:\n        self.left = next(text)\nexcept StopIteration:\n    await recv('x')",
+        "while text:\n    if self.left:\n        return\n    text = await recv('x')\n    del self.left",
+        # recursion that ends, or is not awaited, or is somebody else's
+        "if text:\n    await self.main(text[1:])",
+        "try:\n    await recv('x')\nexcept ValueError:\n    return\nawait self.main(text)",
+        "await recv('x')\ngo(self.main(text))",
+        "await other.main(text)",
+        # channels that others know, or have both ends
+        "channel = make_channel()\ngo(self.ask(channel))\nawait recv(channel)",
+        "channel = make_channel()\nself.channel = channel\nawait recv(channel)",
+        "channel = make_channel(1)\nawait send(channel, 1)\nawait recv(channel)",
+        "channel = make_channel(1)\nasync def ask():\n    await send(channel, 1)\ngo(ask())\nawait recv(channel)",
+        "channel = make_channel()\nawait send('channels', channel)\nawait recv(channel)",
+        "channel = make_channel()\nchannels = [channel]\nawait recv(channel)",
+        "async with timeout(1):\n    await select()",
+        "try:\n    await select()\nfinally:\n    await recv('x')",
+        "select = print\nselect()\nawait recv('x')",
+        # all of it can be reached
+        "try:\n    return\nfinally:\n    await recv('x')",
+        "while True:\n    if await recv('y'):\n        break\nelse:\n    print(1)\nawait recv('x')",
+        "async with self.manager:\n    return",
+        "for letter in text:\n    await recv('x')\n    break\nelse:\n    await recv('y')",
     ],
 )
 def test_nothing_is_said(body: str, tmp_path: Path) -> None:
@@ -248,6 +278,18 @@ def test_nothing_is_said(body: str, tmp_path: Path) -> None:
         ("USER.set(1)\nawait recv('x')\nprint(USER.get())", "SLC209", [3, 2]),
         ("end = 5 + time.monotonic()\nawait recv('x')\nprint(end)", "SLC401", [1, 2, 3]),
         ("end = datetime.now() + timedelta(1)\nawait recv('x')\nprint(end)", "SLC401", [1, 2, 3]),
+        ("while self.left:\n    pass", "SLC304", [1]),
+        ("while True:\n    self.left += 1", "SLC304", [1]),
+        ("while True:\n    if self.left:\n        continue\n    self.left = await recv('x')", "SLC304", [1]),
+        ("while text:\n    while self.left:\n        if text:\n            print(1)\n    text = await recv('x')", "SLC304", [2]),
+        ("await recv('x')\nawait self.main(text)", "SLC308", [2]),
+        ("if text:\n    await self.main(text)\nelse:\n    return await self.main('a')", "SLC308", [2]),
+        ("return\nawait recv('x')\nawait recv('y')", "SLC307", [2]),
+        ("if text:\n    raise ValueError\nelse:\n    return await recv('x')\nawait recv('y')", "SLC307", [5]),
+        ("channel = make_channel()\nasync for answer in channel:\n    print(answer)", "SLC306", [1]),
+        ("channel = make_channel()\nawait channel.send(1)\nclose(channel)", "SLC306", [1]),
+        ("await select(label='Nothing')", "SLC305", [1]),
+        ("global USER\nUSER = await recv('x')\nUSER = 1", "SLC205", [2]),
         ("here = os.getcwd()\nawait recv('x')\nprint(here)", "SLC404", [1, 2, 3]),
     ],
 )  # fmt: skip
