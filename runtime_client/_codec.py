@@ -139,12 +139,20 @@ class Codec:
         except Exception as error:
             raise CodecError(f"a value could not be saved: {type(error).__name__}: {error}") from error
 
-    def decode(self, text: str, *, process: object | None = None, frames: list[Frame] | None = None) -> Any:
+    def decode(
+        self,
+        text: str,
+        *,
+        process: object | None = None,
+        frames: list[Frame] | None = None,
+        is_own: bool = False,
+    ) -> Any:
         """The value of a text, made anew.
 
         Args:
           process: What a reference to the process instance becomes.
           frames: Is given every frame of the text; their states may be any then. None: they must be of these definitions.
+          is_own: These very definitions have written it: a dataclass that lacks a field has lost it, and is not of older code.
 
         Raises:
           CodecError: the text is not one of this codec, or names what these definitions do not know.
@@ -153,7 +161,7 @@ class Codec:
             raise CodecError(f"the text has {len(text)} characters, the limit TEXT_CHARS_MAX is {TEXT_CHARS_MAX}")
         try:
             node = _loads(text)
-            return Decoder(self, process, frames).document(node) if type(node) in (dict, list) else node
+            return Decoder(self, process, frames, is_own).document(node) if type(node) in (dict, list) else node
         except CodecError:
             raise
         except RecursionError:
@@ -413,11 +421,14 @@ class Decoder:
     to open objects, so that a container can tell whether its elements may be hashed yet. later: what is done at the end.
     """
 
-    def __init__(self, codec: Codec, process: object | None, frames: list[Frame] | None = None) -> None:
+    def __init__(
+        self, codec: Codec, process: object | None, frames: list[Frame] | None = None, is_own: bool = False
+    ) -> None:
         self.codec = codec
         self.resolver = codec.resolver
         self.process = process
         self.frames = frames
+        self.is_own = is_own
         self.found: dict[Any, Any] = {}
         self.open: set[Any] = set()
         self.read: set[Any] = set()

@@ -336,10 +336,11 @@ class Layout:
 
     base: the builtin type whose content they carry besides attributes, None if there is none.
     slots: name to descriptor. has_state: `__getstate__` or `__setstate__` of its own. later: attributes of our own classes that
-    came after the format was fixed, with what they are where nothing was saved; that is not saved.
+    came after the format was fixed, with what they are where nothing was saved; that is not saved. fields: of a dataclass that older
+    code may have saved otherwise, None if what was saved can be taken as it is.
     """
 
-    __slots__ = ("base", "cls", "has_dict", "has_state", "later", "slots")
+    __slots__ = ("base", "cls", "fields", "has_dict", "has_state", "later", "slots")
 
     def __init__(self, cls: type, base: type | None, slots: dict[str, Any], has_state: bool) -> None:
         self.cls = cls
@@ -348,6 +349,7 @@ class Layout:
         self.has_dict = cls.__dictoffset__ != 0
         self.has_state = has_state
         self.later: dict[str, Any] = getattr(cls, "SAVED_IF_GIVEN", {}) if cls in _RUNTIME_OBJECTS else {}
+        self.fields = _evolving_fields(cls, slots)
 
     def attributes(self, value: Any) -> dict[str, Any]:
         found = dict(object.__getattribute__(value, "__dict__")) if self.has_dict else {}
@@ -373,6 +375,45 @@ class Layout:
                 value.__dict__[name] = item
             else:
                 raise CodecError(f"{self.cls.__qualname__} has no attribute {name!r}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EvolvingFields:
+    """Fields of a dataclass that older code did not have, or called otherwise.
+
+    names: of all its fields. renames: older names, by `field(metadata={"moved_from": "old"})`. defaults: makes the value of a field for
+    which nothing was saved, where the class itself does not give one.
+    """
+
+    names: frozenset[str]
+    renames: dict[str, str]
+    defaults: dict[str, Callable[[], Any]]
+
+    def adapted(self, saved: list[tuple[str, Any]], is_own: bool) -> list[tuple[str, Any]]:
+        """What was saved under the names of now. `is_own`: this very code has saved it, so that what is missing was deleted."""
+        found = [(name if name in self.names else self.renames.get(name, name), item) for name, item in saved]
+        if is_own:
+            return found
+        known = {name for name, _ in found}
+        return found + [(name, make()) for name, make in self.defaults.items() if name not in known]
+
+
+def _evolving_fields(cls: type, slots: dict[str, Any]) -> EvolvingFields | None:
+    if not dataclasses.is_dataclass(cls):
+        return None
+    fields = dataclasses.fields(cls)
+    renames = {old: f.name for f in fields if isinstance(old := f.metadata.get("moved_from"), str)}
+    defaults: dict[str, Callable[[], Any]] = {}
+    for each in fields:
+        if each.default_factory is not dataclasses.MISSING:
+            defaults[each.name] = each.default_factory
+        elif each.default is not dataclasses.MISSING and each.name in slots:
+            defaults[each.name] = functools.partial(_same, each.default)
+    return EvolvingFields(frozenset(f.name for f in fields), renames, defaults) if renames or defaults else None
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 _layouts: dict[type, Layout] = {}
@@ -651,7 +692,10 @@ def _fill_object(decoder: Decoder, value: Any, node: dict[str, Json]) -> None:
             node["state"], decoder.value, lambda state: _set_state(layout, value, state), is_place=is_place
         )
     elif "v" in node:
-        layout.set_attributes(value, decoder.attributes(node["v"]))
+        attributes = decoder.attributes(node["v"])
+        if layout.fields is not None:
+            attributes = layout.fields.adapted(attributes, decoder.is_own)
+        layout.set_attributes(value, attributes)
 
 
 def _fill_base(decoder: Decoder, base: Any, value: Any, node: dict[str, Json]) -> None:

@@ -182,14 +182,16 @@ DOCUMENT_FORMAT = 1
 _FORMAT_OF = re.compile(r'(?:\{"\$":"deep","v":)?\{"format":(\d+)')
 
 
-def _decode_document(codec: Codec, text: str, instance: Process, frames: list[Frame] | None = None) -> dict[str, Any]:
-    """`frames` is as in `Codec.decode`. Raises CodecError: it is none, or of a format that this version does not know; that is
+def _decode_document(
+    codec: Codec, text: str, instance: Process, frames: list[Frame] | None = None, *, is_own: bool = False
+) -> dict[str, Any]:
+    """`frames` and `is_own` are as in `Codec.decode`. Raises CodecError: it is none, or of a format that this version does not know; that is
     seen before it is read.
     """
     begin = _FORMAT_OF.match(text)
     if begin is not None:
         _check_format(int(begin[1]))
-    document = codec.decode(text, process=instance, frames=frames)
+    document = codec.decode(text, process=instance, frames=frames, is_own=is_own)
     if not isinstance(document, dict):
         raise CodecError(f"a document is an object, not a {type(document).__name__}")
     _check_format(document.get("format", 1))
@@ -213,7 +215,7 @@ def _read_document(definition: Definition, codec: Codec, order: RunTransition) -
     migrations = migrations_of(order.migrations)
     frames: list[Frame] | None = [] if migrations else None
     try:
-        document = _decode_document(codec, order.document or "", instance, frames)
+        document = _decode_document(codec, order.document or "", instance, frames, is_own=not order.is_moved)
         instance.__dict__.update(document["process"])
         carry_out(migrations, codec.resolver, instance, frames or ())
     except (CodecError, MigrationFailed) as error:

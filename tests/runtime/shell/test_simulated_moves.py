@@ -232,3 +232,59 @@ def test_what_is_called_otherwise_is_found_under_its_old_name(tmp_path: Path, cr
             assert await packing.result() == "3 heavy begun Parcel(size=3) Parcel"
 
     asyncio.run(scene())
+
+
+VALUES = """
+from dataclasses import dataclass, field
+from runtime_client import Channel, Process, recv
+
+
+@dataclass{slots}
+class Box:
+    {fields}
+
+
+class Order(Process, name="order"):
+    boxes = Channel[Box]()
+
+    async def main(self) -> str:
+        box = Box(1)
+        sent = await recv(self.boxes)
+        return f"{{box}} {{sent}}"
+"""
+FIELDS = """size: int = field(metadata={"moved_from": "width"})
+    weight: int = 7
+    marks: list[str] = field(default_factory=list)"""
+
+
+@pytest.mark.parametrize("slots", ["", "(slots=True)", "(frozen=True)"])
+def test_fields_of_dataclasses_are_renamed_and_take_their_defaults(tmp_path: Path, slots: str) -> None:
+    """Rule 22: in documents, and in values that are on their way through channels."""
+    old = compiled(tmp_path / "old", "shop", VALUES.format(slots=slots, fields="width: int"))
+    new = compiled(tmp_path / "new", "shop", VALUES.format(slots=slots, fields=FIELDS))
+
+    async def scene() -> None:
+        async with Simulation(old) as sim:
+            ref = await sim.start("order")
+            sent = old.codec.decode('{"$":"object","type":"shop:Box","v":{"width":2}}')
+            assert await sim.deploy(new) == {}
+            sim._client_codecs["order"] = old.codec  # a client that has not been brought up to date
+            await ref.send("boxes", sent)
+            sim._client_codecs["order"] = new.codec
+            assert await ref.result() == "Box(size=1, weight=7, marks=[]) Box(size=2, weight=7, marks=[])"
+
+    asyncio.run(scene())
+
+
+def test_what_own_code_has_deleted_stays_deleted(tmp_path: Path) -> None:
+    """Rule 1: a field with a default that an instance has lost is not there again after it was saved."""
+    text = VALUES.format(slots="", fields=FIELDS).replace("sent = await", "del box.marks\n        sent = await")
+    defs = compiled(tmp_path, "shop", text.replace('f"{box} {sent}"', 'str(hasattr(box, "marks"))'))
+
+    async def scene() -> None:
+        async with Simulation(defs) as sim:
+            ref = await sim.start("order")
+            await ref.send("boxes", None)
+            assert await ref.result() == "False"
+
+    asyncio.run(scene())
