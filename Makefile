@@ -7,7 +7,7 @@ PYTHON ?=
 
 .DEFAULT_GOAL := help
 SECONDS ?= 60
-.PHONY: moves nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos rolling simulate simulate-nightly bench soak clean oracle go-oracle
+.PHONY: moves nightly fuzz help demo check format test test-all-pythons test-slow mutation differential matrix chaos rolling simulate simulate-nightly bench bench-peers soak clean oracle go-oracle
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -67,6 +67,9 @@ simulate-nightly: $(VENV)/.run  ## 100,000 seeds, one job per core, telling how 
 bench: $(VENV)/.run  ## measure this machine; ARGS="--help" tells what can be chosen
 	$(BIN)/python -m bench $(ARGS)
 
+bench-peers: $(VENV)/.run  ## other systems by the same workloads, in environments of their own (.venv-peers): ARGS="--peer DBOS"
+	$(BIN)/python -m bench peers $(ARGS)
+
 soak: $(VENV)/.run  ## half the peak rate for long, and fail if memory, latency, log or store grow: MINUTES=30
 	$(BIN)/python -m bench soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
@@ -79,7 +82,7 @@ fuzz: $(VENV)/.dev  ## read damaged documents for a while, led by coverage: SECO
 	$(BIN)/python tools/fuzz_codec.py -max_total_time=$(SECONDS)
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(VENV)-3.* build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-3.* $(VENV)-peers build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps say what .venv holds: .run is enough to run slct, .dev adds what tests and checks need.
 $(VENV)/.run: pyproject.toml tools/venv.sh

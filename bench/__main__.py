@@ -43,6 +43,10 @@ def main() -> int:
         from .soak import main as soak
 
         return soak(sys.argv[2:])
+    if sys.argv[1:2] == ["peers"]:
+        from .peers.compare import main as peers
+
+        return peers(sys.argv[2:])
     options = _parser().parse_args()
     with tempfile.TemporaryDirectory(dir=options.directory, prefix="slct-bench-") as name:
         report = asyncio.run(measure(Path(name), options))

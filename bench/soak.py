@@ -41,7 +41,7 @@ TABLE_END = "<!-- end of soak -->"
 EFFECTS_PER_ROUND = 10
 LOOPS_AT_PEAK = 64
 TALLIES = 8
-PARKED = 25_000
+PARKED = 6_000
 """More than a runtime keeps in memory."""
 UNDER_WAY_MAX = 2_000
 """Rounds. More than that, and the runtime does not keep up: a round is left out, and counted."""
