@@ -46,7 +46,7 @@ def _build(files: SourceFiles, cache: Cache, options: argparse.Namespace) -> int
     lock = Lock() if options.no_lock else _lock_file.load(files.root)
     known = cache.modules()
     progress = Progress(options.progress)
-    planned = plan(tree, options.show, lock, options.output, known, options.jobs, progress)
+    planned = plan(tree, options.show, lock, options.output, known, options.jobs, progress, against_lock=options.check)
     progress.end()
     found = report(planned.diagnostics, files.contents, options.source, options.format)
     errors = error_count(planned.diagnostics)

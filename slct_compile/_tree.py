@@ -15,6 +15,7 @@ from ._files import MANIFEST, SourceFiles, read_files
 from ._index import Index, ModuleInfo, read_module
 from ._jobs import compile_all
 from ._lock import Lock, function_data
+from ._lock_checks import lock_findings
 from ._manifest import DEFINITIONS, definitions_module, find_process_definitions, manifest
 from ._outputs import ModuleOutput, from_data
 from ._pipeline import compile_module
@@ -110,6 +111,8 @@ def plan(
     known: Mapping[str, Any] | None = None,
     jobs: int | None = 1,
     progress: Progress | None = None,
+    *,
+    against_lock: bool = False,
 ) -> Plan:
     """Compile everything, in memory.
 
@@ -119,6 +122,7 @@ def plan(
       build: Where the build will be, so that it can say where its sources are.
       known: What earlier runs found, by `module_keys`.
       jobs: In how many OS processes; None: as many as pay.
+      against_lock: Tell, too, what the lock has and the sources have no more.
     """
     index, lock = Index(tree.modules), lock or Lock()
     if show is None:
@@ -128,6 +132,8 @@ def plan(
     definitions = find_process_definitions(index)
     findings = [*tree.diagnostics, *check_tree(index, definitions)]
     findings += [d for output in outputs.values() for d in output.diagnostics]
+    if against_lock:
+        findings += lock_findings(index, outputs, lock)
     files = dict(tree.files)
     for path, output in outputs.items():
         if output.text != output.info.source:

@@ -127,6 +127,8 @@ CATALOGUE: dict[str, tuple[str, Severity]] = {
     "SLC402": ("asyncio-in-durable-code", Severity.ERROR),
     "SLC403": ("mutable-default", Severity.ERROR),
     "SLC404": ("worker-fact-across-suspension", Severity.WARNING),
+    "SLC501": ("state-removed", Severity.WARNING),
+    "SLC502": ("slot-not-saved", Severity.WARNING),
     "SLC503": ("ambiguous-state", Severity.ERROR),
     "SLC504": ("state-name-taken", Severity.ERROR),
     "SLC505": ("state-label-is-no-name", Severity.ERROR),

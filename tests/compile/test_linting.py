@@ -206,6 +206,37 @@ def test_a_name_that_is_taken_is_the_later_classes_fault(source: Path, capsys: O
         assert found_in(source, capsys, f"from runtime_client import Process\n{text}") == [("SLC002", 5)]
 
 
+PARKED = """from runtime_client import Process, migrate, recv
+
+
+class Order(Process):
+    async def main(self) -> None:
+        order = await recv("orders")
+        await recv("payments")
+        print({used})
+"""
+
+
+def test_check_compares_with_the_lock_and_a_build_writes_it(source: Path, capsys: Out) -> None:
+    (source / "shop.py").write_text(PARKED.format(used=""))
+    assert slct_compile(["src", "-o", "build", "-q"]) == 0
+    assert found_in(source, capsys, PARKED.format(used="order")) == [("SLC502", 7)]
+    shorter = PARKED.format(used="").replace('        await recv("payments")\n', "")
+    assert found_in(source, capsys, shorter) == [("SLC501", 5)]
+    assert found_in(source, capsys, shorter) == [("SLC501", 5)]  # from the cache
+    gone = PARKED.format(used="").replace("main", "another")
+    assert [code for code, _ in found_in(source, capsys, gone)] == ["SLC501"]
+    migration = (
+        '\n\n@migrate("Order.main", state="RecvPayments", to="RecvOrders")\ndef rest(slots):\n    return slots\n'
+    )
+    assert found_in(source, capsys, shorter + migration) == []
+    assert found_in(source, capsys, gone + '\n\nmigrate("Order.another", moved_from="Order.main")\n') == []
+    assert check(source, shorter) == 1
+    assert slct_compile(["src", "-o", "build"]) == 0
+    assert "SLC501" not in capsys.readouterr().out.rpartition("@migrate")[2]
+    assert found_in(source, capsys, shorter) == []
+
+
 def test_there_are_warnings_and_errors() -> None:
     assert {severity for _, severity in CATALOGUE.values()} == {Severity.ERROR, Severity.WARNING}
 
