@@ -157,7 +157,7 @@ class ProcessRef(Generic[ValueT]):
           NotFound, InvalidValue, LimitExceeded: as `send`. Unavailable: the connection is lost; ask again with the same key.
         """
         answer = await self._ask(channel, self._client.codec.encode(question), key, timeout)
-        return self._client.codec.decode(answer)
+        return self._client.codec.decode(answer, may_be_older=True)
 
     async def request_json(
         self, channel: str, question: Any, *, key: str | None = None, timeout: float | timedelta | None = None
@@ -185,11 +185,11 @@ class ProcessRef(Generic[ValueT]):
     def _value(self, outcome: ProcessOutcome) -> Any:
         match outcome.status:
             case "completed":
-                return None if outcome.result is None else self._client.codec.decode(outcome.result)
+                return None if outcome.result is None else self._client.codec.decode(outcome.result, may_be_older=True)
             case "cancelled" | "terminated":
                 raise ProcessCancelled(self.id, outcome.status)
             case _:
-                cause = None if outcome.error is None else self._client.codec.decode(outcome.error)
+                cause = None if outcome.error is None else self._client.codec.decode(outcome.error, may_be_older=True)
                 reason = f"{type(cause).__name__}: {cause}" if isinstance(cause, BaseException) else outcome.status
                 raise ProcessFailed(self.id, reason) from (cause if isinstance(cause, BaseException) else None)
 

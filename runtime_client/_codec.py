@@ -145,14 +145,14 @@ class Codec:
         *,
         process: object | None = None,
         frames: list[Frame] | None = None,
-        is_own: bool = False,
+        may_be_older: bool = False,
     ) -> Any:
         """The value of a text, made anew.
 
         Args:
           process: What a reference to the process instance becomes.
           frames: Is given every frame of the text; their states may be any then. None: they must be of these definitions.
-          is_own: These very definitions have written it: a dataclass that lacks a field has lost it, and is not of older code.
+          may_be_older: Other code may have written it: where a dataclass lacks a field it takes its default. Else it is one that was deleted.
 
         Raises:
           CodecError: the text is not one of this codec, or names what these definitions do not know.
@@ -161,7 +161,7 @@ class Codec:
             raise CodecError(f"the text has {len(text)} characters, the limit TEXT_CHARS_MAX is {TEXT_CHARS_MAX}")
         try:
             node = _loads(text)
-            return Decoder(self, process, frames, is_own).document(node) if type(node) in (dict, list) else node
+            return Decoder(self, process, frames, may_be_older).document(node) if type(node) in (dict, list) else node
         except CodecError:
             raise
         except RecursionError:
@@ -422,13 +422,13 @@ class Decoder:
     """
 
     def __init__(
-        self, codec: Codec, process: object | None, frames: list[Frame] | None = None, is_own: bool = False
+        self, codec: Codec, process: object | None, frames: list[Frame] | None = None, may_be_older: bool = False
     ) -> None:
         self.codec = codec
         self.resolver = codec.resolver
         self.process = process
         self.frames = frames
-        self.is_own = is_own
+        self.may_be_older = may_be_older
         self.found: dict[Any, Any] = {}
         self.open: set[Any] = set()
         self.read: set[Any] = set()

@@ -389,10 +389,10 @@ class EvolvingFields:
     renames: dict[str, str]
     defaults: dict[str, Callable[[], Any]]
 
-    def adapted(self, saved: list[tuple[str, Any]], is_own: bool) -> list[tuple[str, Any]]:
-        """What was saved under the names of now. `is_own`: this very code has saved it, so that what is missing was deleted."""
+    def adapted(self, saved: list[tuple[str, Any]], may_be_older: bool) -> list[tuple[str, Any]]:
+        """What was saved under the names of now; and what older code has not saved, unless it cannot be older: then it was deleted."""
         found = [(name if name in self.names else self.renames.get(name, name), item) for name, item in saved]
-        if is_own:
+        if not may_be_older:
             return found
         known = {name for name, _ in found}
         return found + [(name, make()) for name, make in self.defaults.items() if name not in known]
@@ -694,7 +694,7 @@ def _fill_object(decoder: Decoder, value: Any, node: dict[str, Json]) -> None:
     elif "v" in node:
         attributes = decoder.attributes(node["v"])
         if layout.fields is not None:
-            attributes = layout.fields.adapted(attributes, decoder.is_own)
+            attributes = layout.fields.adapted(attributes, decoder.may_be_older)
         layout.set_attributes(value, attributes)
 
 

@@ -214,7 +214,7 @@ async def run_effect(
     attempt = attempt or Attempt(codec)
     try:
         function = (fakes or {}).get(order.request.function) or codec.resolver.function_of(order.request.function)
-        args, kwargs = codec.decode(order.request.arguments)
+        args, kwargs = codec.decode(order.request.arguments, may_be_older=True)
         called = functools.partial(function, *args, **kwargs)
         if has_own_task and not _has_limit(order) and _runs_on_loop(function):
             _current.set(_effect(codec, order, attempt))

@@ -169,7 +169,7 @@ class LiveProcess:
 def _new_process(definition: Definition, codec: Codec, order: RunTransition) -> LiveProcess:
     instance = new_instance(definition.cls, order.process_id)
     _set_labels(instance, order)
-    args, kwargs = codec.decode(order.arguments or "[[],{}]", process=instance)
+    args, kwargs = codec.decode(order.arguments or "[[],{}]", process=instance, may_be_older=True)
     frame = definition.main_frame(instance, args, kwargs)
     frame.frame_status = FrameStatus.STARTED
     return LiveProcess(definition, instance, {MAIN_GOROUTINE_ID: Goroutine(Stack([frame]))})
@@ -183,15 +183,15 @@ _FORMAT_OF = re.compile(r'(?:\{"\$":"deep","v":)?\{"format":(\d+)')
 
 
 def _decode_document(
-    codec: Codec, text: str, instance: Process, frames: list[Frame] | None = None, *, is_own: bool = False
+    codec: Codec, text: str, instance: Process, frames: list[Frame] | None = None, *, may_be_older: bool = False
 ) -> dict[str, Any]:
-    """`frames` and `is_own` are as in `Codec.decode`. Raises CodecError: it is none, or of a format that this version does not know; that is
+    """`frames` and `may_be_older` are as in `Codec.decode`. Raises CodecError: it is none, or of a format that this version does not know; that is
     seen before it is read.
     """
     begin = _FORMAT_OF.match(text)
     if begin is not None:
         _check_format(int(begin[1]))
-    document = codec.decode(text, process=instance, frames=frames, is_own=is_own)
+    document = codec.decode(text, process=instance, frames=frames, may_be_older=may_be_older)
     if not isinstance(document, dict):
         raise CodecError(f"a document is an object, not a {type(document).__name__}")
     _check_format(document.get("format", 1))
@@ -215,7 +215,7 @@ def _read_document(definition: Definition, codec: Codec, order: RunTransition) -
     migrations = migrations_of(order.migrations)
     frames: list[Frame] | None = [] if migrations else None
     try:
-        document = _decode_document(codec, order.document or "", instance, frames, is_own=not order.is_moved)
+        document = _decode_document(codec, order.document or "", instance, frames, may_be_older=order.is_moved)
         instance.__dict__.update(document["process"])
         carry_out(migrations, codec.resolver, instance, frames or ())
     except (CodecError, MigrationFailed) as error:
@@ -733,7 +733,11 @@ class _Transition:
                 payload = resumption.payload
                 if kind in ("recv", "next") and payload is not None:
                     self._received(payload)
-                return Outcome(None if payload is None else self._codec.decode(payload, process=self._live.instance))
+                return Outcome(
+                    None
+                    if payload is None
+                    else self._codec.decode(payload, process=self._live.instance, may_be_older=True)
+                )
             case ResumptionKind.NONE if kind == "timeout":
                 return Outcome(error=subject.fire())
             case ResumptionKind.NONE if kind == "raise":
@@ -760,7 +764,7 @@ class _Transition:
 
     def _failure(self, kind: str, subject: Any, payload: Payload | None) -> BaseException:
         """The error of a failed call, or of another process, with its cause (details D19 and D20)."""
-        cause = None if payload is None else self._codec.decode(payload, process=self._live.instance)
+        cause = None if payload is None else self._codec.decode(payload, process=self._live.instance, may_be_older=True)
         if not isinstance(cause, BaseException):
             cause = None
         if isinstance(cause, ProcessCancelled) and kind == "result":
