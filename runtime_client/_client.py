@@ -11,7 +11,7 @@ import asyncio
 import json
 import threading
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -21,6 +21,7 @@ from slct_runtime.core.queues import QueueLimits, RateLimit
 from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
+    EditRequest,
     ErrorCode,
     HistoryEntry,
     ListRequest,
@@ -223,6 +224,27 @@ class ProcessRef(Generic[ValueT]):
     async def retry(self) -> None:
         """Take a faulted process up again from its last committed state."""
         await _asked(self._client.api.retry(self.id))
+
+    async def edit(
+        self, fields: Mapping[str, Any] | None = None, locals: Mapping[str, Any] | None = None, *, who: str, why: str
+    ) -> Sequence[str]:
+        """Put other values in the place of those that it has; gives what was changed, for people.
+
+        For a process that a mistake has left with a wrong value: it is checked by its type, stored like a transition, and told in the
+        history, with who has done it and why.
+
+        Args:
+          fields: Shared fields, by name. locals: by function and name, `main.total`; only int, str, float and bool. As plain JSON values.
+
+        Raises:
+          NotFound: there is no such field or local where it waits.
+          InvalidValue: a value is of another type.
+          NotRunning: it has ended, a transition of it runs just now, or what it holds cannot be changed by hand.
+
+        Source: docs/changing-code.md, "Repair".
+        """
+        request = EditRequest(self.id, _json_texts(fields or {}), _json_texts(locals or {}), who, why)
+        return await _asked(self._client.api.edit(request))
 
     async def move(self, version: str) -> None:
         """Let it go on under another deployed version, from its next transition on; returns when that is durable.
@@ -594,6 +616,12 @@ class SyncProcessRef(Generic[ValueT]):
         """See `ProcessRef.retry`."""
         self._client.wait(self._ref.retry())
 
+    def edit(
+        self, fields: Mapping[str, Any] | None = None, locals: Mapping[str, Any] | None = None, *, who: str, why: str
+    ) -> Sequence[str]:
+        """See `ProcessRef.edit`."""
+        return self._client.wait(self._ref.edit(fields, locals, who=who, why=why))
+
     def move(self, version: str) -> None:
         """See `ProcessRef.move`."""
         self._client.wait(self._ref.move(version))
@@ -742,6 +770,10 @@ class SyncClient:
     def queues(self) -> Sequence[QueueInfo]:
         """See `Client.queues`."""
         return self.wait(self._client.queues())
+
+
+def _json_texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: json.dumps(value) for name, value in values.items()}
 
 
 def _policy(word: str) -> MovePolicy:

@@ -15,6 +15,7 @@ it, else pairs. Fields in brackets are left out when they say nothing.
     tuple, set, frozenset, slice, range  v: array            deque     v: array [maxlen]
     dict, ordereddict, counter  v: mapping                   defaultdict  v: mapping, factory
     view              v: the dict, kind: keys|values|items   iterator  kind [v: what is iterated] [at] [strict]
+    itertools         kind: name in itertools, v: array [state]; or kind: empty
     date, time, datetime  v: ISO 8601, [zone: IANA name | tz: value] [fold: 1]
     timedelta         v: [days, seconds, microseconds]       timezone  v: like timedelta [name]
     zoneinfo, uuid, decimal, path  v: text [kind: pure path]  fraction  v: [numerator, denominator]

@@ -20,6 +20,7 @@ from slct_runtime.wire.address import BadAddress, split_address
 from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
+    EditRequest,
     ErrorCode,
     HistoryEntry,
     ListRequest,
@@ -132,6 +133,11 @@ class GrpcTransport(RuntimeApi):
     async def retry(self, process_id: str) -> None:
         message = _made(processes_pb2.RetryRequest, process_id=process_id)
         await self._ask(self._connection.processes.Retry, message)
+
+    async def edit(self, request: EditRequest) -> Sequence[str]:
+        message = _filled(processes_pb2.EditRequest(), convert.put_edit, request)
+        response = await self._ask(self._connection.processes.Edit, message)
+        return tuple(response.changes)
 
     async def describe(self, process_id: str) -> ProcessDescription:
         message = _made(processes_pb2.DescribeRequest, process_id=process_id)

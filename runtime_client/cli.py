@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import importlib
 import json
 import logging
@@ -370,6 +371,26 @@ async def retry(arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def edit(arguments: argparse.Namespace) -> int:
+    """Put other values in the place of those that a parked process has; who and why is kept in its history."""
+    changes = {name: _json_or_text(text) for name, text in _pairs(arguments.changes).items()}
+    fields = {name: value for name, value in changes.items() if "." not in name}
+    local_values = {name: value for name, value in changes.items() if "." in name}
+    async with _client(arguments) as client:
+        for line in await client.get(arguments.id).edit(
+            fields, local_values, who=arguments.who or getpass.getuser(), why=arguments.why
+        ):
+            print(line)
+    return 0
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 async def deploy(arguments: argparse.Namespace) -> int:
     """Make a build the newest version; says first which running processes go on under it, and why others cannot."""
     definitions = load_build(arguments.build)
@@ -695,6 +716,16 @@ def _add_actions(verbs: Any) -> None:
     _add_to_process(verbs, "cancel", cancel)
     _add_to_process(verbs, "terminate", terminate)
     _add_to_process(verbs, "retry", retry)
+    verb = _add_to_process(verbs, "edit", edit)
+    verb.add_argument(
+        "changes",
+        type=_pair,
+        nargs="+",
+        metavar="NAME=VALUE",
+        help="a shared field, paid=100, or a local, main.total=100; JSON or text",
+    )
+    verb.add_argument("--why", required=True, metavar="TEXT", help="kept in the history of the process")
+    verb.add_argument("--who", metavar="NAME", help="the same (default: the user who runs this command)")
     _add_version_actions(verbs)
     verb = _add(verbs, "queue", limit_queue)
     verb.add_argument("name", metavar="NAME", help="as in call(..., queue=NAME)")

@@ -142,6 +142,9 @@ class Network(RuntimeApi):
     async def retry(self, process_id: str) -> None:
         await self._call("retry", process_id)
 
+    async def edit(self, request: Any) -> Any:
+        return await self._call("edit", request)
+
     async def describe(self, process_id: str) -> Any:
         return await self._call("describe", process_id)
 

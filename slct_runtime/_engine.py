@@ -23,6 +23,7 @@ from ._catalogue import Catalogue, Deployed
 from ._committer import Committer
 from ._dispatcher import Answers, Dispatcher
 from ._documents import error_text
+from ._edits import Edited
 from ._history import TRIM_EVERY, Recorder, history_row, value_text
 from ._jobs import EffectJob, Job, TransitionJob
 from ._resident import EffectRun, MoveOrder, Release, Resident
@@ -749,6 +750,20 @@ class Engine(Answers):
                     self._take_up_effect(resident, run)
             case _:
                 assert_never(job)
+
+    # --- repair ----------------------------------------------------------------------------------------------------
+
+    def edit(self, resident: Resident, made: Edited, told: str) -> None:
+        """Another document for a parked process: an administrative change, fenced like a transition."""
+        resident.document = made.document
+        resident.seq += 1
+        resident.updated_ms = self.now_ms()
+        self.dispatcher.forget(resident.process_id)
+        if resident.recorder is not None:
+            self._record(resident, HistoryEntry(resident.seq, resident.updated_ms, event="edited", value=told))
+        else:
+            _log.warning("process %r was edited: %s", resident.process_id, told)
+        self._row_changed(resident)
 
     # --- versions (rule 22) ----------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from typing import Any
 from ._catalogue import Deployed, deployed_of
 from ._census import parked_counts
 from ._describe import describe
+from ._edits import edited
 from ._engine import Engine, default_chance, lost, queue_row, releasing, wall_clock_ms
 from ._history import history_entry
 from ._resident import ENDED, Resident
@@ -30,6 +31,7 @@ from .store.base import DefinitionRow, KeyRow, LoadedProcess, ProcessFilter, Sto
 from .wire.api import (
     ApiError,
     AskRequest,
+    EditRequest,
     ErrorCode,
     HistoryEntry,
     ListRequest,
@@ -377,6 +379,27 @@ class Runtime(RuntimeApi):
         self._engine.apply(resident, RetryRequested(self._engine.now_ms()))
         self._engine.dispatcher.pump()
         await self._durable(resident)
+
+    async def edit(self, request: EditRequest) -> Sequence[str]:
+        resident = await self._find(request.process_id)
+        if not request.who or not request.why:
+            raise ApiError(ErrorCode.INVALID_ARGUMENT, "who changes a process, and why, is kept with it", "say both")
+        if resident.core.running is not None or not resident.document:
+            reason = "has not begun" if not resident.document else "runs a transition just now"
+            raise ApiError(
+                ErrorCode.FAILED_PRECONDITION,
+                f"process {request.process_id!r} {reason}, and is changed only while it is parked",
+                "try again, or cancel it",
+                {"process_id": request.process_id},
+            )
+        deployed = self._engine.catalogue.find(resident.definition, resident.written_by)
+        made = edited(resident.document, request, deployed.manifest)
+        if len(made.document) > (limit := self._engine.settings.document_bytes_max):
+            text = f"the process would take {len(made.document)} bytes, the limit document_bytes_max is {limit} bytes"
+            raise ApiError(ErrorCode.RESOURCE_EXHAUSTED, text)
+        self._engine.edit(resident, made, f"{', '.join(made.changes)}; by {request.who}: {request.why}")
+        await self._durable(resident)
+        return made.changes
 
     async def result(self, process_id: str, timeout_ms: int | None) -> ProcessOutcome:
         resident = await self._any(process_id)

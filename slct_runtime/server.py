@@ -319,6 +319,10 @@ class Processes:
         return processes_pb2.RetryResponse()
 
     @refusing
+    async def Edit(self, request: processes_pb2.EditRequest, _: Context) -> processes_pb2.EditResponse:
+        return processes_pb2.EditResponse(changes=await self._runtime.edit(convert.get_edit(request)))
+
+    @refusing
     async def Describe(self, request: processes_pb2.DescribeRequest, _: Context) -> processes_pb2.DescribeResponse:
         response = processes_pb2.DescribeResponse()
         convert.put_description(await self._runtime.describe(request.process_id), response)

@@ -455,3 +455,18 @@ def builds_of_three_versions(folder: Path) -> list[Path]:
         compiling = [sys.executable, "-m", "slct_compile", str(source), "-o", str(builds[-1]), "-q"]
         subprocess.run(compiling, check=True, timeout=TIMEOUT_S)
     return builds
+
+
+def test_a_value_of_a_parked_process_is_edited(slct: Slct) -> None:
+    assert slct("start", "order", "ada", "100", "--id", "edited")[0] == 0
+    waiting = shown(slct, "edited")
+    while not waiting["goroutines"] or "recv(payments)" not in waiting["goroutines"][0]["waits_for"]:
+        waiting = shown(slct, "edited")
+    code, out, err = slct("edit", "edited", "paid=40", "main.customer=bob", "--who", "ada", "--why", "a test")
+    assert (code, out, err) == (0, "paid = 40 (was 0)\nmain.customer = 'bob' (was 'ada')\n", "")
+    assert shown(slct, "edited")["fields"]["paid"] == "40"
+    code, _, err = slct("edit", "edited", "piad=40", "--why", "a slip")
+    assert code == 1
+    assert "error: the process has not a shared field 'piad'\nhint: it has paid\n" in err
+    assert slct("edit", "edited", "paid=50")[0] == 2
+    assert slct("terminate", "edited")[0] == 0

@@ -44,6 +44,20 @@ class ApiError(Exception):
         self.facts = dict(facts or {})
 
 
+@record(frozen=True, slots=True)
+class EditRequest:
+    """Values to put in the place of those that a process has. `fields`: shared ones, by name; `locals`: `main.total`; both as JSON texts.
+
+    `who` and `why` are kept with what was changed.
+    """
+
+    process_id: str
+    fields: dict[str, str]
+    locals: dict[str, str]
+    who: str
+    why: str
+
+
 class MovePolicy(StrEnum):
     """Which processes of earlier versions go on under a version (rule 22).
 
@@ -369,6 +383,10 @@ class RuntimeApi(Protocol):
     async def cancel(self, process_id: str) -> None: ...
     async def terminate(self, process_id: str) -> None: ...
     async def retry(self, process_id: str) -> None: ...
+    async def edit(self, request: EditRequest) -> Sequence[str]:
+        """Change values of a parked process, durably; gives what was changed, for people."""
+        ...
+
     async def describe(self, process_id: str) -> ProcessDescription: ...
     async def list(self, request: ListRequest) -> list[ProcessInfo]: ...
     async def result(self, process_id: str, timeout_ms: int | None) -> ProcessOutcome:

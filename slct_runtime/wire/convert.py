@@ -749,6 +749,20 @@ def get_started(message: processes_pb2.StartResponse) -> api.Started:
     return api.Started(message.process_id, message.created)
 
 
+def put_edit(request: api.EditRequest, into: processes_pb2.EditRequest) -> None:
+    into.process_id = request.process_id
+    put_variables(request.fields, into.fields)
+    put_variables(request.locals, into.locals)
+    into.who = request.who
+    into.why = request.why
+
+
+def get_edit(message: processes_pb2.EditRequest) -> api.EditRequest:
+    return api.EditRequest(
+        message.process_id, get_variables(message.fields), get_variables(message.locals), message.who, message.why
+    )
+
+
 def put_ask(request: api.AskRequest, into: processes_pb2.AskRequest) -> None:
     into.process_id = request.process_id
     into.channel = request.channel

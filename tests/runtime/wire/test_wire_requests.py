@@ -20,6 +20,7 @@ from slct_runtime.wire.address import split_address
 from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
+    EditRequest,
     ErrorCode,
     ListRequest,
     MovePolicy,
@@ -58,6 +59,7 @@ async def refusal_of(request: Awaitable[Any]) -> ApiError:
 
 
 START = StartRequest("order", '[["ada",100],{}]', "order-17", "1", {"country": "se"})
+EDIT = EditRequest("p", {"paid": "100"}, {"main.total": "7"}, "ada", "the bank was late")
 RECORDS = (DefinitionRecord("order", "1", '{"format":1}'), DefinitionRecord("counter", "2", "{}"))
 
 REQUESTS: dict[str, tuple[Callable[[RuntimeApi], Awaitable[Any]], tuple[Any, ...], Any]] = {
@@ -76,6 +78,7 @@ REQUESTS: dict[str, tuple[Callable[[RuntimeApi], Awaitable[Any]], tuple[Any, ...
     "cancel": (lambda r: r.cancel("p"), ("cancel", "p"), None),
     "terminate": (lambda r: r.terminate("p"), ("terminate", "p"), None),
     "retry": (lambda r: r.retry("p"), ("retry", "p"), None),
+    "edit": (lambda r: r.edit(EDIT), ("edit", EDIT), ("paid = 100 (was 40)",)),
     "describe": (lambda r: r.describe("p"), ("describe", "p"), description("p")),
     "list": (lambda r: r.list(ListRequest("order", limit=7)), ("list", ListRequest("order", limit=7)), []),
     "history": (lambda r: r.history("p", 2, 7), ("history", "p", 2, 7), [HISTORY_ENTRY]),

@@ -11,6 +11,7 @@ from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
     ChannelInfo,
+    EditRequest,
     EffectInfo,
     ErrorCode,
     FrameInfo,
@@ -180,6 +181,10 @@ class FakeRuntime(RuntimeApi):
 
     async def retry(self, process_id: str) -> None:
         self.note("retry", process_id)
+
+    async def edit(self, request: EditRequest) -> Sequence[str]:
+        self.note("edit", request)
+        return ("paid = 100 (was 40)",)
 
     async def describe(self, process_id: str) -> ProcessDescription:
         self.note("describe", process_id)

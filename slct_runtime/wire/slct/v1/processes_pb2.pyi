@@ -449,6 +449,72 @@ class RetryResponse(_message.Message):
 Global___RetryResponse: _TypeAlias = RetryResponse  # noqa: Y015
 
 @_typing.final
+class EditRequest(_message.Message):
+    """Asks to change values."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    LOCALS_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.str
+    """The process."""
+    who: _builtins.str
+    """Who does that."""
+    why: _builtins.str
+    """Why."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___Variable]:
+        """Shared fields, by name; each text is JSON."""
+
+    @_builtins.property
+    def locals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Variable]:
+        """Locals, as `main.total`; each text is JSON."""
+
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.str = ...,
+        fields: _abc.Iterable[Global___Variable] | None = ...,
+        locals: _abc.Iterable[Global___Variable] | None = ...,
+        who: _builtins.str = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "locals", b"locals", "process_id", b"process_id", "who", b"who", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditRequest: _TypeAlias = EditRequest  # noqa: Y015
+
+@_typing.final
+class EditResponse(_message.Message):
+    """They are changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was changed, for people."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditResponse: _TypeAlias = EditResponse  # noqa: Y015
+
+@_typing.final
 class ProcessInfo(_message.Message):
     """One line of a list."""
 

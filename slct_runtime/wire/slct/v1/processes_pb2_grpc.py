@@ -57,6 +57,11 @@ class ProcessesStub:
                 request_serializer=slct_dot_v1_dot_processes__pb2.RetryRequest.SerializeToString,
                 response_deserializer=slct_dot_v1_dot_processes__pb2.RetryResponse.FromString,
                 _registered_method=True)
+        self.Edit = channel.unary_unary(
+                '/slct.v1.Processes/Edit',
+                request_serializer=slct_dot_v1_dot_processes__pb2.EditRequest.SerializeToString,
+                response_deserializer=slct_dot_v1_dot_processes__pb2.EditResponse.FromString,
+                _registered_method=True)
         self.Describe = channel.unary_unary(
                 '/slct.v1.Processes/Describe',
                 request_serializer=slct_dot_v1_dot_processes__pb2.DescribeRequest.SerializeToString,
@@ -144,6 +149,13 @@ class ProcessesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Edit(self, request, context):
+        """Puts other values in the place of those that a parked process has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Describe(self, request, context):
         """Everything there is to know of one process.
         """
@@ -221,6 +233,11 @@ def add_ProcessesServicer_to_server(servicer, server):
                     servicer.Retry,
                     request_deserializer=slct_dot_v1_dot_processes__pb2.RetryRequest.FromString,
                     response_serializer=slct_dot_v1_dot_processes__pb2.RetryResponse.SerializeToString,
+            ),
+            'Edit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Edit,
+                    request_deserializer=slct_dot_v1_dot_processes__pb2.EditRequest.FromString,
+                    response_serializer=slct_dot_v1_dot_processes__pb2.EditResponse.SerializeToString,
             ),
             'Describe': grpc.unary_unary_rpc_method_handler(
                     servicer.Describe,
@@ -465,6 +482,33 @@ class Processes:
             '/slct.v1.Processes/Retry',
             slct_dot_v1_dot_processes__pb2.RetryRequest.SerializeToString,
             slct_dot_v1_dot_processes__pb2.RetryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Edit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slct.v1.Processes/Edit',
+            slct_dot_v1_dot_processes__pb2.EditRequest.SerializeToString,
+            slct_dot_v1_dot_processes__pb2.EditResponse.FromString,
             options,
             channel_credentials,
             insecure,
