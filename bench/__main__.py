@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--directory", help="where the databases go: a directory on the disk to be measured")
     parser.add_argument("--full", action="store_true", help="the sizes that the bars speak of; takes an hour or so")
     parser.add_argument("--parked", type=int, metavar="N", help="park so many processes")
+    parser.add_argument("--multitude", type=int, metavar="N", help="cold start, idle and wake over so many parked ones")
     parser.add_argument("--longest", type=int, metavar="H", help="also resume after so many transitions, as 1000000")
     parser.add_argument("--record", action="store_true", help="make this the run that later ones are compared with")
     parser.add_argument("--write-docs", action="store_true", help="record, and put it into docs/performance.md")
@@ -144,6 +145,8 @@ def sizes_of(options: argparse.Namespace) -> Sizes:
     sizes = FULL if options.full else Sizes()
     if options.parked is not None:
         sizes = replace(sizes, parked=options.parked)
+    if options.multitude is not None:
+        sizes = replace(sizes, multitude=options.multitude)
     if options.longest is not None:
         sizes = replace(sizes, lives=tuple(sorted({*sizes.lives, options.longest})))
     return sizes

@@ -28,6 +28,7 @@ STARTS_UNDER_WAY = 200
 MESSAGES_UNDER_WAY = 256
 WARM_UP_COUNT = 50
 LOOK_EVERY_S = 0.05
+COPIES_PER_COMMIT = 20_000
 TRANSITIONS = 30
 """Measured of each large process; the median counts."""
 RESUMES = 5
@@ -43,6 +44,7 @@ class Sizes:
     """How much of everything. `FULL` is what the bars speak of; the default takes a few minutes in all."""
 
     parked: int = 5_000
+    multitude: int = 100_000
     timers: tuple[int, ...] = (2_000,)
     lives: tuple[int, ...] = (10, 1_000, 10_000)
     document_bytes: tuple[int, ...] = DOCUMENT_BYTES
@@ -50,7 +52,9 @@ class Sizes:
     idle_s: float = 5.0
 
 
-FULL = Sizes(parked=100_000, timers=(5_000, 50_000), lives=(10, 100, 1_000, 10_000, 100_000), idle_s=30.0)
+FULL = Sizes(
+    parked=100_000, multitude=1_000_000, timers=(5_000, 50_000), lives=(10, 100, 1_000, 10_000, 100_000), idle_s=30.0
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ def scale_workloads() -> list[ScaleWorkload]:
     """All of them; memory first, before others have left room in this OS process."""
     return [
         ScaleWorkload("parked processes", parked),
+        ScaleWorkload("multitude of parked processes", multitude),
         ScaleWorkload("timers due together", timers),
         ScaleWorkload("resume after a long life", resume),
         ScaleWorkload("large documents", documents),
@@ -112,6 +117,44 @@ async def _after_cold_start(mode: str, folder: Path, built: Built, process_id: s
         assert result == 7, f"{ref} was woken with 7 and came to {result}"
         share = await _idle_share(cluster, idle_s)
     return {"cold start, s": opened_s, "wake one after a cold start, ms": woken_ms, "idle, share of one core": share}
+
+
+async def multitude(mode: str, folder: Path, built: Built, sizes: Sizes) -> list[Finding]:
+    """Cold start, idle and wake over very many. One parks; the others are copies of its row under ids of their own."""
+    async with built.opened(mode, folder) as cluster:
+        first = (await cluster.client.start("parked")).id
+        await _until(folder, PARKED, 1)
+    _multiply(folder, first, sizes.multitude)
+    assert _counted(folder, PARKED) == sizes.multitude
+    measured = await _after_cold_start(mode, folder, built, _any_other(folder, first), sizes.idle_s)
+    return [Finding(quantity, mode, value, sizes.multitude) for quantity, value in measured.items()]
+
+
+def _multiply(folder: Path, process_id: str, count: int) -> None:
+    """So many copies that there are `count` in all."""
+    with closing(sqlite3.connect(folder / STORE, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        own = {"process_key", "process_id", "core"}
+        names = [row[1] for row in connection.execute("PRAGMA table_info(process)") if row[1] not in own]
+        others = ", ".join(names)
+        for done in range(1, count, COPIES_PER_COMMIT):
+            connection.execute(
+                f"""
+                INSERT INTO process (process_id, core, {others})
+                WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?),
+                     fresh (id) AS MATERIALIZED (SELECT 'parked-' || lower(hex(randomblob(8))) FROM number)
+                SELECT fresh.id, replace(core, process_id, fresh.id), {others} FROM fresh, process WHERE process_id = ?
+                """,
+                (min(COPIES_PER_COMMIT, count - done), process_id),
+            )
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _any_other(folder: Path, process_id: str) -> str:
+    with closing(_reader(folder)) as connection:
+        wanted = "SELECT process_id FROM process WHERE process_id <> ? ORDER BY process_key DESC LIMIT 1"
+        (found,) = connection.execute(wanted, (process_id,)).fetchone()
+    return str(found)
 
 
 async def _idle_share(cluster: Cluster, seconds: float) -> float:

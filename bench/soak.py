@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from runtime_client import Client
+from runtime_client import Client, Unavailable
 
 from .clusters import STORE, Cluster, compile_programs, over_grpc
 from .growth import Growth, Limit, growths
@@ -44,7 +44,7 @@ TALLIES = 8
 PARKED = 6_000
 """More than a runtime keeps in memory."""
 UNDER_WAY_MAX = 2_000
-"""Rounds. More than that, and the runtime does not keep up: a round is left out, and counted."""
+"""Rounds. More than that, and the runtime does not keep up: a round is left out, and counted, as are those that are refused."""
 LEFT_OUT_SHARE_MAX = 0.001
 RETENTION_DAYS = 0.0005
 SEED = 1
@@ -110,9 +110,13 @@ class Load:
             await self._message()
             await self._effects()
             await self._wake()
+        except Unavailable as error:
+            print(f"a round was refused: {error}", file=sys.stderr)
+            self.left_out += 1
+        else:
+            self.done += 1
         finally:
             self.under_way -= 1
-        self.done += 1
 
     async def _message(self) -> None:
         start = time.perf_counter()
@@ -236,7 +240,7 @@ def table(machine: dict[str, str | int | float], samples: dict[str, list[float]]
     minutes = samples["s"][-1] / 60
     lines = [
         f"{machine['processor_count']} x {machine['processor']}, {machine['file_system']}, Python {machine['python']}; {minutes:.0f} minutes, "
-        f"{statistics.median(samples['rounds per s']):.0f} rounds a second, {left_out_share(samples):.2%} of them left out; load of the machine "
+        f"{statistics.median(samples['rounds per s']):.0f} rounds a second, {left_out_share(samples):.2%} of them left out or refused; load of the machine "
         f"{min(samples['load of the machine']):.1f} to {max(samples['load of the machine']):.1f}.",
         "",
         "| what | first third | last third | at most | highest | within |",

@@ -26,7 +26,9 @@ from bench.scale import FULL, ScaleWorkload, Sizes, scale_workloads
 from bench.store_alone import StoreLimits
 from bench.usage import IS_KNOWN, cpu_s, resident_bytes
 
-TINY = Sizes(parked=40, timers=(20,), lives=(3, 40), document_bytes=(500, 5_000), goroutines=(1, 5), idle_s=0.05)
+TINY = Sizes(
+    parked=40, multitude=50, timers=(20,), lives=(3, 40), document_bytes=(500, 5_000), goroutines=(1, 5), idle_s=0.05
+)
 LIMITS = RawLimits(fdatasyncs_s=1_000, one_row_commits_s=500, batched_rows_s=10_000)
 
 needs_proc = pytest.mark.skipif(not IS_KNOWN, reason="memory and CPU time are read from /proc")
@@ -69,6 +71,8 @@ def check(workload: ScaleWorkload, found: dict[tuple[str, int], float]) -> None:
             assert 0 < found["parked, bytes of disk each", 40] < 5_000
             assert min(found["start and park, per s", 40], found["cold start, s", 40]) > 0
             assert found["wake one after a cold start, ms", 40] > 0
+        case scale.multitude:
+            assert found["wake one after a cold start, ms", 50] > 0 < found["cold start, s", 50]
         case scale.timers:
             assert found["timers due together, early", 20] == found["timers due together, lost", 20] == 0
             assert found["timers due together, p99 late in s", 20] >= 0
@@ -85,7 +89,7 @@ def check(workload: ScaleWorkload, found: dict[tuple[str, int], float]) -> None:
 def test_workload_of_a_time(workload: Workload, built: Built, tmp_path: Path) -> None:
     async def once() -> Measured:
         async with built.opened("embedded", tmp_path, workload.client_count) as cluster:
-            return await workload.run(cluster.clients, 0.1)
+            return await workload.run(cluster.clients, 0.4)
 
     measured = asyncio.run(once())
     assert measured.count > 0
@@ -152,7 +156,9 @@ def test_picture_shows_each_finding_that_has_a_bar() -> None:
 
 def test_sizes_that_were_asked_for() -> None:
     def asked(**options: object) -> Sizes:
-        return sizes_of(argparse.Namespace(**{"full": False, "parked": None, "longest": None, **options}))
+        return sizes_of(
+            argparse.Namespace(**{"full": False, "parked": None, "multitude": None, "longest": None, **options})
+        )
 
     assert asked() == Sizes()
     assert asked(full=True) == FULL

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
@@ -15,6 +16,7 @@ from bench import soak
 from bench.growth import Growth, Limit, growths
 from bench.plot import lines_svg
 from bench.usage import IS_KNOWN
+from runtime_client import Unavailable
 
 LIMIT = {"memory": Limit(times=1.1, slack=2)}
 
@@ -64,7 +66,7 @@ def test_table_names_what_grew_and_what_was_left_out() -> None:
     text = soak.table(MACHINE, samples, growths(samples, soak.LIMITS))
     assert "| runtime, MB | 140 | 200 | 151 | 210 | **no** |" in text
     assert text.count("| yes |") == len(soak.LIMITS) - 1
-    assert "2.44% of them left out" in text
+    assert "2.44% of them left out or refused" in text
 
 
 def test_lines_are_a_picture() -> None:
@@ -93,3 +95,13 @@ def test_soak_of_seconds(tmp_path: Path) -> None:
     assert min(samples["runtime, MB"] + samples["worker, MB"] + samples["store, MB"]) > 0
     assert max(samples["message applied, p50 ms"]) > 0 < max(samples["ten effects, p99 ms"])
     growths(samples, soak.LIMITS)
+
+
+def test_refused_rounds_are_counted_and_the_load_goes_on() -> None:
+    class Refusing:
+        def get(self, process_id: str) -> Any:
+            raise Unavailable("no connection to a runtime")
+
+    load = soak.Load(cast(Any, Refusing()), ["t"], ["p"])
+    asyncio.run(load.round())
+    assert (load.left_out, load.done, load.under_way) == (1, 0, 0)
