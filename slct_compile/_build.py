@@ -14,19 +14,36 @@ from typing import Any
 from . import _lock_file
 from ._cache import Cache, Stamp, digest
 from ._files import LOCK, SourceFiles, content_of, differences, write
+from ._fix import fix
 from ._index import Index
 from ._lock import Lock, changes, lock_text
 from ._outputs import to_data
 from ._progress import Progress
 from ._report import FINDINGS, OK, error_count, report, summary, verdict
+from ._rules import read_rules, told
 from ._tree import Plan, SourceTree, module_keys, plan, understood
-from .diagnostics import diagnostic_data
+from .diagnostics import Diagnostic, diagnostic_data
 
 
 def build(files: SourceFiles, cache: Cache, options: argparse.Namespace) -> int:
     """What the command asks for; returns the exit code."""
     with without_collector():
         return _build(files, cache, options)
+
+
+def mend(files: SourceFiles, options: argparse.Namespace) -> SourceFiles:
+    """Rewrite what can be mended safely; returns the files as they are then."""
+    rules, lock = read_rules(options.source), Lock() if options.no_lock else _lock_file.load(files.root)
+
+    def look(now: SourceFiles) -> list[Diagnostic]:
+        return told(rules, plan(understood(now), lock=lock, jobs=options.jobs).diagnostics, now.contents)
+
+    with without_collector():
+        fixed = fix(files, look)
+    if fixed.finding_count and not options.quiet:
+        findings = f"{fixed.finding_count} finding{'' if fixed.finding_count == 1 else 's'}"
+        print(f"fixed {findings} in {fixed.file_count} file{'' if fixed.file_count == 1 else 's'}", file=sys.stderr)
+    return fixed.files
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from ._channel_checks import one_sided_channels
 from ._definitions import DurableFunction, ParsedModule
 from ._index import RUNTIME, ClassInfo, Index, ModuleInfo, all_statements, dotted_name, durable_functions, module_level
 from ._meanings import Meanings
+from ._rewrites import Rewrites
 from ._scopes import bound_names
 from ._unsupported import place_of
 from ._walk import walk
@@ -26,7 +27,11 @@ def check_module(index: Index, info: ModuleInfo) -> list[Diagnostic]:
     """What can be said of a module without compiling it."""
     checks = (_imports, _process_classes, _rebound, _misplaced, _durable_bodies)
     found = [finding for check in checks for finding in check(index, info)]
-    return [Diagnostic(code, place_of(info, node), text, help) for code, node, text, help in found]
+    rewrites = Rewrites(index, info)
+    return [
+        Diagnostic(code, place_of(info, node), text, help, edits=rewrites.edits(code, node))
+        for code, node, text, help in found
+    ]
 
 
 # --- imports -----------------------------------------------------------------------------------------------------------

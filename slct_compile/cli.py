@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, metavar="BUILD", help="directory that the compiled tree goes to")
     parser.add_argument("--check", action="store_true", help="only look for findings; write nothing")
     parser.add_argument(
+        "--fix", action="store_true", help="rewrite in SRC what can be mended safely, then go on with what is left"
+    )
+    parser.add_argument(
         "--format",
         choices=("text", "json", "github", "sarif"),
         default="text",
@@ -91,11 +94,19 @@ def _compile(arguments: Sequence[str]) -> int:
         return int(stop.code or 0)
     if options.output is None and not options.check and options.show is None:
         raise CompileError("where should the build go?", "add -o build/, or --check to look for findings only")
+    if options.fix and (options.locked or options.show is not None):
+        raise CompileError(
+            "--fix changes sources, and --locked and --show do not", "run slct-compile --check --fix first"
+        )
     if options.jobs is not None and options.jobs < 1:
         raise CompileError(f"{options.jobs} jobs compile nothing", "give --jobs 1 or more")
     if options.output is not None and options.source.exists():
         check_places(options.source, options.output)
     files = read_files(options.source)
+    if options.fix:
+        from ._build import mend
+
+        files = mend(files, options)
     cache = _cache(options)
     lock = None if options.no_lock else content_of(files.root / LOCK)
     known = cache.stamp(cache.key(files, lock))
