@@ -62,7 +62,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_the_packages_and_nothing_else(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    packages = ("slct_compile", "slct_runtime", "runtime_client")
+    packages = ("slct_compile", "slct_manifest", "slct_runtime", "runtime_client")
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == set(packages)
     assert {f"{package}/py.typed" for package in packages} <= set(names)
     wanted = {
