@@ -43,8 +43,12 @@ class Figure:
         )
 
     @property
+    def one_row_commits_s(self) -> float:
+        return median_limits(self.raw).one_row_commits_s
+
+    @property
     def share_of_one_row_commits(self) -> float:
-        return self.measured.rate_s / median_limits(self.raw).one_row_commits_s
+        return self.measured.rate_s / self.one_row_commits_s
 
     @property
     def share_of_batched_rows(self) -> float:

@@ -115,6 +115,8 @@ def test_every_row_has_a_bar_that_is_measured(built: Built) -> None:
     source = Path(scale.__file__).read_text("utf-8")
     assert {quantity for quantity in BARS if quantity not in of_time and f'"{quantity}"' not in source} == set()
     assert findings_of(figures)[0] == Finding("steps of 1 process, share of one-row commits", "gRPC", 0.2)
+    assert Finding("messages to one counter, share of batched rows", "gRPC", 0.01) in findings_of(figures)
+    assert Finding("message applied, p50 in one-row commits", "gRPC", 0.5) in findings_of(figures)
 
 
 def test_bars_are_floors_or_ceilings() -> None:
