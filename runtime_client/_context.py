@@ -23,8 +23,9 @@ class TransitionContext(Protocol):
     """What durable code may ask of the running transition."""
 
     process_id: str
-    now_ms: int
 
+    @property
+    def now_ms(self) -> int: ...
     @property
     def goroutine_id(self) -> int: ...
     @property

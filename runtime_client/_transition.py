@@ -164,6 +164,8 @@ class LiveProcess:
     """If the last transition asked for nothing and ended in waiting to receive: its goroutine, and that wait."""
     is_looping: bool = False
     """So did the one before it, in the same wait: the next one may be run ahead."""
+    has_seen_time: bool = False
+    """The last transition has asked for the time."""
 
 
 def _new_process(definition: Definition, codec: Codec, order: RunTransition) -> LiveProcess:
@@ -484,13 +486,18 @@ class _Transition:
 
     def __init__(self, live: LiveProcess, codec: Codec, order: RunTransition) -> None:
         self.process_id = order.process_id
-        self.now_ms = order.now_ms
         self.commands: list[Command] = []
         self._live = live
         self._codec = codec
         self._order = order
         self._facts = {fact.channel: fact for fact in order.channels}
         self._closed: set[str] = set()
+        live.has_seen_time = False
+
+    @property
+    def now_ms(self) -> int:
+        self._live.has_seen_time = True
+        return self._order.now_ms
 
     def run(self) -> Ending:
         """Run it, and say how it ended."""
@@ -587,7 +594,8 @@ class _Transition:
             names, operations = None, (awaited,)
         cases = tuple(self._case(operation) for operation in operations)
         subjects = tuple(_subject(op, case) for op, case in zip(operations, cases, strict=True))
-        limit = None if DefaultCase() in cases else _next_timeout(goroutine.scopes, self.now_ms)
+        has_limit = goroutine.scopes and DefaultCase() not in cases
+        limit = _next_timeout(goroutine.scopes, self.now_ms) if has_limit else None
         if limit is not None:
             due_ms, scope = limit
             cases, subjects = (*cases, TimerCase(due_ms)), (*subjects, ("timeout", scope))

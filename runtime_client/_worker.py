@@ -8,15 +8,17 @@ decoded, as long as the runtime does not tell it to forget them; a new connectio
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import os
 import socket
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, assert_never
 
+from slct_runtime.core.commands import Resumption, ResumptionKind
 from slct_runtime.wire.api import ApiError, ErrorCode, RuntimeApi, WorkerSession
 from slct_runtime.wire.work import (
     CancelEffectRun,
@@ -139,6 +141,13 @@ class Worker:
         self._stopping.set()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """A decoded process, between two transitions: after the next one it is another `_Held`."""
+
+    live: LiveProcess
+
+
 class _Serving:
     """One session: from registration to its end."""
 
@@ -149,7 +158,10 @@ class _Serving:
         self._session = session
         self._stopping = stopping
         self._drain_s = drain_s
-        self._held: dict[str, LiveProcess] = {}
+        self._held: dict[str, _Held] = {}
+        self._context = (
+            contextvars.copy_context()
+        )  # what durable code runs in after an effect, whose own is the effect's
         self._effects: dict[int, asyncio.Task[None]] = {}
         self._words: list[FromWorker] = []  # how effects have ended, not yet said
         self._is_draining = False
@@ -219,7 +231,8 @@ class _Serving:
             case RunEffect() if self._is_draining:
                 answers.append(EffectReturned(order.dispatch_id, has_begun=False))
             case RunEffect():
-                task = asyncio.create_task(self._effect(order), name=f"slct-effect-{order.dispatch_id}")
+                held = None if order.then is None else self._held.get(order.process_id)
+                task = asyncio.create_task(self._effect(order, held), name=f"slct-effect-{order.dispatch_id}")
                 self._effects[order.dispatch_id] = task
                 task.add_done_callback(lambda _: self._effects.pop(order.dispatch_id, None))
             case CancelEffectRun(dispatch_id):
@@ -235,20 +248,21 @@ class _Serving:
 
     def _transition(self, order: RunTransition) -> FromWorker:
         held = self._held.get(order.process_id) if order.document is None else None
-        if order.is_ahead and (held is None or not held.is_looping):
+        if order.is_ahead and (held is None or not held.live.is_looping):
             return TransitionReturned(order.dispatch_id)
         if order.is_ahead and (passed_ms := int((asyncio.get_running_loop().time() - self._taken_s) * 1000)) > 0:
             order = replace(order, now_ms=order.now_ms + passed_ms)  # those before it took their time, too
         self._held.pop(order.process_id, None)
         try:
-            answer, live = run_transition(self._definitions, order, held)
+            answer, live = run_transition(self._definitions, order, None if held is None else held.live)
         except UnreadableDocument as error:
             return TransitionReturned(order.dispatch_id, str(error))
         if live is not None:
-            self._held[order.process_id] = live
+            self._held[order.process_id] = _Held(live)
         return answer
 
-    async def _effect(self, order: RunEffect) -> None:
+    async def _effect(self, order: RunEffect, held: _Held | None) -> None:
+        """Run it; `held`: its process, for what follows (`RunEffect.then`)."""
         reporting: list[asyncio.Task[None]] = []
 
         def report() -> None:
@@ -256,14 +270,43 @@ class _Serving:
                 reporting.append(asyncio.create_task(self._report(order.dispatch_id, attempt)))
 
         attempt = Attempt(self._definitions.codec, report)
-        word: FromWorker = EffectReturned(order.dispatch_id, has_begun=True)
+        words: list[FromWorker] = [EffectReturned(order.dispatch_id, has_begun=True)]
         try:
-            word = await run_effect(self._definitions, order, attempt=attempt, has_own_task=True)
+            answer = await run_effect(self._definitions, order, attempt=attempt, has_own_task=True)
+            words = [answer] if held is None else self._follow(order, answer, held)
         finally:
             attempt.is_over = True
             _cancel(reporting)
-            self._words += [*_unreported(order.dispatch_id, attempt), word]
+            self._words += [*_unreported(order.dispatch_id, attempt), *words]
             await self._say()
+
+    def _follow(self, order: RunEffect, answer: EffectAnswer, held: _Held) -> list[FromWorker]:
+        """The answer, and that of the transition that follows, if the process is as it was when the effect was ordered.
+
+        One that has asked for the time counts for nothing: the runtime knows the time, and has it run again.
+        """
+        then = order.then
+        if then is None or answer.result is None or self._held.get(order.process_id) is not held:
+            return [answer]
+        following = RunTransition(
+            then.dispatch_id,
+            order.process_id,
+            order.definition,
+            order.version,
+            then.seq,
+            None,
+            None,
+            then.goroutine_id,
+            Resumption(ResumptionKind.VALUE, then.case_index, answer.result),
+            0,  # not known
+            then.labels,
+            then.channels,
+        )
+        ended = self._context.copy().run(self._transition, following)
+        if held.live.has_seen_time:
+            self._held.pop(order.process_id, None)
+            return [answer]
+        return [EffectAnswer(order.dispatch_id, answer.result, None, is_followed=True), ended]
 
     async def _say(self) -> None:
         """Answer for all effects that have ended in this turn of the loop, at once."""

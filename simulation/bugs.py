@@ -63,6 +63,8 @@ BUGS = (
         "order.resumption != job.resumption", "False"),
     Bug(0, "a worker that has run ahead is believed to hold the process", DISPATCHER, "Dispatcher", "_goes_as_expected",
         "return is_followed", "return True"),
+    Bug(24, "what follows an effect begins before the effect has ended", "runtime_client._worker", "_Serving", "_follow",
+        "held.live.has_seen_time", "False"),
 )  # fmt: skip
 
 

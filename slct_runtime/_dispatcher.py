@@ -18,7 +18,7 @@ from ._jobs import DefinitionKey, EffectJob, Job, TransitionJob, definition_key
 from ._queues import EffectQueues
 from ._resident import EffectRun, Resident
 from ._residents import Residents
-from .core.commands import Payload
+from .core.commands import Payload, Resumption, ResumptionKind
 from .core.queues import QueueLimits, Window, has_room
 from .wire.api import ApiError, ErrorCode, WorkerSession
 from .wire.work import (
@@ -27,6 +27,7 @@ from .wire.work import (
     EffectAnswer,
     EffectProgress,
     EffectReturned,
+    Follows,
     ForgetProcess,
     FromWorker,
     NothingMore,
@@ -43,11 +44,25 @@ HELD_PROCESSES_MAX = 4_000
 HELD_DOCUMENT_BYTES_MAX = 32 * 1024 * 1024
 """The same for their documents in all, as encoded; decoded they take several times as much."""
 
+FOLLOWING_JOBS_MAX = 4
+"""With more jobs than this at a worker, it is not told what follows them: round trips overlap then, and it was slower with 100."""
+
 
 class Answers:
     """Who is told what workers say. Implemented by the runtime."""
 
-    def order(self, job: Job, dispatch_id: int, worker_holds: bool) -> ToWorker:
+    def transition_order(self, job: TransitionJob, dispatch_id: int, worker_holds: bool) -> RunTransition:
+        raise NotImplementedError
+
+    def effect_order(self, job: EffectJob, dispatch_id: int, then: Follows | None) -> RunEffect:
+        raise NotImplementedError
+
+    def order_following(self, job: EffectJob, next_dispatch_id: Callable[[], int]) -> Follows | None:
+        """What will probably follow that effect, for a worker that holds the process decoded."""
+        raise NotImplementedError
+
+    def still_holds(self, job: TransitionJob, order: Follows) -> bool:
+        """Whether what that order says of the process, at the `seq` that it is at now, is so at this moment."""
         raise NotImplementedError
 
     def orders_ahead(
@@ -176,6 +191,31 @@ class Ahead:
     is_followed: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class Following:
+    """What a worker was told to run after an effect of a process, which from then on it does not count as holding.
+
+    result: of that effect, once the worker has said that it has run what follows.
+    """
+
+    session: Session
+    resident: Resident
+    effect_dispatch_id: int
+    version: str
+    order: Follows
+    result: Payload | None = None
+
+    def is_for(self, job: TransitionJob) -> bool:
+        """Whether it is this very transition that was run."""
+        order, resident = self.order, self.resident
+        return (
+            self.result is not None
+            and resident is job.resident
+            and (order.seq, self.version, order.goroutine_id) == (resident.seq, resident.version, job.goroutine_id)
+            and Resumption(ResumptionKind.VALUE, order.case_index, self.result) == job.resumption
+        )
+
+
 class Dispatcher:
     """Gives jobs to sessions, by credits.
 
@@ -183,6 +223,9 @@ class Dispatcher:
     ahead what will probably follow; it runs that only if the transition before has ended as was expected. When the core then asks for
     that very transition, it is on its way already; if the core asks for another one, what was ahead is forgotten, and with it what
     the worker holds. Until the core has asked, an answer counts for nothing.
+
+    So with the one effect that a process waits for: the worker that holds the process is told what probably follows from its result,
+    and answers for both at once.
     """
 
     def __init__(self, answers: Answers, now_ms: Callable[[], int]) -> None:
@@ -194,6 +237,7 @@ class Dispatcher:
         self._holders: dict[str, Session] = {}
         self._waiting: dict[DefinitionKey, deque[TransitionJob]] = {}
         self._ahead: dict[str, Ahead] = {}
+        self._following: dict[str, Following] = {}
         self._dispatch_id = 0
 
     @property
@@ -251,6 +295,9 @@ class Dispatcher:
         for resident in session.held:
             self._holders.pop(resident.process_id, None)
         self._ahead = {process_id: ahead for process_id, ahead in self._ahead.items() if ahead.session is not session}
+        self._following = {
+            process_id: each for process_id, each in self._following.items() if each.session is not session
+        }
         stopped, session.stopping = session.stopping, {}
         for stopping in stopped.values():
             self.queues.end(stopping, has_begun=True)
@@ -270,12 +317,13 @@ class Dispatcher:
         if isinstance(job, EffectJob):
             job.run.version = self.version_for(job)
             self.queues.add(job)
-        elif not self._adopt(job):
+        elif not (self._adopt(job) or self._adopt_following(job)):
             self._waiting.setdefault(definition_key(job), deque()).append(job)
 
     def forget(self, process_id: str) -> None:
         """No worker needs to hold this process any more, or what it holds is not the process as it stands."""
         self._ahead.pop(process_id, None)
+        self._forget_following(process_id)
         session = self._holders.pop(process_id, None)
         if session is not None:
             session.forget(process_id)
@@ -288,6 +336,7 @@ class Dispatcher:
             job = session.jobs.get(run.dispatch_id)
             if not isinstance(job, EffectJob):
                 continue
+            self._forget_following(job.resident.process_id, run.dispatch_id)
             if run.is_begun:
                 session.stopping[run.dispatch_id] = job
                 del session.jobs[run.dispatch_id]
@@ -307,7 +356,9 @@ class Dispatcher:
                 job = self._end_effect(session, message.dispatch_id)
                 if job is not None:
                     job.run.dispatch_id = None
+                    self._note_followed(job, message)
                     self._answers.effect_answered(job, message)
+                    self._forget_following(job.resident.process_id, message.dispatch_id)
             case EffectProgress(dispatch_id, progress):
                 running = session.jobs.get(dispatch_id)
                 if isinstance(running, EffectJob):
@@ -315,6 +366,7 @@ class Dispatcher:
             case EffectReturned(dispatch_id, has_begun):
                 job = self._end_effect(session, dispatch_id)
                 if job is not None:
+                    self._forget_following(job.resident.process_id, dispatch_id)
                     job.run.is_begun = has_begun
                     self._answers.job_lost(job)
             case Draining():
@@ -403,10 +455,11 @@ class Dispatcher:
         self._dispatch_id += 1
         process_id = job.resident.process_id
         holds = session.held.get(process_id) is job.resident
-        order = self._answers.order(job, self._dispatch_id, holds)
+        order = self._answers.transition_order(job, self._dispatch_id, holds)
         session.jobs[self._dispatch_id] = job
         session.transition_credits -= 1
         self._ahead.pop(process_id, None)
+        self._following.pop(process_id, None)  # it was not to be: this one travels with the document
         # What any worker holds is outdated from now on; this one holds the new state once it has answered.
         holder = self._holders.pop(process_id, None)
         if holder is not None and holder is not session:
@@ -453,6 +506,47 @@ class Dispatcher:
             del self._ahead[process_id]
         return is_followed
 
+    # --- what follows an effect ------------------------------------------------------------------------------------
+
+    def _order_following(self, session: Session, job: EffectJob, effect_dispatch_id: int) -> Follows | None:
+        """What the worker is told to run after that effect. Whatever becomes of it, nobody relies any more on what the worker holds."""
+        process_id = job.resident.process_id
+        holds = session.held.get(process_id) is job.resident
+        is_busy = not session.ahead_count_max or len(session.jobs) > FOLLOWING_JOBS_MAX
+        if is_busy or not holds or process_id in self._ahead:
+            return None
+        order = self._answers.order_following(job, self._next_dispatch_id)
+        if order is not None:
+            session.held.remove(process_id)
+            self._holders.pop(process_id, None)
+            self._following[process_id] = Following(session, job.resident, effect_dispatch_id, job.run.version, order)
+        return order
+
+    def _note_followed(self, job: EffectJob, answer: EffectAnswer) -> None:
+        """The worker has run what follows, if it says so."""
+        following = self._following.get(job.resident.process_id)
+        if following is not None and following.effect_dispatch_id == answer.dispatch_id and answer.is_followed:
+            following.result = answer.result
+
+    def _adopt_following(self, job: TransitionJob) -> bool:
+        """Whether a worker has run this very transition, and says next how it went."""
+        process_id = job.resident.process_id
+        following = self._following.get(process_id)
+        if following is None or not following.is_for(job) or not self._answers.still_holds(job, following.order):
+            return False
+        del self._following[process_id]
+        following.session.jobs[following.order.dispatch_id] = job
+        following.session.transition_credits -= 1
+        self._answers.adopted(job)
+        return True
+
+    def _forget_following(self, process_id: str, effect_dispatch_id: int | None = None) -> None:
+        """It does not follow; and if it has been run, what the worker holds is of no use. Only that of this effect, if one is named."""
+        following = self._following.get(process_id)
+        if following is not None and effect_dispatch_id in (None, following.effect_dispatch_id):
+            del self._following[process_id]
+            following.session.put(ForgetProcess(process_id))
+
     # --- effects ---------------------------------------------------------------------------------------------------
 
     def limit_queue(self, limits: QueueLimits) -> None:
@@ -473,6 +567,9 @@ class Dispatcher:
     def _choose_for_effect(self, job: EffectJob, now_ms: int) -> tuple[Session, EffectJob] | None:
         key, limits = definition_key(job), self.queues.limits(job.queue)
         able = [session for session in self._sessions if session.may_take_effect(key, limits, now_ms)]
+        holder = self._holders.get(job.resident.process_id)
+        if holder in able and len(job.resident.effects) == 1:
+            return holder, job  # it knows what follows
         return (max(able, key=lambda session: session.effect_credits), job) if able else None
 
     def _give_effect(self, session: Session, job: EffectJob) -> None:
@@ -496,7 +593,8 @@ class Dispatcher:
             session.leaving[job.queue] -= 1
             if self.queues.limits(job.queue).worker_rate is not None:
                 session.windows.setdefault(job.queue, Window()).note(now_ms)
-            session.put(self._answers.order(job, dispatch_id, False))
+            then = self._order_following(session, job, dispatch_id)
+            session.put(self._answers.effect_order(job, dispatch_id, then))
 
     def _ring_when_a_rate_allows(self, now_ms: int) -> None:
         times_ms = [time_ms for name in self.queues.waiting() for time_ms in self._openings_ms(name, now_ms)]

@@ -51,6 +51,7 @@ from .core.commands import (
     Parked,
     Payload,
     Reply,
+    Resumption,
     ResumptionKind,
     RetryPolicy,
     SendTo,
@@ -78,7 +79,7 @@ from .settings import Settings
 from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, QueueRow, ReplyRow, Store, StoreError
 from .wire.api import ApiError, ErrorCode, HistoryEntry, MovePolicy, ProcessOutcome, WatchEvent
 from .wire.compact_json import make_encoder
-from .wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition, ToWorker, TransitionAnswer
+from .wire.work import ChannelFact, EffectAnswer, Follows, RunEffect, RunTransition, TransitionAnswer
 
 RESUMED_AT_A_TIME = 100
 """Faulted processes that are looked at before the store is asked for more."""
@@ -636,35 +637,49 @@ class Engine(Answers):
 
     # --- transitions -----------------------------------------------------------------------------------------------
 
-    def order(self, job: Job, dispatch_id: int, worker_holds: bool) -> ToWorker:
-        match job:
-            case TransitionJob(resident, goroutine_id, resumption):
-                return self._transition_order(resident, goroutine_id, resumption, dispatch_id, worker_holds)
-            case EffectJob(resident, run):
-                limits_ms = [closes_ms(run.request, run.requested_ms)]
-                if run.request.timeout_ms is not None:
-                    limits_ms.append(self.now_ms() + run.request.timeout_ms)
-                deadline_ms = min((each for each in limits_ms if each is not None), default=None)
-                attempt = max(1, run.attempt) if run.request.at_most_once else run.attempt + 1
-                return RunEffect(
-                    dispatch_id,
-                    resident.process_id,
-                    resident.definition,
-                    run.version,
-                    run.request,
-                    attempt,
-                    deadline_ms,
-                    run.progress,
-                    run.last_error,
-                )
-            case _:
-                assert_never(job)
+    def transition_order(self, job: TransitionJob, dispatch_id: int, worker_holds: bool) -> RunTransition:
+        self.adopted(job)
+        return self._transition_order(job.resident, job.goroutine_id, job.resumption, dispatch_id, worker_holds)
+
+    def effect_order(self, job: EffectJob, dispatch_id: int, then: Follows | None) -> RunEffect:
+        resident, run = job.resident, job.run
+        limits_ms = [closes_ms(run.request, run.requested_ms)]
+        if run.request.timeout_ms is not None:
+            limits_ms.append(self.now_ms() + run.request.timeout_ms)
+        deadline_ms = min((each for each in limits_ms if each is not None), default=None)
+        attempt = max(1, run.attempt) if run.request.at_most_once else run.attempt + 1
+        return RunEffect(
+            dispatch_id,
+            resident.process_id,
+            resident.definition,
+            run.version,
+            run.request,
+            attempt,
+            deadline_ms,
+            run.progress,
+            run.last_error,
+            then,
+        )
+
+    def order_following(self, job: EffectJob, next_dispatch_id: Callable[[], int]) -> Follows | None:
+        """The goroutine that waits for the effect goes on, if nothing else of the process comes before."""
+        resident, run = job.resident, job.run
+        core = resident.core
+        waiter = core.effects.get(run.request.effect_id)
+        if waiter is None or len(resident.effects) != 1 or core.status is not ProcessStatus.RUNNING or is_ready(core):
+            return None
+        if run.version != resident.version or resident.moved_from is not None or not resident.document:
+            return None
+        place = (resident.seq, waiter.goroutine_id, waiter.case_index)
+        return Follows(next_dispatch_id(), *place, _labels(resident), _facts(resident))
+
+    def still_holds(self, job: TransitionJob, order: Follows) -> bool:
+        """Messages may have come while the effect ran, and its code may know of them. Labels change with `seq` only."""
+        return order.channels == _facts(job.resident)
 
     def _transition_order(
-        self, resident: Resident, goroutine_id: int, resumption: Any, dispatch_id: int, worker_holds: bool
+        self, resident: Resident, goroutine_id: int, resumption: Resumption, dispatch_id: int, worker_holds: bool
     ) -> RunTransition:
-        if resident.recorder is not None:
-            resident.recorder.ordered(self.now_ms())
         return RunTransition(
             dispatch_id=dispatch_id,
             process_id=resident.process_id,
@@ -676,8 +691,8 @@ class Engine(Answers):
             goroutine_id=goroutine_id,
             resumption=resumption,
             now_ms=self.now_ms(),
-            labels=tuple(sorted(resident.labels.items())),
-            channels=tuple(ChannelFact(*fact) for fact in channel_facts(resident.core)),
+            labels=_labels(resident),
+            channels=_facts(resident),
             is_moved=resident.moved_from is not None,
             migrations=self._migrations(resident),
         )
@@ -711,7 +726,7 @@ class Engine(Answers):
                     goroutine_id=job.goroutine_id,
                     resumption=following[0].resumption,
                     now_ms=expected.now_ms,
-                    labels=tuple(sorted(resident.labels.items())),
+                    labels=_labels(resident),
                     channels=tuple(ChannelFact(*fact) for fact in channel_facts(core)),
                     is_ahead=True,
                 )
@@ -1187,6 +1202,14 @@ class Engine(Answers):
         elif outcome.status == "failed" and error is None:
             error = plain_error("RuntimeError", "failed")
         self.arrive(parent, "child", child_id, outcome.result, error)
+
+
+def _labels(resident: Resident) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(resident.labels.items())) if resident.labels else ()
+
+
+def _facts(resident: Resident) -> tuple[ChannelFact, ...]:
+    return tuple(ChannelFact(*fact) for fact in channel_facts(resident.core))
 
 
 def _posts(resident: Resident) -> list[EffectRun]:

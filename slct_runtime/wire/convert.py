@@ -145,6 +145,8 @@ def put_run_effect(order: work.RunEffect, into: workers_pb2.RunEffect) -> None:
         into.progress = encode(order.progress)
     if order.last_error is not None:
         into.last_error = encode(order.last_error)
+    if order.then is not None:
+        put_follows(order.then, into.then)
 
 
 def get_run_effect(message: workers_pb2.RunEffect) -> work.RunEffect:
@@ -158,6 +160,29 @@ def get_run_effect(message: workers_pb2.RunEffect) -> work.RunEffect:
         deadline_ms=message.deadline_ms if message.HasField("deadline_ms") else None,
         progress=decode(message.progress) if message.HasField("progress") else None,
         last_error=decode(message.last_error) if message.HasField("last_error") else None,
+        then=get_follows(message.then) if message.HasField("then") else None,
+    )
+
+
+def put_follows(order: work.Follows, into: workers_pb2.Follows) -> None:
+    into.SetInParent()
+    into.dispatch_id = order.dispatch_id
+    into.seq = order.seq
+    into.goroutine_id = order.goroutine_id
+    into.case_index = order.case_index
+    put_labels(order.labels, into.labels)
+    for fact in order.channels:
+        into.channels.add(channel=fact.channel, length=fact.length, closed=fact.closed)
+
+
+def get_follows(message: workers_pb2.Follows) -> work.Follows:
+    return work.Follows(
+        dispatch_id=message.dispatch_id,
+        seq=message.seq,
+        goroutine_id=message.goroutine_id,
+        case_index=message.case_index,
+        labels=get_labels(message.labels),
+        channels=tuple(work.ChannelFact(fact.channel, fact.length, fact.closed) for fact in message.channels),
     )
 
 
@@ -260,6 +285,7 @@ def put_effect_answer(word: work.EffectAnswer, into: workers_pb2.EffectAnswer) -
     if word.error is not None:
         into.error = encode(word.error)
     into.error_types.extend(word.error_types)
+    into.is_followed = word.is_followed
 
 
 def get_effect_answer(message: workers_pb2.EffectAnswer) -> work.EffectAnswer:
@@ -268,6 +294,7 @@ def get_effect_answer(message: workers_pb2.EffectAnswer) -> work.EffectAnswer:
         result=decode(message.result) if message.HasField("result") else None,
         error=decode(message.error) if message.HasField("error") else None,
         error_types=tuple(message.error_types),
+        is_followed=message.is_followed,
     )
 
 

@@ -100,10 +100,28 @@ class TransitionReturned:
 
 
 @record(frozen=True, slots=True)
+class Follows:
+    """The transition that probably follows an effect of the same process, and of the same definition, woken with its result.
+
+    Its facts are those of `RunTransition`, at the moment at which the effect is ordered. It has no time: that at which the effect will have
+    ended is not known then, and deadlines count from it.
+    """
+
+    dispatch_id: int
+    seq: int
+    goroutine_id: int
+    case_index: int
+    labels: tuple[tuple[str, str], ...] = ()
+    channels: tuple[ChannelFact, ...] = ()
+
+
+@record(frozen=True, slots=True)
 class RunEffect:
     """Run one attempt of an effect. `attempt` counts from 1; `deadline_ms` None: no timeout.
 
     `progress` is what an earlier attempt reported last, `last_error` the encoded exception in which the one before ended.
+    `then`: if the attempt succeeds, and the process is still decoded here as it was when this order came, the worker may run that at
+    once (`EffectAnswer.is_followed`).
     """
 
     dispatch_id: int
@@ -115,6 +133,7 @@ class RunEffect:
     deadline_ms: int | None
     progress: Payload | None = None
     last_error: Payload | None = None
+    then: Follows | None = None
 
 
 @record(frozen=True, slots=True)
@@ -130,12 +149,15 @@ class EffectAnswer:
     """How one attempt went: exactly one of `result` and `error` (an encoded exception).
 
     `error_type` is the exception's `module:qualname` followed by those of its bases, for `Retry(non_retryable=...)`.
+    `is_followed`: `RunEffect.then` was run, has not asked for the time, and its answer is the next word. If not, the worker may hold the
+    process as nobody knows it.
     """
 
     dispatch_id: int
     result: Payload | None
     error: Payload | None
     error_types: tuple[str, ...] = ()
+    is_followed: bool = False
 
 
 @record(frozen=True, slots=True)
@@ -183,6 +205,7 @@ __all__ = [
     "EffectAnswer",
     "EffectProgress",
     "EffectReturned",
+    "Follows",
     "ForgetProcess",
     "FromWorker",
     "NothingMore",

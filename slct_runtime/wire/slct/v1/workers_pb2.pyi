@@ -427,6 +427,7 @@ class RunEffect(_message.Message):
     DEADLINE_MS_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
+    THEN_FIELD_NUMBER: _builtins.int
     dispatch_id: _builtins.int
     """Names this order in its answer; unique in the session."""
     process_id: _builtins.str
@@ -447,6 +448,12 @@ class RunEffect(_message.Message):
     def request(self) -> _commands_pb2.EffectRequest:
         """What to run."""
 
+    @_builtins.property
+    def then(self) -> Global___Follows:
+        """If the attempt succeeds, and the worker holds the process as it did when this order came, it may run that at once: see
+        `EffectAnswer.is_followed`.
+        """
+
     def __init__(
         self,
         *,
@@ -459,10 +466,11 @@ class RunEffect(_message.Message):
         deadline_ms: _builtins.int | None = ...,
         progress: _builtins.bytes | None = ...,
         last_error: _builtins.bytes | None = ...,
+        then: Global___Follows | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "_last_error", b"_last_error", "_progress", b"_progress", "deadline_ms", b"deadline_ms", "last_error", b"last_error", "progress", b"progress", "request", b"request"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "_last_error", b"_last_error", "_progress", b"_progress", "deadline_ms", b"deadline_ms", "last_error", b"last_error", "progress", b"progress", "request", b"request", "then", b"then"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "_last_error", b"_last_error", "_progress", b"_progress", "attempt", b"attempt", "deadline_ms", b"deadline_ms", "definition", b"definition", "dispatch_id", b"dispatch_id", "last_error", b"last_error", "process_id", b"process_id", "progress", b"progress", "request", b"request", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "_last_error", b"_last_error", "_progress", b"_progress", "attempt", b"attempt", "deadline_ms", b"deadline_ms", "definition", b"definition", "dispatch_id", b"dispatch_id", "last_error", b"last_error", "process_id", b"process_id", "progress", b"progress", "request", b"request", "then", b"then", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deadline_ms: _TypeAlias = _typing.Literal["deadline_ms"]  # noqa: Y015
     _WhichOneofArgType__deadline_ms: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms"]  # noqa: Y015
@@ -478,6 +486,54 @@ class RunEffect(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__progress) -> _WhichOneofReturnType__progress | None: ...
 
 Global___RunEffect: _TypeAlias = RunEffect  # noqa: Y015
+
+@_typing.final
+class Follows(_message.Message):
+    """The transition that probably follows an effect, woken with its result. Process and definition are those of the effect, all else is as in
+    `RunTransition`, at the moment at which the effect is ordered. It has no time: that at which the effect will have ended is not known.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISPATCH_ID_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    GOROUTINE_ID_FIELD_NUMBER: _builtins.int
+    CASE_INDEX_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    dispatch_id: _builtins.int
+    """Names this order in its answer; unique in the session."""
+    seq: _builtins.int
+    """How many transitions the process has committed."""
+    goroutine_id: _builtins.int
+    """The goroutine to run."""
+    case_index: _builtins.int
+    """Which of its cases the effect is."""
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedCompositeFieldContainer[_commands_pb2.Label]:
+        """The labels of the process."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelFact]:
+        """Its channels, as far as they are closed or hold values."""
+
+    def __init__(
+        self,
+        *,
+        dispatch_id: _builtins.int = ...,
+        seq: _builtins.int = ...,
+        goroutine_id: _builtins.int = ...,
+        case_index: _builtins.int = ...,
+        labels: _abc.Iterable[_commands_pb2.Label] | None = ...,
+        channels: _abc.Iterable[Global___ChannelFact] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_index", b"case_index", "channels", b"channels", "dispatch_id", b"dispatch_id", "goroutine_id", b"goroutine_id", "labels", b"labels", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Follows: _TypeAlias = Follows  # noqa: Y015
 
 @_typing.final
 class EffectProgress(_message.Message):
@@ -515,12 +571,15 @@ class EffectAnswer(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     ERROR_TYPES_FIELD_NUMBER: _builtins.int
+    IS_FOLLOWED_FIELD_NUMBER: _builtins.int
     dispatch_id: _builtins.int
     """Which order this answers."""
     result: _builtins.bytes
     """The encoded result."""
     error: _builtins.bytes
     """The encoded exception."""
+    is_followed: _builtins.bool
+    """`RunEffect.then` was run, has not asked for the time, and the next word answers it."""
     @_builtins.property
     def error_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The exception's type as `module:qualname`, followed by those of its bases."""
@@ -532,10 +591,11 @@ class EffectAnswer(_message.Message):
         result: _builtins.bytes | None = ...,
         error: _builtins.bytes | None = ...,
         error_types: _abc.Iterable[_builtins.str] | None = ...,
+        is_followed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_result", b"_result", "error", b"error", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_result", b"_result", "dispatch_id", b"dispatch_id", "error", b"error", "error_types", b"error_types", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_result", b"_result", "dispatch_id", b"dispatch_id", "error", b"error", "error_types", b"error_types", "is_followed", b"is_followed", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
     _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
