@@ -168,7 +168,7 @@ def compare(source: str, script: Script, *arguments: Any, compiled_once: bool = 
     output = _compiled[source] if compiled_once else compile_source(source)
     _compiled.clear()
     _compiled[source] = output
-    assert not output.diagnostics, findings(output) + "\n" + source
+    assert not output.has_errors, findings(output) + "\n" + source
     direct = run_direct(source, script, *arguments)
     compiled = run_compiled(output.text, script, *arguments)
     assert folded(compiled) == folded(direct), explain(source, output.text, script, direct, compiled)

@@ -51,7 +51,7 @@ def is_python(source: str) -> bool:
 def outcome_of(case: Case, interpreters: Interpreters | None = None) -> str:
     """`same`, `refused` by the compiler, `not saved`, or everything that is needed to see a difference."""
     output = compile_source(case.source)
-    if output.diagnostics:
+    if output.has_errors:
         return "refused"
     word = "same"
     for number, script in enumerate(case.scripts):

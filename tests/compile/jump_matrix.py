@@ -107,7 +107,7 @@ class Worlds:
     def of(cls, cases: Iterable[Case]) -> Worlds:
         source = jump_programs.module(cases)
         output = harness.compile_source(source)
-        assert not output.diagnostics, harness.findings(output)
+        assert not output.has_errors, harness.findings(output)
         places = {(link.line, link.column): (link.source_line, link.source_column) for link in output.links}
         code = relocated(output.text.encode(), source.encode(), FILE, places)
         plain = compile(harness.as_written(source), FILE, "exec", dont_inherit=True)

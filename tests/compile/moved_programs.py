@@ -84,7 +84,7 @@ def built(source: str, lock: Lock) -> Built | None:
     info = read_module(MODULE, f"{MODULE}.py", source)
     index = Index([info])
     output = _pipeline.compile_module(index, info, lock=lock)
-    if output.diagnostics:
+    if output.has_errors:
         return None
     text = manifest(index, {info.path: output}, find_process_definitions(index), [])
     return Built(output.text, read_manifest(text), _lock_file.after(lock, [output], whole=True))

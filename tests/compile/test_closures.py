@@ -43,7 +43,7 @@ from slct_compile.cli import main as slct_compile
 @pytest.mark.parametrize("sample", read_samples("closures.txt"), ids=lambda s: s.name)
 def test_a_program_with_closures_does_the_same_saved_at_every_suspension(sample: Sample) -> None:
     output = compile_source(sample.source)
-    assert not output.diagnostics, findings(output)
+    assert not output.has_errors, findings(output)
     for script in sample.scripts:
         direct = run_direct(sample.source, script)
         saved = run_saved(output.text, script)
@@ -57,7 +57,7 @@ SEEDS = int(os.environ.get("SLCT_COMPILE_SEEDS", "15"))
 def test_random_programs_with_closures_do_the_same_saved_at_every_suspension(seed: int) -> None:
     source = ClosureGrammar(seed).program()
     output = compile_source(source)
-    assert not output.diagnostics, findings(output) + source
+    assert not output.has_errors, findings(output) + source
     direct, saved = run_direct(source, range(1, 6)), run_saved(output.text, range(1, 6))
     assert without_qualnames(saved) == without_qualnames(direct), explain(source, output.text, (), direct, saved)
 
@@ -85,7 +85,7 @@ class Saved:
     @staticmethod
     def version(source: str) -> tuple[Any, Codec]:
         output = compile_source(source)
-        assert not output.diagnostics, findings(output)
+        assert not output.has_errors, findings(output)
         namespace = namespace_of(output.text, "compiled_program")
         return object.__new__(namespace["Program"]), Codec(Resolver(modules=("compiled_program",)))
 

@@ -47,7 +47,7 @@ def interpreters() -> Iterator[Interpreters]:
 def check(interpreters: Interpreters, source: str, scripts: list[list[object]]) -> int:
     """Compare all runs; gives how many of them were refused at a suspension."""
     output = compile_source(source)
-    assert not output.diagnostics, findings(output)
+    assert not output.has_errors, findings(output)
     refused = 0
     for script in scripts:
         direct = run_direct(source, script)
