@@ -16,9 +16,31 @@ from .emit import Compiled
 
 
 def has_loops(compiled: Compiled) -> bool:
-    """Whether there is something to ask: loops with a condition, or calls of itself."""
+    """Whether there is something to ask: loops that do not plainly wait each time around, or calls of itself."""
     function = compiled.function.parsed
-    return any(isinstance(n, ast.While) or _is_call_of(n, function.name) for n in walk(ast.Module(function.body, [])))
+    nodes = walk(ast.Module(function.body, []))
+    return any((isinstance(n, ast.While) and not _waits(n)) or _is_call_of(n, function.name) for n in nodes)
+
+
+def _waits(loop: ast.While) -> bool:
+    """Whether a loop waits whenever it goes around: in its condition, or in a line that no `continue` stands before."""
+    if _is_await(loop.test):
+        return True
+    for statement in loop.body:
+        match statement:
+            case ast.Expr(value) | ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value) if _is_await(
+                value
+            ):
+                return True
+            case _ if any(isinstance(n, ast.Continue) for n in walk(statement)):
+                return False
+            case _:
+                pass
+    return False
+
+
+def _is_await(value: ast.expr) -> bool:
+    return isinstance(value.value if isinstance(value, ast.NamedExpr) else value, ast.Await)
 
 
 def loop_findings(compiled: Compiled, flow: Flow, places: FlowPlaces) -> Iterator[Diagnostic]:
