@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from slct_runtime.store import MemoryStore
-from slct_runtime.store.base import Conflict, ProcessCommit, StoreUnavailable
+from slct_runtime.store.base import Conflict, ProcessCommit, ProcessRow, StoreUnavailable
 from slct_runtime.store.sqlite import SqliteStore
 
 ENDED = frozenset({"completed", "failed", "cancelled", "terminated"})
@@ -46,6 +46,7 @@ class Disk:
         self.replies: dict[tuple[str, str], str] = {}
         self.outputs: dict[str, list[str]] = defaultdict(list)
         self.status: dict[str, str] = {}
+        self.versions: dict[str, str] = {}  # of a definition; a process moves to later ones only
         self._seq: dict[str, int] = {}
         self._outcomes: set[tuple[str, str, str]] = set()
         self._positions: set[tuple[str, int]] = set()
@@ -129,7 +130,11 @@ class Disk:
             is_next = commit.row.seq > (-1 if held is None else held)
             require(is_next, f"{pid}: seq went from {held} to {commit.row.seq}")
             require(self.status.get(pid) not in ENDED, f"{pid}: it has ended, and was changed")
+            before = self.versions.get(pid, commit.row.version)
+            if commit.row.version != before:
+                self._check_move(commit.row, before)
             self._seq[pid], self.status[pid] = commit.row.seq, commit.row.status
+            self.versions[pid] = commit.row.version
         for row in commit.inbox_insert:
             require((pid, row.position) not in self._positions, f"{pid}: position {row.position} was used again")
             self._positions.add((pid, row.position))
@@ -157,6 +162,13 @@ class Disk:
             self.outputs[pid].append(output.payload)
         for reply in commit.replies_insert:
             self.replies.setdefault((pid, reply.request_id), reply.payload)
+
+    def _check_move(self, row: ProcessRow, before: str) -> None:
+        """A process moves to versions that were deployed later, and to no others."""
+        deployed_ms = {d.version: d.deployed_ms for d in self.store.definitions() if d.name == row.definition}
+        is_later = deployed_ms[row.version] > deployed_ms[before]
+        require(is_later, f"{row.process_id}: went from version {before} back to {row.version}")
+        self.trace(f"{row.process_id} has moved to version {row.version}")
 
 
 def _shown(commit: ProcessCommit) -> str:

@@ -89,6 +89,7 @@ class World:
         self.seed = seed
         self.chance = chance
         self.steps: list[str] = []
+        self.versions = random.Random(f"versions {seed}")  # apart from `chance`: runs of one version stay as they are
         self._loop = loop
         self._directory = directory
         self._jump_ms = 0
@@ -178,7 +179,13 @@ class World:
     async def work(self, name: str) -> None:
         """A worker, killed and started again from time to time."""
         while True:
-            worker = Worker(self.network, definitions(), worker_id=name, effect_credits=self.chance.choice([1, 4, 100]))
+            worker = Worker(
+                self.network,
+                definitions(),
+                worker_id=name,
+                effect_credits=self.chance.choice([1, 4, 100]),
+                version=await self.version(),
+            )
             running = asyncio.create_task(worker.run())
             life_s = self.chance.uniform(0.2, 6) if self._loop.time() < CALM_S else None
             await asyncio.wait([running], timeout=life_s)
@@ -186,6 +193,16 @@ class World:
                 running.result()
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+    async def version(self) -> str:
+        """What a worker serves. In some runs two versions come and go; in the end the one is there that was deployed last."""
+        if self.seed % 7 not in (1, 2):
+            return "1"
+        if self._loop.time() < CALM_S:
+            return self.versions.choice("112")
+        client = Client(self.network, definitions())
+        told = await self.insist(client.versions)
+        return next((each.version for each in told if each.is_newest and each.version in "12"), "1")
 
     # --- the load ----------------------------------------------------------------------------------------------------
 
