@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _diff(given[1:])
             case ["graph"]:
                 return _graph(given[1:])
+            case ["verify"]:
+                return _verify(given[1:])
             case _:
                 return _compile(given)
     except (CompileError, ManifestError) as error:
@@ -52,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Compile async def in process classes to state machines that can be saved at every await.",
         epilog="slct-compile explain SLC104 tells what a finding means. "
         "slct-compile diff OLD NEW tells which parked processes could go on under another build. "
-        "slct-compile graph SRC draws the states.",
+        "slct-compile graph SRC draws the states. "
+        "slct-compile verify SRC looks for deadlocks.",
     )
     parser.add_argument("source", type=Path, metavar="SRC", help="directory of the sources, or one file")
     parser.add_argument("-o", "--output", type=Path, metavar="BUILD", help="directory that the compiled tree goes to")
@@ -165,6 +168,12 @@ def _graph(arguments: Sequence[str]) -> int:
 
     with tempfile.TemporaryDirectory(prefix="slct-graph-") as directory:
         return graph(arguments, _compile, Path(directory))
+
+
+def _verify(arguments: Sequence[str]) -> int:
+    from .verification.command import verify_command
+
+    return verify_command(arguments)
 
 
 def _explain(arguments: Sequence[str]) -> int:

@@ -1,0 +1,202 @@
+"""All that may happen to one process, up to a bound, and what follows from it.
+
+A deadlock is reported if it can be brought about whatever the data: by the order in which goroutines run, and by what comes from outside and when.
+That is a game on a finite graph: what is chosen against the author needs one move that leads to it, what depends on data all results.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .model import Channel, Frame, Goroutine, Join, Joint, Unknown
+from .moves import Move, moves
+from .program import Function, Program
+from .running import OUTSIDE, woken
+
+GOROUTINES_MAX = 8
+CHANNELS_MAX = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    function: str
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happened on the way to a deadlock: who was where, and which case came."""
+
+    goroutines: tuple[tuple[str, Place], ...]
+    case: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlock:
+    """`waiting`: every goroutine that is left, main first, and where."""
+
+    steps: tuple[Step, ...]
+    waiting: tuple[tuple[str, Place], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`never_left`: states that no message can ever leave. `outliving`: functions whose goroutines never end before main does."""
+
+    state_count: int
+    deadlock: Deadlock | None
+    never_left: tuple[Place, ...]
+    outliving: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Graph:
+    first: list[Joint]
+    moves: dict[Joint, list[Move]] = field(default_factory=dict)
+
+
+def verify(program: Program, states_max: int) -> Verdict:
+    """What holds of a definition.
+
+    Raises:
+      Unknown: something cannot be followed, or there is more than may be looked at.
+    """
+    assert program.main is not None
+    graph = _explored(program, program.main, states_max)
+    bad = _stuck(graph)
+    deadlock = _deadlock(program, graph, bad)
+    hidden = {place for _, place in deadlock.waiting} if deadlock is not None else set()
+    never_left = tuple(place for place in _never_left(graph) if place not in hidden)
+    return Verdict(len(graph.moves), deadlock, never_left, tuple(_outliving(graph)))
+
+
+def _explored(program: Program, main: Function, states_max: int) -> _Graph:
+    channels = tuple(Channel(c.capacity or 0, True, c.capacity is None) for c in program.channels)
+    begun = Joint((Goroutine(main.name, (Frame(main.name, main.entry),), OUTSIDE),), channels)
+    graph = _Graph(woken(program, begun, 0, None))
+    waiting = list(graph.first)
+    while waiting:
+        joint = waiting.pop()
+        if joint in graph.moves:
+            continue
+        _check_bounds(main, joint, len(graph.moves), states_max)
+        graph.moves[joint] = list(moves(program, joint))
+        waiting += [result for move in graph.moves[joint] for result in move.results]
+    return graph
+
+
+def _check_bounds(main: Function, joint: Joint, count: int, states_max: int) -> None:
+    line = main.compiled.function.parsed.lineno
+    if count >= states_max:
+        raise Unknown(f"there are more than {states_max} states (--states)", main.info.path, line)
+    if len(joint.goroutines) > GOROUTINES_MAX:
+        raise Unknown(f"more than {GOROUTINES_MAX} goroutines are started", main.info.path, line)
+    if len(joint.channels) > CHANNELS_MAX:
+        raise Unknown(f"more than {CHANNELS_MAX} channels are made", main.info.path, line)
+
+
+def _stuck(graph: _Graph) -> set[Joint]:
+    """Where main can never go on again, whatever happens."""
+    before: dict[Joint, set[Joint]] = defaultdict(set)
+    for joint, found in graph.moves.items():
+        for move in found:
+            for result in move.results:
+                before[result].add(joint)
+    count = max((len(joint.goroutines) for joint in graph.moves), default=0)
+    can_move = [_leading_to_a_move(graph, before, index) for index in range(count)]
+    return {joint for joint in graph.moves if not joint.has_ended and _is_stuck(joint, 0, can_move, frozenset())}
+
+
+def _leading_to_a_move(graph: _Graph, before: dict[Joint, set[Joint]], index: int) -> set[Joint]:
+    waiting = [joint for joint, found in graph.moves.items() if any(index in move.goroutines for move in found)]
+    reached: set[Joint] = set()
+    while waiting:
+        joint = waiting.pop()
+        if joint not in reached:
+            reached.add(joint)
+            waiting += before[joint]
+    return reached
+
+
+def _is_stuck(joint: Joint, index: int, can_move: list[set[Joint]], seen: frozenset[int]) -> bool:
+    """Who waits for a goroutine that goes on for ever is not stuck, nor who said `select()`, which is to wait for ever."""
+    wait = joint.goroutines[index].wait
+    if index in seen:
+        return True
+    if wait is None or not wait.cases or joint in can_move[index]:
+        return False
+    joined = [case.goroutine for case in wait.cases if isinstance(case, Join)]
+    return all(_is_stuck(joint, other, can_move, seen | {index}) for other in joined)
+
+
+def _deadlock(program: Program, graph: _Graph, bad: set[Joint]) -> Deadlock | None:
+    chosen = _forced(graph, bad)
+    if not graph.first or not all(joint in chosen for joint in graph.first):
+        return None
+    joint, steps = graph.first[0], []
+    while (move := chosen[joint]) is not None:
+        steps.append(_step(program, joint, move))
+        joint = move.results[0]
+    waiting = [(program.by_name[g.started].title, _place(g)) for g in joint.goroutines if g.frames]
+    return Deadlock(tuple(steps), tuple(waiting))
+
+
+def _forced(graph: _Graph, bad: set[Joint]) -> dict[Joint, Move | None]:
+    """From where it can be brought about, each with the move to make; None: it is there. The least fixed point, so every step comes nearer."""
+    chosen: dict[Joint, Move | None] = {}
+    missing: dict[int, int] = {}
+    needed: dict[Joint, list[tuple[Joint, Move]]] = defaultdict(list)
+    for joint, found in graph.moves.items():
+        for move in found:
+            if move.is_certain and move.results:
+                results = set(move.results)
+                missing[id(move)] = len(results)
+                for result in results:
+                    needed[result].append((joint, move))
+    waiting: list[tuple[Joint, Move | None]] = [(joint, None) for joint in graph.moves if joint in bad]
+    for joint, why in waiting:  # which grows
+        if joint in chosen:
+            continue
+        chosen[joint] = why
+        for source, move in needed[joint]:
+            missing[id(move)] -= 1
+            if missing[id(move)] == 0:
+                waiting.append((source, move))
+    return chosen
+
+
+def _step(program: Program, joint: Joint, move: Move) -> Step:
+    who = tuple(
+        (program.by_name[joint.goroutines[i].started].title, _place(joint.goroutines[i])) for i in move.goroutines
+    )
+    wait = joint.goroutines[move.goroutines[0]].wait
+    case = str(wait.names[move.case]) if wait is not None and wait.is_select else ""
+    return Step(who, case)
+
+
+def _place(goroutine: Goroutine) -> Place:
+    return Place(goroutine.frames[-1].function, goroutine.frames[-1].block)
+
+
+def _never_left(graph: _Graph) -> Iterator[Place]:
+    """In the order in which they were found."""
+    seen: dict[Place, None] = {}
+    left: set[Place] = set()
+    for joint, found in graph.moves.items():
+        for goroutine in joint.goroutines:
+            if goroutine.frames and goroutine.wait is not None and goroutine.wait.cases:
+                place = _place(goroutine)
+                seen[place] = None
+                if any(isinstance(case, Join) for case in goroutine.wait.cases):
+                    left.add(place)  # to wait for a goroutine that never ends is a way to say so
+        left |= {_place(joint.goroutines[index]) for move in found for index in move.goroutines}
+    return (place for place in seen if place not in left)
+
+
+def _outliving(graph: _Graph) -> list[str]:
+    ends = [joint for joint in graph.moves if joint.has_ended and joint.goroutines]
+    running = dict.fromkeys(g.started for joint in ends for g in joint.goroutines[1:] if g.wait is not None)
+    ended = {g.started for joint in graph.moves for g in joint.goroutines[1:] if g.wait is None}
+    return [started for started in running if started not in ended]

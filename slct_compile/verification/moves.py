@@ -1,0 +1,159 @@
+"""What may happen next to a process in which all goroutines wait (docs/semantics.md, rules 8 to 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from .model import Case, Default, Join, Joint, Outside, Recv, SelectedValue, Send, Wait, Wild
+from .program import Program
+from .running import Closed, Outcome, failed, woken
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One thing that may happen, and what it may lead to, by data. `goroutines`: who goes on, the one that asked first.
+
+    `is_certain`: it can be made to happen, by the order of goroutines and by what comes from outside.
+    """
+
+    goroutines: tuple[int, ...]
+    case: int
+    is_certain: bool
+    results: tuple[Joint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A case that can be taken. `partner`: goroutine and case that it meets."""
+
+    case: int
+    partner: tuple[int, int] | None = None
+
+
+def moves(program: Program, joint: Joint) -> Iterator[Move]:
+    """All of them."""
+    if joint.has_ended:
+        return
+    for index, goroutine in enumerate(joint.goroutines):
+        if goroutine.wait is None:
+            continue
+        ready = _ready(joint, index, goroutine.wait)
+        for one in ready:
+            yield _taken(program, joint, index, goroutine.wait, one)
+        for number, case in enumerate(goroutine.wait.cases):
+            if _may_come_from_outside(joint, case):
+                is_certain = not ready and not _is_wild(joint, case)
+                yield _from_outside(program, joint, index, goroutine.wait, number, is_certain)
+        if any(program.by_name[f.function].states[f.block].region.on_error is not None for f in goroutine.frames):
+            yield Move((index,), 0, False, tuple(failed(program, joint, index)))
+
+
+def _ready(joint: Joint, index: int, wait: Wait) -> list[_Ready]:
+    """The first case that is ready, with each partner that it may meet (rule 10)."""
+    for number, case in enumerate(wait.cases):
+        if _is_ready_alone(joint, case):
+            return [_Ready(number)]
+        found = [_Ready(number, partner) for partner in _partners(joint, index, case)]
+        if found:
+            return found
+    defaults = [n for n, case in enumerate(wait.cases) if isinstance(case, Default)]
+    return [_Ready(n) for n in defaults]
+
+
+def _is_ready_alone(joint: Joint, case: Case) -> bool:
+    match case:
+        case Send(number):
+            channel = joint.channels[number]
+            return not channel.is_wild and (channel.is_closed or channel.count < channel.capacity)
+        case Recv(number):
+            channel = joint.channels[number]
+            return not channel.is_wild and (channel.is_closed or channel.count > 0)
+        case Join(number):
+            return joint.goroutines[number].wait is None
+        case _:
+            return False
+
+
+def _partners(joint: Joint, index: int, case: Case) -> Iterator[tuple[int, int]]:
+    """Those who wait on the other side of an unbuffered channel."""
+    if not isinstance(case, Send | Recv):
+        return
+    channel = joint.channels[case.channel]
+    if channel.is_wild or channel.capacity:
+        return
+    wanted: Case = Recv(case.channel) if isinstance(case, Send) else Send(case.channel)
+    for other, goroutine in enumerate(joint.goroutines):
+        if other != index and goroutine.wait is not None:
+            for number, theirs in enumerate(goroutine.wait.cases):
+                if theirs == wanted:
+                    yield other, number
+                    break
+
+
+def _is_wild(joint: Joint, case: Case) -> bool:
+    match case:
+        case Send(number) | Recv(number):
+            return joint.channels[number].is_wild
+        case _:
+            return isinstance(case, Wild)
+
+
+def _may_come_from_outside(joint: Joint, case: Case) -> bool:
+    if isinstance(case, Outside) or _is_wild(joint, case):
+        return True
+    return isinstance(case, Recv) and joint.channels[case.channel].is_declared
+
+
+def _outcome(wait: Wait, case: int) -> Outcome:
+    return SelectedValue(wait.names[case]) if wait.is_select else None
+
+
+def _from_outside(program: Program, joint: Joint, index: int, wait: Wait, case: int, is_certain: bool) -> Move:
+    results = woken(program, joint, index, _outcome(wait, case))
+    if wait.ends_at_close and not is_certain:
+        results += woken(program, joint, index, Closed())
+    return Move((index,), case, is_certain, tuple(results))
+
+
+def _taken(program: Program, joint: Joint, index: int, wait: Wait, ready: _Ready) -> Move:
+    if ready.partner is not None:
+        return _met(program, joint, index, wait, ready.case, ready.partner)
+    case = wait.cases[ready.case]
+    outcome = _outcome(wait, ready.case)
+    if isinstance(case, Send | Recv):
+        channel = joint.channels[case.channel]
+        if isinstance(case, Send) and channel.is_closed:
+            return Move((index,), ready.case, True, tuple(failed(program, joint, index)))
+        if isinstance(case, Recv) and channel.count == 0:
+            if not wait.is_select and not wait.ends_at_close:
+                return Move((index,), ready.case, True, tuple(failed(program, joint, index)))
+            outcome = outcome or Closed()
+        elif isinstance(case, Recv):
+            joint = _counted(joint, case.channel, -1)
+        else:
+            joint = _counted(joint, case.channel, 1)
+    return Move((index,), ready.case, True, tuple(woken(program, joint, index, outcome)))
+
+
+def _counted(joint: Joint, number: int, change: int) -> Joint:
+    channels = list(joint.channels)
+    channels[number] = replace(channels[number], count=channels[number].count + change)
+    return replace(joint, channels=tuple(channels))
+
+
+def _met(program: Program, joint: Joint, index: int, wait: Wait, case: int, partner: tuple[int, int]) -> Move:
+    """A value passed from one goroutine to another; both go on."""
+    other, their_case = partner
+    theirs = joint.goroutines[other].wait
+    assert theirs is not None
+    their_ready = _ready(joint, other, theirs)
+    is_certain = not their_ready or their_ready[0].case == their_case
+    results: list[Joint] = []
+    for after in woken(program, joint, other, _outcome(theirs, their_case)):
+        results += [after] if after.has_ended else woken(program, after, index, _outcome(wait, case))
+    return Move((index, other), case, is_certain, _distinct(results))
+
+
+def _distinct(found: Sequence[Joint]) -> tuple[Joint, ...]:
+    return tuple(dict.fromkeys(found))

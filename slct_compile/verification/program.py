@@ -1,0 +1,161 @@
+"""The functions and declared channels of one definition, found by name: what a state's code may refer to."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from .._definitions import Kind, own_async_functions
+from .._index import RUNTIME, ClassInfo, Index, ModuleInfo, module_level
+from .._manifest import Definition
+from .._meanings import Meanings
+from .._walk import walk
+from ..emit import Compiled
+from ..ir import ops
+from .model import Unknown
+
+_KNOWN_BASES = (f"{RUNTIME}.Process", "typing.Generic", "typing.Protocol", "abc.ABC")
+
+
+class Function:
+    """A durable function, with the code of its states as `ast` has it."""
+
+    def __init__(self, index: Index, info: ModuleInfo, compiled: Compiled) -> None:
+        self.info = info
+        self.compiled = compiled
+        self.name = f"{info.name}:{compiled.function.qualname}"
+        self.title = compiled.function.qualname
+        owner = info.classes.get(compiled.function.class_name)
+        self.meanings = Meanings(index, info, owner, compiled.function.parsed)
+        self.receiver = compiled.function.receiver if compiled.function.kind is Kind.METHOD else None
+        self.parameters = compiled.function.parameters
+        self.states = {state.block.id: state for state in compiled.states}
+        self.entry = compiled.states[0].block.id
+        self.has_local_functions = bool(own_async_functions(compiled.function.parsed))
+
+    @cached_property
+    def code(self) -> Mapping[int, list[ast.stmt]]:
+        return {number: ast.parse(ops.text_of(state.code)).body for number, state in self.states.items()}
+
+    def line(self, block: int) -> int:
+        return self.states[block].block.line
+
+    def source_line(self, block: int) -> str:
+        return self.info.source.split("\n")[self.line(block) - 1].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredChannel:
+    """`capacity` None: not a constant."""
+
+    name: str
+    capacity: int | None
+
+
+class Program:
+    """One definition."""
+
+    def __init__(self, index: Index, functions: Mapping[tuple[str, str], Function], definition: Definition) -> None:
+        self.index = index
+        self.functions = functions
+        self.by_name = {function.name: function for function in functions.values()}
+        owner = index.modules[definition.module].classes.get(definition.qualname)
+        self.ancestors = index.ancestors(owner) if owner is not None else []
+        self.main = (
+            self.method("main") if owner is not None else functions.get((definition.module, definition.qualname))
+        )
+        found: dict[str, DeclaredChannel] = {}
+        for ancestor in self.ancestors:
+            for channel in _declared(index, ancestor):
+                found.setdefault(channel.name, channel)
+        self.channels = tuple(found.values())
+        self.channel_numbers = {channel.name: number for number, channel in enumerate(self.channels)}
+
+    def check(self) -> None:
+        """That nothing but what is followed uses channels and starts goroutines.
+
+        Raises:
+          Unknown: something else may.
+        """
+        if self.main is None:
+            raise Unknown("its goroutines are written by hand, or not in this tree", *self._head())
+        if self.main.has_local_functions:
+            raise Unknown(f"{self.main.title} defines durable functions of its own", *self._head())
+        for ancestor in self.ancestors:
+            if ancestor.states:
+                raise Unknown("some of its states are written by hand", *self._head())
+            for base in self.index.bases(ancestor):
+                if not isinstance(base, ClassInfo) and base not in _KNOWN_BASES:
+                    raise Unknown("a base class is not in this tree", *self._head())
+        for info in {function.info.name: function.info for function in self.functions.values()}.values():
+            for node in module_level(info.tree.body):
+                self._check_plain(info, node)
+
+    def _head(self) -> tuple[str, int]:
+        if self.main is not None:
+            return self.main.info.path, self.main.compiled.function.parsed.lineno
+        owner = self.ancestors[0] if self.ancestors else None
+        return (self.index.modules[owner.module].path, owner.node.lineno) if owner is not None else ("", 0)
+
+    def _check_plain(self, info: ModuleInfo, node: ast.stmt) -> None:
+        """Ordinary functions start no goroutines, and touch no channel of the process."""
+        plain = [node] if isinstance(node, ast.FunctionDef) else []
+        plain += [m for c in [node] if isinstance(c, ast.ClassDef) for m in walk(c) if isinstance(m, ast.FunctionDef)]
+        for function in plain:
+            for one in walk(function):
+                named = isinstance(one, ast.Call) and self.index.runtime_name(info.name, one.func) in ("go", "close")
+                if named or (isinstance(one, ast.Attribute) and one.attr in self.channel_numbers):
+                    raise Unknown(
+                        f"{function.name} is no durable function, and may use channels", info.path, function.lineno
+                    )
+
+    def method(self, name: str) -> Function | None:
+        """What `self.name` calls in a process of this class."""
+        for ancestor in self.ancestors:
+            found = self.functions.get((ancestor.module, f"{ancestor.qualname}.{name}"))
+            if found is not None:
+                return found if found.receiver is not None else None
+        return None
+
+    def called(self, caller: Function, func: ast.expr) -> Function | None:
+        """The durable function that an expression names."""
+        match func:
+            case ast.Attribute(ast.Name(receiver), name) if receiver == caller.receiver:
+                return self.method(name)
+            case _:
+                module, _, name = caller.meanings.absolute(func).rpartition(".")
+                return self.functions.get((module, name))
+
+
+def _declared(index: Index, owner: ClassInfo) -> list[DeclaredChannel]:
+    found = []
+    for node in owner.node.body:
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Call() as call) | ast.AnnAssign(
+                ast.Name(name), _, ast.Call() as call
+            ):
+                if index.runtime_name(owner.module, call.func) == "Channel":
+                    found.append(DeclaredChannel(name, capacity_of(call)))
+            case _:
+                pass
+    return found
+
+
+def capacity_of(call: ast.Call) -> int | None:
+    """Of `Channel[int](capacity=3)` and `make_channel(3)`; None if it is not a constant."""
+    given = [*call.args, *(k.value for k in call.keywords if k.arg == "capacity")]
+    match given:
+        case []:
+            return 0
+        case [ast.Constant(int(capacity))]:
+            return capacity
+        case _:
+            return None
+
+
+def runtime_word(function: Function, func: ast.expr) -> str:
+    """`recv`, if it is that of `runtime_client`."""
+    absolute = function.meanings.absolute(func)
+    return absolute.removeprefix(f"{RUNTIME}.") if absolute.startswith(f"{RUNTIME}.") else ""

@@ -1,0 +1,382 @@
+"""`slct-compile verify`: planted deadlocks are found with the way to them, clean programs are left alone, and Go's rules agree."""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from slct_compile.cli import main
+from slct_compile.verification.command import Said, verified
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "go"))
+
+from go_model import outcomes  # noqa: E402
+from go_programs import Program, Recv, Select, Send  # noqa: E402
+
+HEAD = """\
+from runtime_client import (
+    Channel, ChannelClosed, Process, after, call, close, default, go, make_channel, recv, select, send, sleep, timeout
+)
+"""
+
+
+def said_of(tmp_path: Path, body: str, states_max: int = 5_000) -> Said:
+    """Of a process with these members."""
+    text = HEAD + "\n\nclass P(Process):\n" + "".join(f"    {line}\n" for line in dedent(body).strip().split("\n"))
+    (tmp_path / "app.py").write_text(text, encoding="utf-8")
+    (said,) = verified(tmp_path, states_max=states_max)
+    return said
+
+
+def line_of(tmp_path: Path, words: str) -> str:
+    lines = (tmp_path / "app.py").read_text(encoding="utf-8").split("\n")
+    (number,) = [n for n, line in enumerate(lines, 1) if words in line]
+    return f"app.py:{number}: {words}"
+
+
+DEADLOCKS = {
+    "each waits for the other": """
+        left = Channel[int]()
+        right = Channel[int]()
+        async def main(self):
+            h = go(self.other())
+            await send(self.left, 1)  # here
+            await recv(self.right)
+            await h
+        async def other(self):
+            await send(self.right, 1)
+            await recv(self.left)
+    """,
+    "locks in two orders": """
+        async def main(self):
+            a = make_channel(1)
+            b = make_channel(1)
+            x = go(self.both(a, b))
+            y = go(self.both(b, a))
+            await x  # here
+            await y
+        async def both(self, first, second):
+            await send(first, 1)
+            await send(second, 1)
+            await recv(second)
+            await recv(first)
+    """,
+    "a loop over a channel that nobody closes": """
+        async def main(self):
+            values = make_channel()
+            go(self.produce(values))
+            async for value in values:  # here
+                print(value)
+        async def produce(self, values):
+            for number in range(3):
+                await send(values, number)
+    """,
+    "a result for which nobody waits any more": """
+        async def main(self):
+            results = make_channel()
+            worker = go(self.work(results))
+            match await select(result=recv(results), late=after(3)):
+                case ("result", value):
+                    return value
+                case ("late", _):
+                    await worker  # here
+        async def work(self, results):
+            await sleep(3)
+            await send(results, 1)
+    """,
+    "one message too few, through a call": """
+        async def main(self):
+            values = make_channel(2)
+            for number in range(2):
+                await values.send(number)
+            await self.sum_of(values)
+        async def sum_of(self, values):
+            total = 0
+            for _ in range(3):
+                total += await values.recv()  # here
+            return total
+    """,
+    "while another goroutine ticks": """
+        async def main(self):
+            go(self.tick())
+            await recv(make_channel())  # here
+        async def tick(self):
+            while True:
+                await sleep(1)
+    """,
+    "the same whatever the data": """
+        async def main(self, n: int):
+            values = make_channel()
+            if n > 3:
+                await sleep(1)
+            await send(values, n)  # here
+    """,
+}
+
+
+@pytest.mark.parametrize("name", DEADLOCKS)
+def test_a_deadlock_is_found_with_the_way_to_it(name: str, tmp_path: Path) -> None:
+    said = said_of(tmp_path, DEADLOCKS[name])
+    assert said.is_finding, said.lines
+    assert said.verdict is not None and said.verdict.deadlock is not None
+    (number,) = [n for n, x in enumerate((tmp_path / "app.py").read_text().split("\n"), 1) if x.endswith("# here")]
+    told = "\n".join(said.lines)
+    assert "deadlock: main can come to wait for ever" in told
+    assert f"P.main waits at app.py:{number}: " in told
+
+
+def test_the_way_to_a_deadlock_is_told_step_by_step(tmp_path: Path) -> None:
+    said = said_of(tmp_path, DEADLOCKS["a result for which nobody waits any more"])
+    select = line_of(tmp_path, "match await select(result=recv(results), late=after(3)):")
+    sleep = line_of(tmp_path, "await sleep(3)")
+    send = line_of(tmp_path, "await send(results, 1)")
+    wanted = [f"P.main from {select}  [late]", f"P.work from {sleep}", f"P.work waits at {send}"]
+    assert all(any(words in line for line in said.lines) for words in wanted), said.lines
+
+
+CLEAN = {
+    "locks in one order": """
+        async def main(self):
+            a = make_channel(1)
+            b = make_channel(1)
+            x = go(self.both(a, b))
+            y = go(self.both(a, b))
+            await x
+            await y
+        async def both(self, first, second):
+            await send(first, 1)
+            await send(second, 1)
+            await recv(second)
+            await recv(first)
+    """,
+    "a loop over a channel that is closed": """
+        async def main(self):
+            values = make_channel()
+            go(self.produce(values))
+            async for value in values:
+                print(value)
+        async def produce(self, values):
+            for number in range(3):
+                await send(values, number)
+            close(values)
+    """,
+    "what clients may send": """
+        orders = Channel[int]()
+        async def main(self):
+            while await recv(self.orders):
+                pass
+    """,
+    "as many as data says, on both sides": """
+        async def main(self, n: int):
+            values = make_channel()
+            h = go(self.produce(values, n))
+            for _ in range(n):
+                await recv(values)
+            await h
+        async def produce(self, values, n):
+            for number in range(n):
+                await send(values, number)
+    """,
+    "a deadlock only for some data, which is not told": """
+        async def main(self, n: int):
+            if n == 3:
+                await recv(make_channel(1) if n else make_channel())
+    """,
+    "a wait under a timeout": """
+        async def main(self):
+            values = make_channel()
+            try:
+                async with timeout(5):
+                    await recv(values)
+            except TimeoutError:
+                pass
+    """,
+    "a channel in other hands": """
+        async def main(self):
+            values = make_channel()
+            self.kept = values
+            await recv(values)
+    """,
+    "a name that may be any channel": """
+        orders = Channel[int]()
+        async def main(self, name: str):
+            h = go(self.take(name))
+            await send(self.orders, 1)
+        async def take(self, name):
+            await recv(name)
+    """,
+    "a server that never ends, waited for": """
+        orders = Channel[int]()
+        async def main(self):
+            await go(self.serve())
+        async def serve(self):
+            while True:
+                await recv(self.orders)
+    """,
+    "to wait for ever, on purpose": """
+        async def main(self):
+            go(self.tick())
+            await select()
+        async def tick(self):
+            while True:
+                await sleep(1)
+    """,
+    "an error that a try takes": """
+        async def main(self):
+            values = make_channel()
+            close(values)
+            try:
+                await recv(values)
+            except ChannelClosed:
+                return
+    """,
+    "a select with a default": """
+        async def main(self):
+            values = make_channel()
+            picked = await select(recv(values), default())
+            if picked.case == 0:
+                await recv(values)
+    """,
+}
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_a_clean_program_is_left_alone(name: str, tmp_path: Path) -> None:
+    said = said_of(tmp_path, CLEAN[name])
+    assert said.verdict is not None, said.lines
+    assert not said.is_finding, said.lines
+
+
+def test_a_wait_that_no_message_can_end_is_found_beside_a_main_that_ends(tmp_path: Path) -> None:
+    said = said_of(
+        tmp_path,
+        """
+        orders = Channel[int]()
+        async def main(self):
+            go(self.watch(make_channel()))
+            await recv(self.orders)
+        async def watch(self, stop):
+            await recv(stop)
+    """.replace("go(self.watch(make_channel()))", "stop = make_channel()\n            go(self.watch(stop))"),
+    )
+    assert f"  no message can ever end this wait: {line_of(tmp_path, 'await recv(stop)')}" in said.lines
+    assert said.is_finding
+
+
+def test_goroutines_that_main_always_drops_are_noted_and_no_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(ROOT / "examples"), "order"]) == 0
+    assert (
+        "note: Order.remind (order.py:41) is always dropped when main returns, never ended" in capsys.readouterr().out
+    )
+
+
+NOT_FOLLOWED = {
+    "handed on": "async def main(self):\n    self.work\n    await sleep(1)\nasync def work(self):\n    await sleep(1)",
+    "more than 8 goroutines": "async def main(self):\n    while True:\n        go(self.work())\n        await sleep(1)\n"
+    "async def work(self):\n    await recv(make_channel())",
+}
+
+
+@pytest.mark.parametrize("words", NOT_FOLLOWED)
+def test_of_what_cannot_be_followed_nothing_is_said(words: str, tmp_path: Path) -> None:
+    said = said_of(tmp_path, NOT_FOLLOWED[words])
+    assert said.verdict is None and not said.is_finding
+    assert said.lines[0].startswith("p: not verified: app.py:") and words in said.lines[0]
+
+
+def test_the_bound_is_kept_and_told(tmp_path: Path) -> None:
+    said = said_of(tmp_path, CLEAN["locks in one order"], states_max=10)
+    assert "there are more than 10 states (--states)" in said.lines[0]
+
+
+def test_the_command_ends_with_1_and_an_unknown_name_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said_of(tmp_path, DEADLOCKS["locks in two orders"])
+    assert main(["verify", str(tmp_path)]) == 1
+    assert main(["verify", str(tmp_path), "q"]) == 2
+    assert "there is no definition 'q'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", ["examples", "bench/programs", "chaos/programs", "simulation/programs"])
+def test_no_alarm_over_the_programs_of_this_repository(where: str) -> None:
+    assert not [said.lines for said in verified(ROOT / where) if said.is_finding]
+
+
+def test_the_one_deadlock_among_the_behaviour_programs_is_found() -> None:
+    """Rule 7 has a program that deadlocks, and is seen to at run time; no other one does."""
+    found = [said for said in verified(ROOT / "tests" / "behaviour" / "programs") if said.is_finding]
+    assert [said.name for said in found] == ["stuck"]
+
+
+def test_the_documented_deadlock_is_what_the_command_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "verifying.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "late.py").write_text(source, encoding="utf-8")
+    assert main(["verify", str(tmp_path)]) == 1
+    assert capsys.readouterr().out == shown
+
+
+def random_programs(count: int) -> Iterator[Program]:
+    """Goroutines that send, receive and select on a few channels, with nothing that depends on data."""
+    for seed in range(count):
+        draw = random.Random(seed)
+        channels = draw.randint(1, 2)
+
+        def case(draw: random.Random = draw, channels: int = channels) -> Send | Recv:
+            channel = draw.randrange(channels)
+            return Send(channel, draw.randrange(10)) if draw.random() < 0.5 else Recv(channel)
+
+        def operation(draw: random.Random = draw, case: object = case) -> Send | Recv | Select:
+            assert callable(case)
+            return case() if draw.random() < 0.75 else Select((case(), case()), draw.random() < 0.2)
+
+        bodies = tuple(tuple(operation() for _ in range(draw.randint(1, 3))) for _ in range(draw.randint(2, 3)))
+        yield Program(tuple(draw.choice((0, 0, 1)) for _ in range(channels)), bodies)
+
+
+def text_of(number: int, program: Program) -> str:
+    names = ", ".join(f"c{n}" for n in range(len(program.capacities)))
+    lines = [f"class P{number}(Process):", "    async def main(self):"]
+    lines += [f"        c{n} = make_channel({capacity})" for n, capacity in enumerate(program.capacities)]
+    lines += [f"        h{n} = go(self.g{n}({names}))" for n in range(1, len(program.goroutines))]
+    lines += [f"        await {_text(o)}" for o in program.goroutines[0]]
+    lines += [f"        await h{n}" for n in range(1, len(program.goroutines))]
+    for n, body in enumerate(program.goroutines[1:], 1):
+        lines += [f"    async def g{n}(self, {names}):", *(f"        await {_text(o)}" for o in body)]
+    return "\n".join(lines) + "\n\n"
+
+
+def _text(operation: object) -> str:
+    match operation:
+        case Send(channel, value):
+            return f"send(c{channel}, {value})"
+        case Recv(channel):
+            return f"recv(c{channel})"
+        case Select(cases, has_default):
+            return f"select({', '.join([*map(_text, cases), *(['default()'] if has_default else [])])})"
+        case _:
+            raise AssertionError(operation)
+
+
+def test_random_programs_deadlock_where_gos_rules_say_so(tmp_path: Path) -> None:
+    """None is said to that Go's rules do not allow to, and each is that always does."""
+    programs = list(random_programs(100))
+    (tmp_path / "app.py").write_text(HEAD + "".join(map(text_of, range(len(programs)), programs)), encoding="utf-8")
+    found = {said.name: said for said in verified(tmp_path)}
+    compared: Sequence[tuple[bool, set[str], Said]] = [
+        (said.verdict is not None and said.verdict.deadlock is not None, {o.status for o in outcomes(program)}, said)
+        for number, program in enumerate(programs)
+        for said in [found[f"p{number}"]]
+    ]
+    assert all(said.verdict is not None for _, _, said in compared)
+    false_alarms = [said.lines for has, allowed, said in compared if has and "deadlock" not in allowed]
+    missed = [said.lines for has, allowed, said in compared if not has and allowed == {"deadlock"}]
+    assert not false_alarms and not missed
+    assert {has for has, _, _ in compared} == {True, False}
