@@ -38,27 +38,29 @@ def moves(program: Program, joint: Joint) -> Iterator[Move]:
     for index, goroutine in enumerate(joint.goroutines):
         if goroutine.wait is None:
             continue
-        ready = _ready(joint, index, goroutine.wait)
-        for one in ready:
+        for one in _ready(joint, index, goroutine.wait):
             yield _taken(program, joint, index, goroutine.wait, one)
         for number, case in enumerate(goroutine.wait.cases):
             if _may_come_from_outside(joint, case):
-                is_certain = not ready and not _is_wild(joint, case)
+                is_certain = _may_park(joint, goroutine.wait) and not _is_wild(joint, case)
                 yield _from_outside(program, joint, index, goroutine.wait, number, is_certain)
         if any(program.by_name[f.function].states[f.block].region.on_error is not None for f in goroutine.frames):
             yield Move((index,), 0, False, tuple(failed(program, joint, index)))
 
 
 def _ready(joint: Joint, index: int, wait: Wait) -> list[_Ready]:
-    """The first case that is ready, with each partner that it may meet (rule 10)."""
+    """All that a goroutine may take when its turn comes (rule 10): of the others, any may have had theirs already, or not yet."""
+    found: list[_Ready] = []
     for number, case in enumerate(wait.cases):
         if _is_ready_alone(joint, case):
-            return [_Ready(number)]
-        found = [_Ready(number, partner) for partner in _partners(joint, index, case)]
-        if found:
-            return found
-    defaults = [n for n, case in enumerate(wait.cases) if isinstance(case, Default)]
-    return [_Ready(n) for n in defaults]
+            return [*found, _Ready(number)]
+        found += [_Ready(number, partner) for partner in _partners(joint, index, case)]
+    return found + [_Ready(n) for n, case in enumerate(wait.cases) if isinstance(case, Default)]
+
+
+def _may_park(joint: Joint, wait: Wait) -> bool:
+    """Whether a goroutine waits here if it is the first whose turn comes."""
+    return not any(isinstance(case, Default) or _is_ready_alone(joint, case) for case in wait.cases)
 
 
 def _is_ready_alone(joint: Joint, case: Case) -> bool:
@@ -147,8 +149,7 @@ def _met(program: Program, joint: Joint, index: int, wait: Wait, case: int, part
     other, their_case = partner
     theirs = joint.goroutines[other].wait
     assert theirs is not None
-    their_ready = _ready(joint, other, theirs)
-    is_certain = not their_ready or their_ready[0].case == their_case
+    is_certain = _may_park(joint, theirs)
     results: list[Joint] = []
     for after in woken(program, joint, other, _outcome(theirs, their_case)):
         results += [after] if after.has_ended else woken(program, after, index, _outcome(wait, case))
