@@ -139,8 +139,24 @@ def _deadlock(program: Program, graph: _Graph, bad: set[Joint]) -> Deadlock | No
     while (move := chosen[joint]) is not None:
         steps.append(_step(program, joint, move))
         joint = move.results[0]
+    for _ in joint.goroutines:
+        # Main is stuck already; who has not had a turn yet would be told as waiting at its begin.
+        if (move := _first_turn(program, graph, joint)) is not None:
+            steps.append(_step(program, joint, move))
+            joint = move.results[0]
     waiting = [(program.by_name[g.started].title, _place(g)) for g in joint.goroutines if g.frames]
     return Deadlock(tuple(steps), tuple(waiting))
+
+
+def _first_turn(program: Program, graph: _Graph, joint: Joint) -> Move | None:
+    """A goroutine that has not begun begins; None if all have."""
+    for move in graph.moves[joint]:
+        (index, *others) = move.goroutines
+        goroutine = joint.goroutines[index]
+        is_new = bool(goroutine.frames) and _place(goroutine).block == program.by_name[goroutine.started].entry
+        if is_new and not others and move.results:
+            return move
+    return None
 
 
 def _forced(graph: _Graph, bad: set[Joint]) -> dict[Joint, Move | None]:
