@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .model import Channel, Frame, Goroutine, Join, Joint, Unknown
+from .model import OUTSIDE, Channel, Frame, Goroutine, Join, Joint, Unknown
 from .moves import Move, moves
 from .program import Function, Program
-from .running import OUTSIDE, woken
+from .running import woken
 
 GOROUTINES_MAX = 8
 CHANNELS_MAX = 24

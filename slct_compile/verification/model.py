@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -45,6 +46,10 @@ class ItemsValue:
 Value: TypeAlias = ChannelValue | HandleValue | SelectedValue | ItemsValue
 Locals: TypeAlias = tuple[tuple[str, Value], ...]
 """The variables of which something is known, by name."""
+
+
+def known(variables: Mapping[str, Value]) -> Locals:
+    return tuple(sorted(variables.items(), key=lambda item: item[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,9 @@ class Wait:
     names: tuple[int | str, ...] = ()
     is_select: bool = False
     ends_at_close: bool = False
+
+
+OUTSIDE = Wait((Outside(),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from .drafts import Closed, Outcome
 from .model import Case, Default, Join, Joint, Outside, Recv, SelectedValue, Send, Wait, Wild
 from .program import Program
-from .running import Closed, Outcome, failed, woken
+from .running import failed, woken
 
 
 @dataclass(frozen=True, slots=True)
