@@ -8,6 +8,7 @@ Effects wait in their queues (`_queues.py`), whose limits hold for all workers t
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
@@ -48,57 +49,62 @@ FOLLOWING_JOBS_MAX = 4
 """With more jobs than this at a worker, it is not told what follows them: round trips overlap then, and it was slower with 100."""
 
 
-class Answers:
+class Answers(ABC):
     """Who is told what workers say. Implemented by the runtime."""
 
+    @abstractmethod
     def transition_order(self, job: TransitionJob, dispatch_id: int, worker_holds: bool) -> RunTransition:
-        raise NotImplementedError
+        """What a worker is sent; the document is in it unless the worker holds the process."""
 
+    @abstractmethod
     def effect_order(self, job: EffectJob, dispatch_id: int, then: Follows | None) -> RunEffect:
-        raise NotImplementedError
+        """What a worker is sent, with what it is to run after it."""
 
+    @abstractmethod
     def order_following(self, job: EffectJob, next_dispatch_id: Callable[[], int]) -> Follows | None:
         """What will probably follow that effect, for a worker that holds the process decoded."""
-        raise NotImplementedError
 
+    @abstractmethod
     def still_holds(self, job: TransitionJob, order: Follows) -> bool:
         """Whether what that order says of the process, at the `seq` that it is at now, is so at this moment."""
-        raise NotImplementedError
 
+    @abstractmethod
     def orders_ahead(
         self, job: TransitionJob, count_max: int, next_dispatch_id: Callable[[], int]
     ) -> list[RunTransition]:
         """What will probably follow that transition, for a worker that holds the process decoded."""
-        raise NotImplementedError
 
+    @abstractmethod
     def adopted(self, job: TransitionJob) -> None:
         """A worker was given this transition ahead."""
-        raise NotImplementedError
 
+    @abstractmethod
     def before_effect(self, job: EffectJob, send: Callable[[], None]) -> None:
         """A worker has a place for it: call `send` when whatever must be durable before it begins is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def transition_answered(self, job: TransitionJob, answer: TransitionAnswer) -> bool:
         """Returns whether the worker's decoded process is now the process as it stands."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unreadable(self, job: TransitionJob, reason: str) -> None:
         """The process has moved to a version that cannot read its document."""
-        raise NotImplementedError
 
+    @abstractmethod
     def workers_changed(self, names: Set[str]) -> None:
         """Workers of these definitions have come or gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def effect_progressed(self, job: EffectJob, progress: Payload) -> None:
-        raise NotImplementedError
+        """An attempt has said how far it is."""
 
+    @abstractmethod
     def effect_answered(self, job: EffectJob, answer: EffectAnswer) -> None:
-        raise NotImplementedError
+        """An attempt has ended."""
 
+    @abstractmethod
     def job_lost(self, job: Job) -> None:
-        raise NotImplementedError
+        """Its worker has gone without an answer."""
 
 
 @dataclass(slots=True, eq=False)
