@@ -50,7 +50,7 @@ def compile_programs(build: Path) -> Built:
     command = [sys.executable, "-m", "slct_compile", str(PROGRAMS), "--no-lock", "-o", str(build)]
     subprocess.run(command, check=True)
     sys.path.insert(0, str(build))
-    from slct_definitions import defs  # type: ignore[import-not-found]
+    from slct_definitions import defs
 
     assert isinstance(defs, Definitions)
     return Built(build, defs)

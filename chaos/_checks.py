@@ -162,6 +162,6 @@ def _wrong_in_list(load: Load, listed: Listed) -> Iterator[str]:
             yield f"processes of {definition} are {dict(found)}, not {counts}"
 
 
-def _items(rounds: Iterable[dict[str, list]]) -> Iterator[tuple[str, list]]:  # type: ignore[type-arg]
+def _items(rounds: Iterable[dict[str, list]]) -> Iterator[tuple[str, list]]:
     for one in rounds:
         yield from one.items()

@@ -94,12 +94,12 @@ class Load:
             await self.insist(lambda number=number: tally.send("marks", number, key=f"mark-{number}"))
             self.acknowledged += 1
 
-    async def many(self, definition: str, number: int, count: int, size: int) -> dict[str, list]:  # type: ignore[type-arg]
+    async def many(self, definition: str, number: int, count: int, size: int) -> dict[str, list]:
         ids = [f"{definition}-{number}-{index}" for index in range(count)]
         results = await asyncio.gather(*(self.one(definition, each, size) for each in ids))
         return dict(zip(ids, results, strict=True))
 
-    async def one(self, definition: str, process_id: str, size: int) -> list:  # type: ignore[type-arg]
+    async def one(self, definition: str, process_id: str, size: int) -> list:
         ref = await self.insist(lambda: self.client.start(definition, self.log, size, id=process_id))
         result: list[object] = await self.insist(lambda: ref.result(timeout=5))
         self.finished += 1

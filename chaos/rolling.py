@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ class Journeys:
         for _ in range(count):
             process_id = f"journey-{len(self.refs)}"
             arguments = ("journey", self.marks_count, self.log)
-            ref = await self.load.insist(lambda a=arguments, i=process_id: self.load.client.start(*a, id=i))  # type: ignore[misc]
+            ref = await self.load.insist(partial(self.load.client.start, *arguments, id=process_id))
             self.refs.append(ref)
             self.sending.append(asyncio.create_task(self._send(ref)))
 
@@ -123,14 +124,14 @@ class Journeys:
 
     async def _send(self, ref: ProcessRef[Any]) -> None:
         for mark in range(self.marks_count):
-            await self.load.insist(lambda mark=mark: ref.send("marks", mark, key=f"mark-{mark}"))  # type: ignore[misc]
+            await self.load.insist(partial(ref.send, "marks", mark, key=f"mark-{mark}"))
             if not self.done.is_set():
                 await asyncio.sleep(self.chance.uniform(0.0, 0.4))
 
     async def results(self) -> list[list[list[int]]]:
         self.done.set()
         await asyncio.gather(*self.sending)
-        return [await self.load.insist(lambda ref=ref: ref.result(timeout=5)) for ref in self.refs]  # type: ignore[misc]
+        return [await self.load.insist(partial(ref.result, timeout=5)) for ref in self.refs]
 
 
 async def roll(cluster: VersionedCluster, journeys: Journeys, chance: random.Random) -> list[str]:

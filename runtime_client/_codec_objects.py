@@ -636,7 +636,7 @@ def _parametrised_writer(layout: Layout, name: str, arguments: tuple[Any, ...]) 
 def _type_of_object(decoder: Decoder, node: dict[str, Json]) -> type:
     cls: Any = decoder.resolver.type_of(node["type"])
     if "of" not in node:
-        return cls  # type: ignore[no-any-return]
+        return cls  # type: ignore[no-any-return]  # a type, as the resolver says
     if "__pydantic_generic_metadata__" not in vars(cls):
         raise CodecError(f"{node['type']!r} is not made by subscription")
     made: type = cls[tuple(decoder.array(node["of"]))]
@@ -653,14 +653,14 @@ def _write_base(encoder: Encoder, base: type, value: Any, node: dict[str, Json])
         return
     match _MUTABLE_BASES[base]:
         case "array":
-            members = base.__iter__(value)  # type: ignore[attr-defined]
+            members = base.__iter__(value)  # type: ignore[attr-defined]  # those of `_MUTABLE_BASES` have it
             node["base"] = encoder.array(_codec_sets.in_order(members) if base is set else members)
         case "bytes":
             node["base"] = encoder.encode(bytes(value))
         case "random":
             node["base"] = encoder.encode(encoder.temporary(random.Random.getstate(value)))
         case _:
-            node["base"] = encoder.mapping(dict(base.items(value)))  # type: ignore[attr-defined]
+            node["base"] = encoder.mapping(dict(base.items(value)))  # type: ignore[attr-defined]  # the bases left are mappings
     if base is collections.deque and value.maxlen is not None:
         node["maxlen"] = value.maxlen
     if base is collections.defaultdict:
@@ -867,9 +867,9 @@ def _make_exception(decoder: Decoder, node: dict[str, Json]) -> BaseException:
             raise CodecError(f"{name!r} is an exception group")
         group: Any = BaseExceptionGroup if not issubclass(cls, Exception) else ExceptionGroup
         message, exceptions = decoder.value(node["message"]), decoder.array(node["exceptions"])
-        return group.__new__(cls, message, tuple(exceptions) if node.get("tuple") is True else exceptions)  # type: ignore[no-any-return]
+        return group.__new__(cls, message, tuple(exceptions) if node.get("tuple") is True else exceptions)  # type: ignore[no-any-return]  # an exception group
     native = next(base for base in cls.__mro__ if base.__module__ == "builtins")
-    return native.__new__(cls)  # type: ignore[call-overload,no-any-return]
+    return native.__new__(cls)  # type: ignore[call-overload,no-any-return]  # an exception
 
 
 def _fill_exception(decoder: Decoder, value: BaseException, node: dict[str, Json]) -> None:

@@ -353,7 +353,7 @@ def _moment_writer(tag: str) -> Callable[[Encoder, Any], Json]:
 
 
 def _is_nameless(zone: datetime.timezone) -> bool:
-    return len(zone.__getinitargs__()) == 1  # type: ignore[attr-defined]
+    return len(zone.__getinitargs__()) == 1  # type: ignore[attr-defined]  # how pickle asks for its arguments; not in its types
 
 
 def _moment_reader(kind: Any) -> Callable[[Decoder, dict[str, Json]], Any]:

@@ -238,20 +238,20 @@ def _rebuild(state: dict[str, Any]) -> Iterator[Any]:
             assert isinstance(source, collections.deque)
             return _skip(reversed(source), state["at"])
         case "reversed":
-            return _placed(reversed(source), state["at"])  # type: ignore[arg-type]
+            return _placed(reversed(source), state["at"])  # type: ignore[arg-type]  # what was saved under this kind can be
         case _:
-            return _placed(iter(source), state["at"])  # type: ignore[arg-type]
+            return _placed(iter(source), state["at"])  # type: ignore[arg-type]  # what was saved under this kind can be
 
 
 def _map(state: dict[str, Any]) -> Iterator[Any]:
     if state["strict"]:  # since 3.14
-        return map(*state["parts"], strict=True)  # type: ignore[call-overload, no-any-return]
+        return map(*state["parts"], strict=True)  # type: ignore[call-overload, no-any-return]  # not in the types of earlier versions
     return map(*state["parts"])
 
 
 def _placed(iterator: Iterator[Any], at: int | None) -> Iterator[Any]:
     if at is not None:
-        iterator.__setstate__(at)  # type: ignore[attr-defined]
+        iterator.__setstate__(at)  # type: ignore[attr-defined]  # those that are saved with a place have it
     return iterator
 
 

@@ -72,7 +72,7 @@ class Definition:
             entry = entry_state(self.cls)
             assert entry is not None, "checked when it was defined"
             return machine_frame(process, entry, tuple(args), kwargs)
-        frame = process.main(*args, **kwargs)  # type: ignore[attr-defined]
+        frame = process.main(*args, **kwargs)  # type: ignore[attr-defined]  # every definition has one (D12)
         if not isinstance(frame, Frame):
             raise TypeError(
                 f"{self.cls.__qualname__}.main is not durable: it gave {frame!r}\n  help: write `async def main`"

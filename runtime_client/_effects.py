@@ -313,7 +313,7 @@ def _runs_on_loop(function: Any) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def _is_async_known(function: Any) -> bool:
-    return _is_async(inspect.unwrap(function)) or _is_async(getattr(function, "__call__", None))  # noqa: B004
+    return _is_async(inspect.unwrap(function)) or _is_async(getattr(function, "__call__", None))  # noqa: B004 - the method itself is wanted, not whether there is one
 
 
 def _is_async(function: Any) -> bool:

@@ -312,7 +312,7 @@ def check_deadline(deadline: Any) -> Deadline:
             )
         return deadline
     _seconds(deadline, "deadline")
-    return deadline  # type: ignore[no-any-return]
+    return deadline  # type: ignore[no-any-return]  # it is one of the others: checked above
 
 
 def _seconds(duration: Any, what: str) -> float:

@@ -68,7 +68,7 @@ def shared_slots(kind: type[Frame]) -> frozenset[str]:
     found: frozenset[str] | None = kind.__dict__.get("frame_shared")
     if found is None:
         found = frozenset(slot for row in kind.LOCALS.values() for slot in row.slots)
-        kind.frame_shared = found  # type: ignore[attr-defined]
+        kind.frame_shared = found  # type: ignore[attr-defined]  # kept with the class that it is known of
     return found
 
 
@@ -80,7 +80,7 @@ def local_functions(kind: type[Frame]) -> dict[str, Found]:
     found: dict[str, Found] | None = kind.__dict__.get("frame_locals")
     if found is None:
         found = _find(kind) if kind.LOCALS else {}
-        kind.frame_locals = found  # type: ignore[attr-defined]
+        kind.frame_locals = found  # type: ignore[attr-defined]  # kept with the class that it is known of
     return found
 
 

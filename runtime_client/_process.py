@@ -208,7 +208,7 @@ def _annotated_names(owner: type) -> Iterator[str]:
 
 
 def _deferred_names(owner: type) -> list[str]:
-    import annotationlib  # type: ignore[import-not-found, unused-ignore]
+    import annotationlib  # type: ignore[import-not-found, unused-ignore]  # from Python 3.14 on
 
     return list(annotationlib.get_annotations(owner, format=annotationlib.Format.STRING))
 
@@ -285,7 +285,7 @@ def durable(function: F) -> F:
     if not owner:
         kind = getattr(stub, FRAME_ATTRIBUTE)
         function.__globals__[kind.__name__] = kind  # where the codec looks for it, as compiled code has it
-    return stub  # type: ignore[no-any-return]
+    return stub  # type: ignore[no-any-return]  # a type checker is to see what was decorated
 
 
 def is_durable(function: Any) -> bool:
@@ -309,7 +309,7 @@ def _returned(function: FunctionType) -> Any:
     try:
         return function.__annotations__.get("return")
     except Exception:  # from Python 3.14 on it is evaluated here
-        import annotationlib  # type: ignore[import-not-found, unused-ignore]
+        import annotationlib  # type: ignore[import-not-found, unused-ignore]  # from Python 3.14 on
 
         return annotationlib.get_annotations(function, format=annotationlib.Format.STRING).get("return")
 

@@ -126,16 +126,16 @@ class Schedule(Process, name=SCHEDULE_NAME):
         self.spec = f.spec
         del f.spec
         f.considered = now()
-        return f.goto(self.Main_Wait)  # type: ignore[no-any-return]
+        return f.goto(self.Main_Wait)  # type: ignore[no-any-return]  # as compiled states have it: `f` is Any
 
     def Main_Wait(self, f: Any) -> Instruction:
         self.next_time = self.spec.after(f.considered)
         if self.next_time is None:
-            return f.finish()  # type: ignore[no-any-return]
+            return f.finish()  # type: ignore[no-any-return]  # as compiled states have it: `f` is Any
         cases: dict[str, Any] = {"control": recv(self.control), "change": recv(self.change)}
         if self.running is not None:
             cases["ended"] = self.running.result()
-        return f.suspend(select(**cases, time=after(self.next_time)), then=self.Main_Woken)  # type: ignore[no-any-return]
+        return f.suspend(select(**cases, time=after(self.next_time)), then=self.Main_Woken)  # type: ignore[no-any-return]  # as compiled states have it: `f` is Any
 
     def Main_Woken(self, f: Any) -> Instruction:
         match f.resume():
@@ -147,7 +147,7 @@ class Schedule(Process, name=SCHEDULE_NAME):
                 self.running = None
             case _:
                 f.considered = self._start_due(f.considered)
-        return f.goto(self.Main_Wait)  # type: ignore[no-any-return]
+        return f.goto(self.Main_Wait)  # type: ignore[no-any-return]  # as compiled states have it: `f` is Any
 
     def Main_RunFailed(self, f: Any) -> Instruction:
         """A run has failed: that is its own business."""
@@ -156,7 +156,7 @@ class Schedule(Process, name=SCHEDULE_NAME):
         if not isinstance(failure, ProcessFailed):
             raise failure
         self.running = None
-        return f.goto(self.Main_Wait)  # type: ignore[no-any-return]
+        return f.goto(self.Main_Wait)  # type: ignore[no-any-return]  # as compiled states have it: `f` is Any
 
     def _obey(self, control: Control) -> None:
         match control:

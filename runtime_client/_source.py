@@ -171,7 +171,7 @@ def _note_first_lines(authored: ast.Module, source: bytes) -> None:
     lines = source.splitlines()
     for node in ast.walk(authored):
         if isinstance(node, ast.stmt | ast.expr) and node.end_lineno != node.lineno:
-            node.first_line_end = len(lines[node.lineno - 1].rstrip())  # type: ignore[union-attr]
+            node.first_line_end = len(lines[node.lineno - 1].rstrip())  # type: ignore[union-attr]  # a mark of ours on nodes of `ast`
 
 
 def _check_place(node: Any) -> None:

@@ -182,7 +182,7 @@ def methods_of(frame: Frame) -> dict[str, Callable[..., Any]]:
     known: dict[type, dict[str, Callable[..., Any]]] | None = kind.__dict__.get("frame_methods")
     if known is None:
         known = {}
-        kind.frame_methods = known  # type: ignore[attr-defined]
+        kind.frame_methods = known  # type: ignore[attr-defined]  # kept with the class that it is known of
     if owner not in known:
         holder = kind if receiver is None else _holder(owner, kind)
         known[owner] = {name: _unwrapped(holder.__dict__[name]) for name in kind.STATES}

@@ -248,10 +248,10 @@ class _Connection:
 
     def __init__(self, target: str) -> None:
         self.channel: Any = grpc.aio.insecure_channel(target, options=CLIENT_OPTIONS)
-        self.processes: Any = processes_pb2_grpc.ProcessesStub(self.channel)  # type: ignore[no-untyped-call]
-        self.workers: Any = workers_pb2_grpc.WorkersStub(self.channel)  # type: ignore[no-untyped-call]
-        self.queues: Any = queues_pb2_grpc.QueuesStub(self.channel)  # type: ignore[no-untyped-call]
-        self.deployments: Any = deployments_pb2_grpc.DeploymentsStub(self.channel)  # type: ignore[no-untyped-call]
+        self.processes: Any = processes_pb2_grpc.ProcessesStub(self.channel)  # type: ignore[no-untyped-call]  # generated without types
+        self.workers: Any = workers_pb2_grpc.WorkersStub(self.channel)  # type: ignore[no-untyped-call]  # generated without types
+        self.queues: Any = queues_pb2_grpc.QueuesStub(self.channel)  # type: ignore[no-untyped-call]  # generated without types
+        self.deployments: Any = deployments_pb2_grpc.DeploymentsStub(self.channel)  # type: ignore[no-untyped-call]  # generated without types
 
 
 def _made(kind: Callable[..., M], **fields: Any) -> M:

@@ -48,7 +48,7 @@ def compiled_twin(source: type[Process]) -> Definitions:
         if part == "<locals>":
             raise DefinitionError(f"{source.__qualname__} is local to a function\n  help: define it at module level")
         twin = getattr(twin, part)
-    return Definitions([twin], modules=tuple(modules), overrides=modules)  # type: ignore[list-item]
+    return Definitions([twin], modules=tuple(modules), overrides=modules)  # type: ignore[list-item]  # a definition: it was compiled from one
 
 
 def load_build(directory: str | Path) -> Definitions:

@@ -215,7 +215,7 @@ class _Describer:
                 for name, hint in hints.items()
             ]
             return {"kind": "typeddict", "type": self._name(cls), "fields": fields}
-        if dataclasses.is_dataclass(cls) and getattr(cls, "__dataclass_params__").init:  # noqa: B009
+        if dataclasses.is_dataclass(cls) and getattr(cls, "__dataclass_params__").init:  # noqa: B009 - not in the types of a dataclass
             return self._dataclass(cls)
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             return self._named_tuple(cls)

@@ -133,7 +133,7 @@ class Pdb(pdb.Pdb):
         self._next, self._until_line, self._returning = place, line, None
 
     def _stop_nowhere(self, frame: FrameType) -> None:
-        self._set_stopinfo(frame, None, -1)  # type: ignore[attr-defined]
+        self._set_stopinfo(frame, None, -1)  # type: ignore[attr-defined]  # `bdb` has it under this name in all versions
 
     def stop_here(self, frame: FrameType) -> bool:
         """Whether stepping stops at this frame: never in ours, and in every state of the activation stepped through."""

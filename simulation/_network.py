@@ -187,7 +187,7 @@ class Network(RuntimeApi):
                 if event is None:
                     return
                 if event.kind == "output":
-                    self.note(lambda event=event: self._check_output(process_id, event))  # type: ignore[misc]
+                    self.note(partial(self._check_output, process_id, event))
                 if self.is_hit(0.02):
                     raise gone()
                 yield event

@@ -17,6 +17,7 @@ import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -238,7 +239,7 @@ class World:
 
         async def send_all(number: int) -> None:
             for index in range(count):
-                await self.insist(lambda index=index: ref.send("numbers", [number, index], key=f"{number}-{index}"))  # type: ignore[misc]
+                await self.insist(partial(ref.send, "numbers", [number, index], key=f"{number}-{index}"))
 
         watched = self.network.spawn(self.watching(ref, senders * count))
         await asyncio.gather(*(sender(number) for number in range(senders)))
@@ -258,9 +259,7 @@ class World:
                 for index in range(count):
                     channel = "words" if self.chance.random() < 0.3 else "marks"
                     mark = [number, index, int(channel == "words")]
-                    await self.insist(
-                        lambda channel=channel, mark=mark: ref.send(channel, mark, key=f"{mark[0]}-{mark[1]}")  # type: ignore[misc]
-                    )
+                    await self.insist(partial(ref.send, channel, mark, key=f"{number}-{index}"))
 
         await asyncio.gather(*(sender(number) for number in range(senders)))
         seen = await self.outcome(ref)
@@ -301,7 +300,7 @@ class World:
         for index in range(count):
             await asyncio.sleep(self.chance.uniform(0, 0.2))
             with suppress(NotRunning):
-                await self.insist(lambda index=index: ref.send("words", index, key=f"w{index}"))  # type: ignore[misc]
+                await self.insist(partial(ref.send, "words", index, key=f"w{index}"))
         seen = await self.outcome(ref)
         require(seen == list(range(count)), f"{id}: {seen}")
 
@@ -430,7 +429,7 @@ class World:
         ref = await self.start("counter", id, count)
         for index in range(count):
             try:
-                await self.insist(lambda index=index: ref.send("numbers", [0, index], key=f"k{index}", wait=True))  # type: ignore[misc]
+                await self.insist(partial(ref.send, "numbers", [0, index], key=f"k{index}", wait=True))
             except NotRunning:
                 require(index == count - 1, f"{id} ended before message {index}")
         await self.outcome(ref)
@@ -509,7 +508,7 @@ def simulate(seed: int, *, sqlite: bool | None = None) -> list[str]:
         world = World(seed, loop, chance, directory)
         for name, module in list(sys.modules.items()):
             if name == "simulated_effects":
-                module.world = world  # type: ignore[attr-defined]
+                module.world = world  # type: ignore[attr-defined]  # what the effects of simulated programs ask for
         await world.run()
 
     assert defs is not None

@@ -105,7 +105,7 @@ class _Renaming(SlotRenamer):
     def __init__(self, names: Mapping[str, str]) -> None:
         super().__init__("", names, frozenset())
 
-    def attribute(self, slot: str) -> cst.Name:  # type: ignore[override]
+    def attribute(self, slot: str) -> cst.Name:  # type: ignore[override]  # a plain name stands where a slot would
         return cst.Name(slot)
 
 

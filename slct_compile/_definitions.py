@@ -154,7 +154,7 @@ class _Reader:
         node = tree.body[0]
         if is_inside:
             assert isinstance(node, cst.If)
-            node = node.body.body[0]  # type: ignore[assignment]
+            node = node.body.body[0]  # type: ignore[assignment]  # an `if` has a block of statements here
         assert isinstance(node, cst.FunctionDef)
         return node
 

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from textwrap import indent
 
 import libcst as cst
@@ -87,7 +88,7 @@ def compile_module(index: Index, info: ModuleInfo, show: str | None = None, lock
     compiled: list[Compiled] = []
     known: dict[str, Compiled] = {}
     for function in module.functions:
-        trace.add("find", lambda f=function: f"{f.kind.value} {f.qualname}({', '.join(f.own.parameters)})\n")  # type: ignore[misc]
+        trace.add("find", partial(_heading, function))
         refused = refuse(index, info, function)
         findings += refused
         if refused or any(outer.qualname not in known for outer in function.enclosing):
@@ -124,6 +125,10 @@ def _is_settled(info: ModuleInfo, one: Compiled, now: LockedFunction, lock: Lock
         return name_states(one.function, info.path, blocks, one.fingerprints, locked) == dict(one.names)
     except Unsupported:
         return False
+
+
+def _heading(function: DurableFunction) -> str:
+    return f"{function.kind.value} {function.qualname}({', '.join(function.own.parameters)})\n"
 
 
 class Trace:
@@ -318,7 +323,7 @@ def assemble(
         page = Page(_indentation(lines[first - 1]), module.indent, newline)
         emit(one, [o for o in compiled if one in o.around], module.info, imports.words, page)
         pages[first] = page.printed()
-        trace.function("emitted", one.function, lambda page=pages[first]: page.text)  # type: ignore[misc]
+        trace.function("emitted", one.function, partial(getattr, pages[first], "text"))
         replacements.append(Replacement(first, parsed.end_lineno or first, pages[first].text))
     lines_now = new_lines(replacements)
     return (

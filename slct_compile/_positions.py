@@ -63,7 +63,7 @@ class _Printer(CodegenState):
         if node not in self.spans:
             self.spans[node] = start, len(self.tokens)
 
-    def record_syntactic_position(  # type: ignore[override]
+    def record_syntactic_position(  # type: ignore[override]  # `with` needs no more of it
         self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
     ) -> _Span:
         return _Span(self, node, start_node, end_node)

@@ -15,7 +15,7 @@ NODES_MAX = 10_000
 class Printer(CodegenState):
     """Collects tokens and nothing else."""
 
-    def record_syntactic_position(  # type: ignore[override]
+    def record_syntactic_position(  # type: ignore[override]  # `with` needs no more of it
         self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
     ) -> nullcontext[None]:
         return _NOTHING

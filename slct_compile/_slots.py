@@ -21,6 +21,7 @@ from ._scopes import bound_names, comprehension_targets, function_shadows
 from ._visit import transform
 from ._walk import child_nodes
 
+_NodeT = TypeVar("_NodeT", bound=cst.CSTNode)
 _HandlerT = TypeVar("_HandlerT", cst.ExceptHandler, cst.ExceptStarHandler)
 Statement = cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]
 
@@ -188,7 +189,7 @@ class SlotRenamer(cst.CSTTransformer):
 
     def _parameters(self, node: cst.Parameters) -> cst.Parameters:
         """Defaults and annotations are evaluated out here; the names are not ours."""
-        return transform(node, _ParameterRenamer(self))  # type: ignore[no-any-return]
+        return transform(node, _ParameterRenamer(self))  # type: ignore[no-any-return]  # renaming keeps the kind of node
 
     def _inside(self, shadows: frozenset[str], node: Any, *, is_class: bool = False) -> Any:
         self.scopes.append(_Scope(shadows, is_class))
@@ -199,9 +200,9 @@ class SlotRenamer(cst.CSTTransformer):
     def _visit(self, node: Any) -> Any:
         return None if node is None else transform(node, self)
 
-    def _comprehension(self, node: Any, updated: Any) -> Any:
+    def _comprehension(self, node: Any, updated: _NodeT) -> _NodeT:
         parsed = _expression(node)
-        shadows = frozenset(comprehension_targets(parsed))  # type: ignore[arg-type]
+        shadows = frozenset(comprehension_targets(parsed))  # type: ignore[arg-type]  # the text was printed from a comprehension
         first = transform(node.for_in.iter, self)
         self.scopes.append(_Scope(shadows))
         parts = {name: transform(getattr(node, name), self) for name in ("elt", "key", "value") if hasattr(node, name)}
@@ -222,25 +223,25 @@ class SlotRenamer(cst.CSTTransformer):
         return False
 
     def leave_ListComp(self, original_node: cst.ListComp, updated_node: cst.ListComp) -> cst.BaseExpression:
-        return self._comprehension(original_node, updated_node)  # type: ignore[no-any-return]
+        return self._comprehension(original_node, updated_node)
 
     def visit_SetComp(self, node: cst.SetComp) -> bool:
         return False
 
     def leave_SetComp(self, original_node: cst.SetComp, updated_node: cst.SetComp) -> cst.BaseExpression:
-        return self._comprehension(original_node, updated_node)  # type: ignore[no-any-return]
+        return self._comprehension(original_node, updated_node)
 
     def visit_DictComp(self, node: cst.DictComp) -> bool:
         return False
 
     def leave_DictComp(self, original_node: cst.DictComp, updated_node: cst.DictComp) -> cst.BaseExpression:
-        return self._comprehension(original_node, updated_node)  # type: ignore[no-any-return]
+        return self._comprehension(original_node, updated_node)
 
     def visit_GeneratorExp(self, node: cst.GeneratorExp) -> bool:
         return False
 
     def leave_GeneratorExp(self, original_node: cst.GeneratorExp, updated_node: cst.GeneratorExp) -> cst.BaseExpression:
-        return self._comprehension(original_node, updated_node)  # type: ignore[no-any-return]
+        return self._comprehension(original_node, updated_node)
 
     # --- places where only a bare name may be bound ----------------------------------------------------------------
 
@@ -422,22 +423,22 @@ class _PatternRenamer(cst.CSTTransformer):
         super().__init__()
         self.outer = outer
 
-    def _value(self, node: Any, updated: Any, field: str) -> Any:
+    def _value(self, node: Any, updated: _NodeT, field: str) -> _NodeT:
         return updated.with_changes(**{field: self.outer._visit(getattr(node, field))})
 
     def visit_MatchValue(self, node: cst.MatchValue) -> bool:
         return False
 
     def leave_MatchValue(self, original_node: cst.MatchValue, updated_node: cst.MatchValue) -> cst.MatchPattern:
-        return self._value(original_node, updated_node, "value")  # type: ignore[no-any-return]
+        return self._value(original_node, updated_node, "value")
 
     def leave_MatchClass(self, original_node: cst.MatchClass, updated_node: cst.MatchClass) -> cst.MatchPattern:
-        return self._value(original_node, updated_node, "cls")  # type: ignore[no-any-return]
+        return self._value(original_node, updated_node, "cls")
 
     def leave_MatchMappingElement(
         self, original_node: cst.MatchMappingElement, updated_node: cst.MatchMappingElement
     ) -> cst.MatchMappingElement:
-        return self._value(original_node, updated_node, "key")  # type: ignore[no-any-return]
+        return self._value(original_node, updated_node, "key")
 
 
 def _text(node: cst.CSTNode) -> str:

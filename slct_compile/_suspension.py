@@ -35,7 +35,7 @@ class Suspensions:
             return True
         if kind in _TRIES and _overrides_twice(node):
             return True
-        if kind in _MAYBE_ASYNCHRONOUS and node.asynchronous is not None:  # type: ignore[attr-defined]
+        if kind in _MAYBE_ASYNCHRONOUS and node.asynchronous is not None:  # type: ignore[attr-defined]  # its kind has it
             return True
         heads = _HEADS.get(kind)
         if heads is None:

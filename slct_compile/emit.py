@@ -10,6 +10,7 @@ import ast
 import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import libcst as cst
 
@@ -364,7 +365,7 @@ class _Emitter:
         return _without_blank_head(finished.body)
 
     def _stubs(self, depth: int) -> dict[str, Callable[[cst.FunctionDef], cst.FunctionDef]]:
-        return {name: lambda node, name=name: self.local_stub(name, node, depth) for name in self.inner}  # type: ignore[misc]
+        return {name: partial(self.local_stub, name, depth=depth) for name in self.inner}
 
     def state_reference(self, target: BlockId) -> cst.BaseExpression:
         owner = self.function.receiver or self.frame
@@ -485,7 +486,7 @@ def _comments_moved(code: Iterable[cst.BaseStatement]) -> list[cst.BaseStatement
             waiting += [line for line in statement.leading_lines if line.comment is not None]
             continue
         if waiting:
-            statement = statement.with_changes(leading_lines=[*waiting, *statement.leading_lines])  # type: ignore[attr-defined]
+            statement = statement.with_changes(leading_lines=[*waiting, *statement.leading_lines])  # type: ignore[attr-defined]  # every kind of statement has them
             waiting = []
         merged.append(statement)
     return merged

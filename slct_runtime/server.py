@@ -20,8 +20,8 @@ from functools import wraps
 from typing import Any, Protocol, TypeVar
 
 import grpc.aio  # type: ignore[import-untyped,unused-ignore]  # grpcio ships no types
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped,unused-ignore]
-from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped,unused-ignore]
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped,unused-ignore]  # ships no types
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped,unused-ignore]  # ships no types
 
 from .wire import convert, status
 from .wire.address import BadAddress, split_address
@@ -86,10 +86,10 @@ async def serve_grpc(runtime: RuntimeApi, listen: str) -> Server:
 
 async def _add_services(grpc_server: Any, runtime: RuntimeApi, lasting: LastingCalls) -> Any:
     """Ours, and gRPC's own for health and reflection; returns that for health. The untyped door to generated code."""
-    processes_pb2_grpc.add_ProcessesServicer_to_server(Processes(runtime, lasting), grpc_server)  # type: ignore[no-untyped-call]
-    workers_pb2_grpc.add_WorkersServicer_to_server(Workers(runtime, lasting), grpc_server)  # type: ignore[no-untyped-call]
-    deployments_pb2_grpc.add_DeploymentsServicer_to_server(Deployments(runtime), grpc_server)  # type: ignore[no-untyped-call]
-    queues_pb2_grpc.add_QueuesServicer_to_server(Queues(runtime), grpc_server)  # type: ignore[no-untyped-call]
+    processes_pb2_grpc.add_ProcessesServicer_to_server(Processes(runtime, lasting), grpc_server)  # type: ignore[no-untyped-call]  # generated without types
+    workers_pb2_grpc.add_WorkersServicer_to_server(Workers(runtime, lasting), grpc_server)  # type: ignore[no-untyped-call]  # generated without types
+    deployments_pb2_grpc.add_DeploymentsServicer_to_server(Deployments(runtime), grpc_server)  # type: ignore[no-untyped-call]  # generated without types
+    queues_pb2_grpc.add_QueuesServicer_to_server(Queues(runtime), grpc_server)  # type: ignore[no-untyped-call]  # generated without types
     modules = (processes_pb2, workers_pb2, deployments_pb2, queues_pb2)
     files = [module.DESCRIPTOR for module in modules]
     names = [service.full_name for file in files for service in file.services_by_name.values()]

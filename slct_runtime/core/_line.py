@@ -74,7 +74,7 @@ class Line(Sequence[T], Generic[T]):
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Line) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # it is mutable; `object` says that it can be hashed
 
     def __repr__(self) -> str:
         return f"Line({list(self)!r})"

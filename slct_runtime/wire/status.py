@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import grpc  # type: ignore[import-untyped,unused-ignore]  # grpcio ships no types
 from google.protobuf import any_pb2
 from google.protobuf.message import DecodeError
-from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped,unused-ignore]
-from grpc_status import rpc_status  # type: ignore[import-untyped,unused-ignore]
+from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped,unused-ignore]  # ships no types
+from grpc_status import rpc_status  # type: ignore[import-untyped,unused-ignore]  # ships no types
 
 from .api import ApiError, ErrorCode
 from .limits import ERROR_FACT_CHARACTERS_MAX, ERROR_FACTS_MAX, ERROR_TEXT_CHARACTERS_MAX, MESSAGE_BYTES_MAX

@@ -109,7 +109,7 @@ async def rule_6_a_process_error_fails_the_process(world: World) -> None:
         await ref.result()
     cause = caught.value.__cause__
     assert type(cause).__name__ == "OutOfStock"
-    assert (cause.item, cause.missing) == ("tea", 3)  # type: ignore[union-attr]
+    assert (cause.item, cause.missing) == ("tea", 3)
 
 
 @scenario

@@ -161,7 +161,7 @@ def test_a_shared_field_is_named_as_such(built: Built) -> None:
             ref = await simulation.start("field", "lock")
             await ref.send("steps", "go")
             await simulation.advance(60)
-            assert (ref.error.variable, ref.error.inside) == ("self.shared", "self.shared.a[0]")  # type: ignore[union-attr]
+            assert (ref.error.variable, ref.error.inside) == ("self.shared", "self.shared.a[0]")
             place = f"refused_orders.py:{line_of('await recv', 'self.shared[')}"
             assert f"shared field 'self.shared' of Field, saved at {place} (at self.shared.a[0])" in str(ref.error)
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from compile_grammar import Grammar
 from compile_harness import HEAD, Script, compile_source, explain, folded, program, run_direct, run_saved
@@ -130,16 +131,14 @@ def _edits(body: list[ast.stmt]) -> Iterator[Callable[[], None]]:
     for suite in _suites(body):
         for position, statement in enumerate(suite):
             if len(suite) > 1 or suite is body:
-                yield lambda suite=suite, position=position: suite.__delitem__(position)  # type: ignore[misc]
+                yield partial(suite.__delitem__, position)
             for inner in _own_suites(statement):
-                yield lambda suite=suite, position=position, inner=inner: suite.__setitem__(  # type: ignore[misc]
-                    slice(position, position + 1), inner
-                )
+                yield partial(suite.__setitem__, slice(position, position + 1), inner)
     for node in ast.walk(ast.Module(body, [])):
         for field, value in ast.iter_fields(node):
             for part in ast.iter_child_nodes(value) if isinstance(value, ast.expr) else ():
                 if isinstance(part, ast.expr) and not isinstance(getattr(value, "ctx", None), ast.Store | ast.Del):
-                    yield lambda node=node, field=field, part=part: setattr(node, field, part)  # type: ignore[misc]
+                    yield partial(setattr, node, field, part)
 
 
 def _suites(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:

@@ -58,7 +58,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     real = _jobs.compile_module
 
-    def noted(index, info, *arguments, **more):  # type: ignore[no-untyped-def]
+    def noted(index, info, *arguments, **more):
         found.append(info.path)
         return real(index, info, *arguments, **more)
 

@@ -194,7 +194,7 @@ def _set(tag: str, **values: Any) -> Callable[[Any], None]:
         _rename("nobody"),
         _rename("outer.nobody"),
         _rename("__init__"),
-        _rename(["outer"]),  # type: ignore[arg-type]
+        _rename(["outer"]),
         _set("local", function="os:system"),
         _set("local", function="builtins:eval"),
         _set("local", function="compiled_program:Program.nobody"),

@@ -112,4 +112,4 @@ def test_other_iterators_are_passed_through() -> None:
     generator = (x for x in [1])
     assert iterate(generator) is generator
     with pytest.raises(TypeError, match="'int' object is not iterable"):
-        iterate(5)  # type: ignore[arg-type]
+        iterate(5)

@@ -110,7 +110,7 @@ def hook_of(commands: str) -> tuple[Callable[[], None], io.StringIO]:
 def drive(module: ModuleType, commands: str) -> tuple[Outcome, str]:
     """Run the process under the commands, with nothing but the driver; effects end at once."""
     hook, out = hook_of(commands)
-    module.hook = hook  # type: ignore[attr-defined]
+    module.hook = hook
     stack = Stack([object.__new__(module.Order).main("ann")])
     stack.push(stack.frames.pop(), stack.handled.pop())
     called = iter((2, 4))
@@ -187,7 +187,7 @@ def test_until_goes_on_over_the_awaits_of_a_loop(module: ModuleType) -> None:
 
 def test_next_finds_the_activation_again_after_storage(module: ModuleType, build: Path) -> None:
     hook, out = hook_of("next; next; next; p total; c")
-    module.hook = hook  # type: ignore[attr-defined]
+    module.hook = hook
 
     async def run() -> None:
         async with Simulation(Definitions([module.Order])) as simulation:

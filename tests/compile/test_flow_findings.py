@@ -1,6 +1,6 @@
 """What crosses suspensions (`_flow_checks.py`): told where the codec refuses it or it means nothing after, and nowhere else."""
 
-# ruff: noqa: SIM115
+# ruff: noqa: SIM115 - files left open are what is looked for
 from __future__ import annotations
 
 import bz2
@@ -47,7 +47,7 @@ from slct_compile.diagnostics import Diagnostic
 _FILE = __file__
 _MAKERS: dict[str, Callable[[Path], Any]] = {
     "open": lambda tmp: open(_FILE),
-    "io.open": lambda tmp: io.open(_FILE),  # noqa: UP020
+    "io.open": lambda tmp: io.open(_FILE),  # noqa: UP020 - this name of it is a case of its own
     "os.fdopen": lambda tmp: os.fdopen(os.open(_FILE, os.O_RDONLY)),
     "os.popen": lambda tmp: os.popen("true"),
     "gzip.open": lambda tmp: gzip.open(_FILE),

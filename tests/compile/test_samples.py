@@ -37,7 +37,7 @@ def _sample(file: str, text: str) -> Sample:
     name, rest = text.split("\n", 1)
     source, *printed = ("\n" + rest).split("\n-- ")
     expected = tuple(tuple(p.split("\n", 1)) if "\n" in p else (p, "") for p in printed)
-    return Sample(file, name, source.strip("\n") + "\n", expected)  # type: ignore[arg-type]
+    return Sample(file, name, source.strip("\n") + "\n", expected)
 
 
 def everything() -> list[Sample]:

@@ -17,8 +17,8 @@ from slct_compile.verification.command import Said, verified
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "go"))
 
-from go_model import outcomes  # noqa: E402
-from go_programs import Program, Recv, Select, Send  # noqa: E402
+from go_model import outcomes  # noqa: E402 - after the path is set
+from go_programs import Program, Recv, Select, Send  # noqa: E402 - after the path is set
 
 HEAD = """\
 from runtime_client import (

@@ -88,7 +88,7 @@ def test_what_is_not_changed_is_not_copied() -> None:
 
 def test_swapping_replaces_the_very_node_and_keeps_the_rest() -> None:
     tree = cst.parse_module("a + a\n")
-    sum_of = tree.body[0].body[0].value  # type: ignore[union-attr,index]
+    sum_of = tree.body[0].body[0].value
     swapped = swap(tree, {sum_of.right: cst.Name("b")})
     assert swapped.code == "a + b\n"
 

@@ -208,5 +208,5 @@ def _buffered(state: _State, channel: int, buffer: tuple[int, ...]) -> _State:
     return replace(state, buffers=_with(state.buffers, channel, buffer))
 
 
-def _with(items: tuple, index: int, item: object) -> tuple:  # type: ignore[type-arg]
+def _with(items: tuple, index: int, item: object) -> tuple:
     return (*items[:index], item, *items[index + 1 :])

@@ -16,8 +16,8 @@ HERE = Path(__file__).resolve().parent
 for part in (HERE, HERE.parent.parent):
     sys.path.insert(0, str(part))
 
-from oracle_cases import read_installed  # noqa: E402
-from oracle_run import judge  # noqa: E402
+from oracle_cases import read_installed  # noqa: E402 - after the path is set
+from oracle_run import judge  # noqa: E402 - after the path is set
 
 
 def main() -> None:

@@ -371,7 +371,7 @@ class _Rewriter(ast.NodeTransformer):
         first = ast.comprehension(first.target, self.keep(first.iter), first.ifs, first.is_async)
         return ast.GeneratorExp(node.elt, [first, *others])
 
-    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp, *elements: ast.expr):  # type: ignore[no-untyped-def]
+    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp, *elements: ast.expr):
         first, *others = node.generators
         if Place.COMPREHENSIONS in self.without:
             first = ast.comprehension(first.target, self.keep(first.iter), first.ifs, first.is_async)

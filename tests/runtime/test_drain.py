@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,7 @@ def test_rule_18_queue_and_progress_outlive_a_killed_worker_and_a_killed_runtime
             await insist(lambda: client.set_queue("walks", concurrency=1))
             victim = scene.worker("victim")
             for name in ("a", "b"):
-                await insist(lambda name=name: client.start("walk", str(scene.log), name, id=name))  # type: ignore[misc]
+                await insist(partial(client.start, "walk", str(scene.log), name, id=name))
             scene.let_go("a", 0)
             await scene.says("a begins at 0", "a is at 1")
             await until_progress(client, "a")

@@ -15,8 +15,8 @@ from typing_checked import Checked, check
 COMPILER_TESTS = Path(__file__).parents[1] / "compile"
 sys.path.insert(0, str(COMPILER_TESTS))
 
-from compile_harness import compile_source  # noqa: E402
-from test_differential import read_samples  # noqa: E402
+from compile_harness import compile_source  # noqa: E402 - after the path is set
+from test_differential import read_samples  # noqa: E402 - after the path is set
 
 INFERRED = (
     "--allow-untyped-defs",

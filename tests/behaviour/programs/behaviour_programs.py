@@ -1026,7 +1026,7 @@ class Shapes(Process):
         except* ValueError as group:
             await sleep(0)
             self.kinds.append(repr(group))
-        except* await self.kind():  # noqa: B030
+        except* await self.kind():  # noqa: B030 - an awaited expression gives the kind
             await sleep(0)
             self.kinds.append("keys")
         except* OutOfStock:

@@ -70,7 +70,7 @@ FITS: list[tuple[Any, Any, Any]] = [
     (dict[int, str], {"1": "a"}, {1: "a"}),
     (dict[UUID, int], {str(UUID(int=1)): 2}, {UUID(int=1): 2}),
     (int | None, None, None),
-    (typing.Optional[int], 1, 1),  # noqa: UP045
+    (typing.Optional[int], 1, 1),  # noqa: UP045 - the old spelling is a case of its own
     (float | int, 1, 1),
     (dt.datetime | str, "2026-01-02T03:04:05Z", dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)),
     (dt.datetime | str, "later", "later"),

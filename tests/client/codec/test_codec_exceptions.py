@@ -208,7 +208,7 @@ def test_outcome_of_an_effect_is_written_as_well_as_can_be(codec: Codec) -> None
         pass
 
     error = Local("message", (x for x in ()), [1])
-    error.response = open  # type: ignore[attr-defined]
+    error.response = open
     back = codec.decode(codec.encode(error))
     assert type(back) is RemoteError
     assert "message" in str(back)

@@ -78,7 +78,7 @@ def _load(format: int, directory: Path) -> Definitions:
     try:
         import slct_definitions
 
-        return slct_definitions.defs  # type: ignore[no-any-return]
+        return slct_definitions.defs
     finally:
         sys.path.remove(str(directory / "build"))
 

@@ -355,7 +355,7 @@ class Unsaveable(Process):
         return Unsaveable.MainFrame(self, where=where)
 
     def Main_Start(self, f: MainFrame) -> Instruction:
-        thing = open(__file__)  # noqa: SIM115
+        thing = open(__file__)  # noqa: SIM115 - a file that cannot be saved
         thing.close()
         match f.where:
             case "local":

@@ -59,7 +59,7 @@ class Handlers(Process):
                 case "chain":
                     raise KeyError("second") from None
                 case "stop":
-                    raise StopIteration(3)  # noqa: B904
+                    raise StopIteration(3)  # noqa: B904 - its implicit context is what is looked at
                 case "look":
                     self.log.append(await look())
                 case "reraise":
@@ -202,11 +202,11 @@ class Wrong(Process):
                 case "plain":
                     await plain()
                 case "number":
-                    await 5  # type: ignore[misc]
+                    await 5
                 case "undeclared":
                     await recv("nobody")
                 case "arguments":
-                    await self.other(1, 2)  # type: ignore[call-arg]
+                    await self.other(1, 2)
                 case "local":
 
                     async def local() -> str:

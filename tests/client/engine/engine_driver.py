@@ -9,6 +9,7 @@ import asyncio
 from typing import Any
 
 from runtime_client import Definitions
+from runtime_client._effects import run_effect
 from runtime_client._transition import LiveProcess, run_transition
 from slct_runtime.core import Process as Core
 from slct_runtime.core import channel_facts, new_process, next_due_ms, step
@@ -214,6 +215,3 @@ def _shown(ending: Any) -> str:
             return f"failed {is_process_error}"
         case _:
             return "faulted"
-
-
-from runtime_client._effects import run_effect  # noqa: E402

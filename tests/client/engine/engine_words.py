@@ -46,7 +46,7 @@ class Talker(Process):
 
 class BadLabels(Process):
     async def main(self) -> None:
-        self.labels["n"] = 5  # type: ignore[assignment]
+        self.labels["n"] = 5
         await sleep(0)
 
 
@@ -100,7 +100,7 @@ class Calls(Process):
             {"at_most_once": True, "queue": "slow", "priority": -3},
         ):
             try:
-                await call(explode, "boom", **options)  # type: ignore[arg-type]
+                await call(explode, "boom", **options)
             except EffectUnknown as error:
                 seen.append(str(error))
             except CallFailed as error:

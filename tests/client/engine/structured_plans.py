@@ -40,7 +40,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self._selector.select = self._jump  # type: ignore[attr-defined]
+        self._selector.select = self._jump
 
     def time(self) -> float:
         return self.now
@@ -132,7 +132,7 @@ class Reference:
         if outside is not None:
             raise outside
         if failed:
-            return failed[0].result()  # type: ignore[no-any-return]
+            return failed[0].result()
         return [task.result() for task in tasks]
 
     async def _rest(self, seconds: int, name: str) -> str:

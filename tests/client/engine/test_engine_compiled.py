@@ -102,7 +102,7 @@ def test_a_new_error_chains_to_the_handled_one(way: str, shown: str, restore: bo
     error = last_error(handlers(way, restore))
     assert repr(error) == shown
     assert repr(error.__context__) == "ValueError('first')"
-    assert error.__context__.__context__ is None  # type: ignore[union-attr]
+    assert error.__context__.__context__ is None
 
 
 def test_raise_from_none_suppresses_the_context() -> None:

@@ -138,7 +138,7 @@ def test_calling_a_durable_function_gives_a_frame_and_keeps_its_signature() -> N
 
 def test_d14_wrong_arguments_raise_at_the_call_as_python_words_it() -> None:
     with pytest.raises(TypeError, match=r"look\(\) takes 0 positional arguments but 1 was given"):
-        look(1)  # type: ignore[call-arg]
+        look(1)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_yield_is_refused() -> None:
     with pytest.raises(DefinitionError, match="yields, and a durable function cannot"):
 
         class Yielding(Process):
-            async def main(self):  # type: ignore[no-untyped-def]
+            async def main(self):
                 yield 1
 
 

@@ -102,7 +102,7 @@ def test_call_takes_functions_that_a_worker_can_find() -> None:
     def local() -> None: ...
 
     assert call(double, 1, retry=Retry.never(), timeout=timedelta(seconds=1), key="k").arguments == (1,)
-    assert call(functools.partial(double, 1)).function.func is double  # type: ignore[attr-defined]
+    assert call(functools.partial(double, 1)).function.func is double
     assert "a lambda" in refused(call, lambda: 1)
     assert "local to a function" in refused(call, local)
     assert "local to a function" in refused(call, functools.partial(local))

@@ -121,7 +121,7 @@ def order_of(driver: Driver, goroutine_id: int = 1, resumption: Resumption = STA
 )
 def test_an_order_that_cannot_be_run_is_answered_by_a_fault(changes: dict[str, object], message: str) -> None:
     driver = Driver(DEFS, "totals", 5)
-    order = replace(driver.order(RunGoroutine(1, START)), **changes)  # type: ignore[arg-type]
+    order = replace(driver.order(RunGoroutine(1, START)), **changes)
     answer, live = run_transition(DEFS, order, None)
     assert isinstance(answer.ending, Faulted)
     assert message in str(driver.codec.decode(answer.ending.error))

@@ -49,7 +49,7 @@ def test_an_error_is_shown_with_what_it_came_of() -> None:
         try:
             caused()
         except RuntimeError:
-            raise TypeError("no answer")  # noqa: B904
+            raise TypeError("no answer")  # noqa: B904 - its implicit context is what is looked at
 
     try:
         meanwhile()

@@ -318,7 +318,7 @@ def test_rule_19_what_a_stopping_worker_never_began_is_begun_elsewhere(world: Wo
                     await crossing.wait()
                 await answered(batch)
 
-            session.answer = late  # type: ignore[method-assign]
+            session.answer = late
             await cluster.client.set_queue("mail", concurrency=0)
             ref = await cluster.client.start("once", "mail", id="crossing")
             await cluster.until_queue("mail", waiting=1, running=0)

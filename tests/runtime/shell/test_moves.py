@@ -255,7 +255,7 @@ def test_a_move_has_not_happened_before_the_new_version_has_committed(
             mute = await world.runtime.serve(Worker(world.runtime, second, version="2")._registration)
             await client.get("between").send("payments", 5)
             (order,) = await mute.take()
-            assert (order.version, order.is_moved) == ("2", True)  # type: ignore[union-attr]
+            assert (order.version, order.is_moved) == ("2", True)
             assert await version_of(client, "between") == "1"
         async with versions(SqliteStore(tmp_path / "slct.db")) as world:
             client = Client(world.runtime, first)

@@ -300,7 +300,7 @@ def test_rule_18_a_queue_goes_on_by_itself_when_its_rate_allows(world: World) ->
         async with world(Disk()) as cluster:
             queues, began_ms = cluster.runtime._engine.dispatcher.queues, []
             begin = queues.begin
-            queues.begin = lambda job, now_ms: began_ms.append(now_ms) or begin(job, now_ms)  # type: ignore[func-returns-value]
+            queues.begin = lambda job, now_ms: began_ms.append(now_ms) or begin(job, now_ms)
             await cluster.client.set_queue("mail", rate=Rate(2, per=0.05))
             await cluster.worker()
             for ref in [await cluster.client.start("job", "mail", id=name) for name in NAMES]:

@@ -109,7 +109,7 @@ def test_an_answer_given_while_the_store_was_asked_for_it_is_found() -> None:
                     await answered.wait()
                 return found
 
-            engine.read = slow  # type: ignore[method-assign]
+            engine.read = slow
             early = asyncio.create_task(ref.request("questions", "end", key="k"))
             while is_first:
                 await asyncio.sleep(0)

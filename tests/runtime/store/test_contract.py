@@ -321,7 +321,7 @@ def test_runnable_lists_by_id_what_is_ready_or_has_arrivals_or_effects(store: St
     for status in ("completed", "faulted"):
         store.commit([creation(status, status=status, is_ready=True)])
         arrivals = {"inbox_insert": (message(status, 1),), "effects_upsert": (effect(status, 1),)}
-        store.commit([ProcessCommit(status, **arrivals)])  # type: ignore[arg-type]
+        store.commit([ProcessCommit(status, **arrivals)])
     # One that has ended may yet have to start or send to others.
     assert store.runnable("", 100) == ["a", "b", "completed", "d", "e", "faulted"]
     assert store.runnable("", 2) == ["a", "b"]

@@ -232,7 +232,7 @@ def test_watch_ends_in_the_runtime_when_the_client_goes() -> None:
             watching = transport.watch("p")
             assert await anext(watching) == EVENTS[0]
             assert runtime.watchers_count == 1
-            await watching.aclose()  # type: ignore[attr-defined]
+            await watching.aclose()
             await runtime.until(lambda: runtime.watchers_count == 0)
 
     run(test)

@@ -34,7 +34,7 @@ class Wire:
             raise refusal
 
     async def _many(self, many: object) -> list[ApiError | None]:
-        ids = [each.process_id for each in many]  # type: ignore[attr-defined]
+        ids = [each.process_id for each in many]
         self.calls.append(ids)
         await self.gate.wait()
         if self.failure is not None:
@@ -57,7 +57,7 @@ def ids(numbers: range) -> list[str]:
 def play(scene: Callable[[Wire], object]) -> None:
     async def run() -> None:
         async with asyncio.timeout(20):
-            await scene(Wire())  # type: ignore[misc]
+            await scene(Wire())
 
     asyncio.run(run())
 
