@@ -391,7 +391,10 @@ class Dispatcher:
         process_id = job.resident.process_id
         if job.resident.is_lost:
             session.forget(process_id)
-        elif self._answers.transition_answered(job, answer) & self._goes_as_expected(process_id):
+            return
+        holds_it_as_it_stands = self._answers.transition_answered(job, answer)
+        is_not_ahead = self._ends_where_the_core_is(process_id)
+        if holds_it_as_it_stands and is_not_ahead:
             self._holders[process_id] = session
             session.keep(job.resident)
         else:
@@ -502,8 +505,11 @@ class Dispatcher:
         self._answers.adopted(job)
         return True
 
-    def _goes_as_expected(self, process_id: str) -> bool:
-        """After an answer: whether what its worker holds is not ahead of what the core has asked for."""
+    def _ends_where_the_core_is(self, process_id: str) -> bool:
+        """To be called after each answer: whether what its worker holds is not ahead of what the core has asked for.
+
+        What the answer was followed by is forgotten, and so is what was given ahead, if nothing followed.
+        """
         ahead = self._ahead.get(process_id)
         if ahead is None:
             return True
