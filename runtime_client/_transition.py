@@ -385,7 +385,8 @@ def _compiled_transition(
     has_ended = order.goroutine_id == MAIN_GOROUTINE_ID and not isinstance(ending, Parked)
     is_kept = document is not None and not has_ended and not isinstance(ending, Failed)
     commands = () if isinstance(ending, Faulted) else tuple(transition.commands)
-    return TransitionAnswer(order.dispatch_id, ending, commands, document), live if is_kept else None
+    answer = TransitionAnswer(order.dispatch_id, ending, commands, document, transition.has_seen_channels)
+    return answer, live if is_kept else None
 
 
 def _note_loop(live: LiveProcess, order: RunTransition, ending: Ending, commands: list[Command]) -> None:
@@ -410,7 +411,7 @@ def _direct_transition(
         return live.broken[order.goroutine_id], live
     transition = _Transition(live, codec, order)
     ending = transition.run()
-    answer = TransitionAnswer(order.dispatch_id, ending, tuple(transition.commands), "")
+    answer = TransitionAnswer(order.dispatch_id, ending, tuple(transition.commands), "", transition.has_seen_channels)
     if isinstance(ending, Failed | Faulted):
         live.broken[order.goroutine_id] = answer
     return answer, live
@@ -466,7 +467,7 @@ def _document_after_failure(live: LiveProcess, codec: Codec, order: RunTransitio
 
 
 def _faulted(codec: Codec, order: RunTransition, error: BaseException) -> TransitionAnswer:
-    return TransitionAnswer(order.dispatch_id, Faulted(_encode_error(codec, error)), (), None)
+    return TransitionAnswer(order.dispatch_id, Faulted(_encode_error(codec, error)), (), None, has_seen_channels=True)
 
 
 def _encode_error(codec: Codec, error: BaseException) -> Payload:
@@ -491,6 +492,7 @@ class _Transition:
         self._codec = codec
         self._order = order
         self._facts = {fact.channel: fact for fact in order.channels}
+        self.has_seen_channels = False
         self._closed: set[str] = set()
         live.has_seen_time = False
 
@@ -827,6 +829,7 @@ class _Transition:
         return Channel(capacity, channel_id=name)
 
     def channel_fact(self, channel_id: str) -> ChannelFact:
+        self.has_seen_channels = True
         return self._facts.get(channel_id) or ChannelFact(channel_id, 0, False)
 
     def is_done(self, goroutine_id: int) -> bool:

@@ -65,7 +65,7 @@ class Answers(ABC):
         """What will probably follow that effect, for a worker that holds the process decoded."""
 
     @abstractmethod
-    def still_holds(self, job: TransitionJob, order: Follows) -> bool:
+    def still_holds(self, job: TransitionJob, order: Follows | RunTransition) -> bool:
         """Whether what that order says of the process, at the `seq` that it is at now, is so at this moment."""
 
     @abstractmethod
@@ -112,7 +112,8 @@ class Session(WorkerSession):
     """One registered worker. `held`: those whose present state the worker has decoded.
 
     `queues`: of those that it takes effects from; none means all. `running`: its effects, by queue. `stopping`: those of them that
-    nobody waits for any more; they keep their places until they have ended.
+    nobody waits for any more; they keep their places until they have ended. `outdated`: dispatches of transitions that were given ahead,
+    and whose orders did not say of channels what holds now.
     """
 
     worker_id: str
@@ -124,6 +125,7 @@ class Session(WorkerSession):
     dispatcher: Dispatcher
     jobs: dict[int, Job] = field(default_factory=dict)
     stopping: dict[int, EffectJob] = field(default_factory=dict)
+    outdated: set[int] = field(default_factory=set)
     running: Counter[str] = field(default_factory=Counter)
     leaving: Counter[str] = field(default_factory=Counter)  # of those, what has not left for it yet
     windows: dict[str, Window] = field(default_factory=dict)
@@ -228,7 +230,8 @@ class Dispatcher:
     A process that receives in a loop, and for which messages wait, would cost one round trip for each of them. So its worker is given
     ahead what will probably follow; it runs that only if the transition before has ended as was expected. When the core then asks for
     that very transition, it is on its way already; if the core asks for another one, what was ahead is forgotten, and with it what
-    the worker holds. Until the core has asked, an answer counts for nothing.
+    the worker holds. Until the core has asked, an answer counts for nothing. And if it has used what it was told of channels, it counts
+    only if that still held when the core asked (D10).
 
     So with the one effect that a process waits for: the worker that holds the process is told what probably follows from its result,
     and answers for both at once.
@@ -389,8 +392,14 @@ class Dispatcher:
         if job is None:
             return
         process_id = job.resident.process_id
+        is_outdated = answer.dispatch_id in session.outdated
+        session.outdated.discard(answer.dispatch_id)
         if job.resident.is_lost:
             session.forget(process_id)
+            return
+        if is_outdated and answer.has_seen_channels:
+            self._forget_what_is_ahead(session, job)
+            self._answers.job_lost(job)
             return
         holds_it_as_it_stands = self._answers.transition_answered(job, answer)
         is_not_ahead = self._ends_where_the_core_is(process_id)
@@ -404,11 +413,16 @@ class Dispatcher:
     def _transition_returned(self, session: Session, answer: TransitionReturned) -> None:
         job = self._end_transition(session, answer.dispatch_id)
         if job is not None:
-            self._ahead.pop(job.resident.process_id, None)
-            session.forget(job.resident.process_id)
+            session.outdated.discard(answer.dispatch_id)
+            self._forget_what_is_ahead(session, job)
             if answer.reason:
                 self._answers.unreadable(job, answer.reason)
             self._answers.job_lost(job)
+
+    def _forget_what_is_ahead(self, session: Session, job: TransitionJob) -> None:
+        """Nothing has come of this transition: the order for it that follows brings the whole document."""
+        self._ahead.pop(job.resident.process_id, None)
+        session.forget(job.resident.process_id)
 
     def _end_transition(self, session: Session, dispatch_id: int) -> TransitionJob | None:
         """The job that was answered; None if nobody asked for it. What is answered before it is asked for cannot be adopted."""
@@ -501,6 +515,8 @@ class Dispatcher:
         ahead.orders.popleft()
         ahead.is_followed = True
         ahead.session.jobs[order.dispatch_id] = job
+        if not self._answers.still_holds(job, order):
+            ahead.session.outdated.add(order.dispatch_id)
         ahead.session.transition_credits -= 1
         self._answers.adopted(job)
         return True

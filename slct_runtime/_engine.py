@@ -673,8 +673,8 @@ class Engine(Answers):
         place = (resident.seq, waiter.goroutine_id, waiter.case_index)
         return Follows(next_dispatch_id(), *place, _labels(resident), _facts(resident))
 
-    def still_holds(self, job: TransitionJob, order: Follows) -> bool:
-        """Messages may have come while the effect ran, and its code may know of them. Labels change with `seq` only."""
+    def still_holds(self, job: TransitionJob, order: Follows | RunTransition) -> bool:
+        """Messages may have come, or a close, since it was given out. Labels change with `seq` only."""
         return order.channels == _facts(job.resident)
 
     def _transition_order(

@@ -266,6 +266,7 @@ def put_transition_answer(word: work.TransitionAnswer, into: workers_pb2.Transit
         put_command(command, into.commands.add())
     if word.document is not None:
         into.document = encode(word.document)
+    into.has_seen_channels = word.has_seen_channels
 
 
 def get_transition_answer(message: workers_pb2.TransitionAnswer) -> work.TransitionAnswer:
@@ -274,6 +275,7 @@ def get_transition_answer(message: workers_pb2.TransitionAnswer) -> work.Transit
         ending=get_ending(message.ending),
         commands=tuple(get_command(command) for command in message.commands),
         document=decode(message.document) if message.HasField("document") else None,
+        has_seen_channels=message.has_seen_channels,
     )
 
 

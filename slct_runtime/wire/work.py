@@ -80,12 +80,14 @@ class TransitionAnswer:
     """How it went. `document` is the whole process as it is now, `None` after `Faulted`.
 
     The worker keeps the decoded process as that of `seq + 1`, unless `ending` is Failed or Faulted: then it forgets it.
+    `has_seen_channels`: it has used what the order says of channels.
     """
 
     dispatch_id: int
     ending: Ending
     commands: tuple[Command, ...]
     document: str | None
+    has_seen_channels: bool = False
 
 
 @record(frozen=True, slots=True)

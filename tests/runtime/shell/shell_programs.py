@@ -72,6 +72,31 @@ class Sum(Process):
         return f.finish(f.resume())
 
 
+class Looker(Process):
+    """Notes after each number how many more wait, and whether `control` is closed."""
+
+    numbers = Channel[int](capacity=100)
+    control = Channel[int]()
+    seen: list[list[int]] = []
+
+    class MainFrame(Frame):
+        FUNCTION = "Looker.main"
+        SOURCE = "shell_programs.py"
+        STATES = {"Main_Start": State(1), "Main_Recv": State(2, live=("count",))}
+        count: int
+
+    def main(self, count: int) -> Frame:
+        return Looker.MainFrame(self, count=count)
+
+    def Main_Start(self, f: Any) -> Any:
+        return f.suspend(recv(self.numbers), then=self.Main_Recv)
+
+    def Main_Recv(self, f: Any) -> Any:
+        f.resume()
+        self.seen.append([len(self.numbers), int(self.control.closed)])
+        return f.goto(self.Main_Start) if len(self.seen) < f.count else f.finish(self.seen)
+
+
 class Chain(Process):
     """Does effects one after the other."""
 
@@ -242,6 +267,7 @@ defs = Definitions(
         "watch": Watch,
         "speaker": Speaker,
         "sum": Sum,
+        "looker": Looker,
         "chain": Chain,
         "desk": Desk,
         "nap": Nap,

@@ -158,6 +158,44 @@ def test_an_answer_that_nobody_asked_for_counts_for_nothing(monkeypatch: pytest.
     assert early
 
 
+@pytest.mark.parametrize("change", ["send", "close"])
+def test_d10_what_runs_ahead_sees_what_was_acknowledged_before_it_was_asked_for(
+    change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something comes while a worker runs ahead of its answers: the transitions that the core asks for after that know of it."""
+    answer = Session.answer
+    running_ahead, acknowledged = asyncio.Event(), asyncio.Event()
+    ahead_of: list[int] = []
+
+    async def holding(session: Session, batch: list[FromWorker]) -> None:
+        ahead = [order for one in session.dispatcher._ahead.values() for order in one.orders]
+        if ahead and not ahead_of:
+            ahead_of.append(ahead[0].seq)
+            running_ahead.set()
+            await acknowledged.wait()
+        await answer(session, batch)
+
+    monkeypatch.setattr(Session, "answer", holding)
+
+    async def scene(runtime: Runtime, client: Client) -> None:
+        ref = await client.start("looker", 20)
+        await asyncio.gather(*(ref.send("numbers", 1) for _ in range(19)))
+        async with working(runtime):
+            await running_ahead.wait()
+            await (ref.close("control") if change == "close" else ref.send("numbers", 1))
+            acknowledged.set()
+            if change == "close":
+                await ref.send("numbers", 1)
+            seen = await ref.result(20)
+        # Transition number n, counted from the start of the process as number 0, receives value n - 1.
+        first = ahead_of[0] - 1
+        assert [closed for _, closed in seen[first:]] == [int(change == "close")] * (20 - first)
+        if change == "send":
+            assert [length for length, _ in seen[first:]] == list(range(19 - first, -1, -1))
+
+    play(scene)
+
+
 # --- the worker's side ---------------------------------------------------------------------------------------------
 
 

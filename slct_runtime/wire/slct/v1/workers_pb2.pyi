@@ -382,10 +382,13 @@ class TransitionAnswer(_message.Message):
     ENDING_FIELD_NUMBER: _builtins.int
     COMMANDS_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
+    HAS_SEEN_CHANNELS_FIELD_NUMBER: _builtins.int
     dispatch_id: _builtins.int
     """Which order this answers."""
     document: _builtins.bytes
     """The whole process as it is now; absent after `Faulted`."""
+    has_seen_channels: _builtins.bool
+    """It has used what the order says of channels (`RunTransition.channels`)."""
     @_builtins.property
     def ending(self) -> _commands_pb2.Ending:
         """How it ended for its goroutine."""
@@ -401,10 +404,11 @@ class TransitionAnswer(_message.Message):
         ending: _commands_pb2.Ending | None = ...,
         commands: _abc.Iterable[_commands_pb2.Command] | None = ...,
         document: _builtins.bytes | None = ...,
+        has_seen_channels: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_document", b"_document", "document", b"document", "ending", b"ending"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document", b"_document", "commands", b"commands", "dispatch_id", b"dispatch_id", "document", b"document", "ending", b"ending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document", b"_document", "commands", b"commands", "dispatch_id", b"dispatch_id", "document", b"document", "ending", b"ending", "has_seen_channels", b"has_seen_channels"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__document: _TypeAlias = _typing.Literal["document"]  # noqa: Y015
     _WhichOneofArgType__document: _TypeAlias = _typing.Literal["_document", b"_document"]  # noqa: Y015
