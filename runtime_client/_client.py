@@ -45,10 +45,13 @@ from ._codec import Codec
 from ._definitions import Definitions
 from ._errors import (
     AlreadyExists,
+    CannotEdit,
     CannotMove,
+    CannotRetry,
     ClientError,
     InvalidValue,
     LimitExceeded,
+    NoHistory,
     NotFound,
     NotRunning,
     ProcessCancelled,
@@ -70,13 +73,23 @@ _ERRORS: dict[ErrorCode, type[ClientError]] = {
     ErrorCode.RESOURCE_EXHAUSTED: LimitExceeded,
     ErrorCode.UNAVAILABLE: Unavailable,
 }
+_PRECONDITIONS: dict[str, type[ClientError]] = {
+    "edit": CannotEdit,
+    "move": CannotMove,
+    "retry": CannotRetry,
+    "history": NoHistory,
+}
+"""FAILED_PRECONDITION, by what the refusal says was asked for; else it is that the process has ended."""
 
 
 def raise_client_error(error: ApiError) -> NoReturn:
     """The refusal as the public exception that says the same."""
     if error.code is ErrorCode.DEADLINE_EXCEEDED:
         raise TimeoutError(error.message + (f"\n  help: {error.help}" if error.help else "")) from None
-    raise _ERRORS.get(error.code, ClientError)(error.message, error.help, error.facts) from None
+    kind = _ERRORS.get(error.code, ClientError)
+    if error.code is ErrorCode.FAILED_PRECONDITION:
+        kind = _PRECONDITIONS.get(error.facts.get("request", ""), kind)
+    raise kind(error.message, error.help, error.facts) from None
 
 
 async def _asked(request: Coroutine[Any, Any, T]) -> T:
@@ -207,7 +220,7 @@ class ProcessRef(Generic[ValueT]):
             raise_client_error(error)
 
     async def history(self, after_seq: int = -1, *, page_size: int = 200) -> AsyncIterator[HistoryEntry]:
-        """What it has done, oldest first: one entry per transition. Raises NotRunning if the runtime keeps no history."""
+        """What it has done, oldest first: one entry per transition. Raises NoHistory if the runtime keeps none."""
         while page := await _asked(self._client.api.history(self.id, after_seq, page_size)):
             for entry in page:
                 yield entry
@@ -222,7 +235,7 @@ class ProcessRef(Generic[ValueT]):
         await _asked(self._client.api.terminate(self.id))
 
     async def retry(self) -> None:
-        """Take a faulted process up again from its last committed state."""
+        """Take a faulted process up again from its last committed state. Raises CannotRetry for one that is not faulted."""
         await _asked(self._client.api.retry(self.id))
 
     async def edit(
@@ -239,7 +252,8 @@ class ProcessRef(Generic[ValueT]):
         Raises:
           NotFound: there is no such field or local where it waits.
           InvalidValue: a value is of another type.
-          NotRunning: it has ended, a transition of it runs just now, or what it holds cannot be changed by hand.
+          CannotEdit: what it holds cannot be changed by hand, or a transition of it runs just now; the error says why.
+          NotRunning: it has ended.
 
         Source: docs/changing-code.md, "Repair".
         """
@@ -256,12 +270,7 @@ class ProcessRef(Generic[ValueT]):
 
         Source: rule 22.
         """
-        try:
-            await _asked(self._client.api.move(self.id, version))
-        except NotRunning as error:
-            if "version" in error.facts:
-                raise CannotMove(error.message, error.help, error.facts) from None
-            raise
+        await _asked(self._client.api.move(self.id, version))
 
     async def close(self, channel: str | Channel[Any]) -> None:
         """Close one of its channels."""

@@ -15,6 +15,10 @@
         |-- NotFound                no such process, definition or channel
         |-- AlreadyExists           that id or key was used with other arguments
         |-- NotRunning              the process has ended, or the channel is closed
+        |-- CannotEdit              a value of the process cannot be changed by hand, or not just now
+        |-- CannotMove              the process cannot go on under that version
+        |-- CannotRetry             the process is not faulted
+        |-- NoHistory               the runtime keeps none
         |-- InvalidValue            a value does not fit the declared type; `.path` says where
         |-- LimitExceeded           a named limit; try again later or send less
         `-- Unavailable             the runtime cannot be reached, or its store cannot be written; try again
@@ -182,8 +186,51 @@ class NotRunning(ClientError):
     """The process has ended, or the channel is closed."""
 
 
+class CannotEdit(ClientError):
+    """A value cannot be changed by hand, or not just now; the message says why, and so does `reason`.
+
+    `process_id` is whose it is; `path` is the field, or the local as `main.total`, "" if it is about the whole process.
+    """
+
+    @property
+    def process_id(self) -> str:
+        return self.facts.get("process_id", "")
+
+    @property
+    def path(self) -> str:
+        return self.facts.get("path", "")
+
+    @property
+    def reason(self) -> str:
+        return self.facts.get("reason", "")
+
+
 class CannotMove(ClientError):
-    """The process cannot go on under that version; the message says where it is and why."""
+    """The process cannot go on under that version; the message says where it is and why. `process_id`, `version`."""
+
+    @property
+    def process_id(self) -> str:
+        return self.facts.get("process_id", "")
+
+    @property
+    def version(self) -> str:
+        return self.facts.get("version", "")
+
+
+class CannotRetry(ClientError):
+    """Only a faulted process can be retried. `process_id`; `status` is what it is instead."""
+
+    @property
+    def process_id(self) -> str:
+        return self.facts.get("process_id", "")
+
+    @property
+    def status(self) -> str:
+        return self.facts.get("status", "")
+
+
+class NoHistory(ClientError):
+    """The runtime keeps no history."""
 
 
 class InvalidValue(ClientError):

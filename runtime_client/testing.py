@@ -551,7 +551,8 @@ class Simulation:
         try:
             answer, live = run_transition(process.definitions, order, process.live)
         except UnreadableDocument as error:
-            raise CannotMove(f"process {process.process_id!r} cannot go on under what was deployed: {error}") from error
+            text = f"process {process.process_id!r} cannot go on under what was deployed: {error}"
+            raise CannotMove(text, facts={"process_id": process.process_id}) from error
         done = TransitionDone(self._now_ms, run.goroutine_id, answer.commands, answer.ending)
         accepted = self._apply_transition(process, done, answer.document)
         if not process.definition.is_compiled:

@@ -40,10 +40,25 @@ def edited(document: str, request: EditRequest, manifest: Mapping[str, Any]) -> 
         FAILED_PRECONDITION for one that cannot be changed by hand.
     """
     root = json.loads(document)
-    if root.get("$") == "deep":
-        raise _cannot("the process", "its document is nested too deep")
-    changes = [*_fields(root, request.fields, manifest), *_locals(root, request.locals, manifest)]
+    try:
+        changes = _changes(root, request, manifest)
+    except ApiError as error:
+        error.facts["process_id"] = request.process_id
+        raise
     return Edited(json.dumps(root, separators=(",", ":")), tuple(changes))
+
+
+def cannot_edit(process_id: str, reason: str) -> ApiError:
+    """Nothing of the process can be changed just now."""
+    facts = {"request": "edit", "process_id": process_id, "path": "", "reason": reason}
+    text = f"process {process_id!r} cannot be changed by hand: {reason}"
+    return ApiError(ErrorCode.FAILED_PRECONDITION, text, "try again, or cancel it", facts)
+
+
+def _changes(root: dict[str, Any], request: EditRequest, manifest: Mapping[str, Any]) -> list[str]:
+    if root.get("$") == "deep":
+        raise _cannot("the process", "", "its document is nested too deep")
+    return [*_fields(root, request.fields, manifest), *_locals(root, request.locals, manifest)]
 
 
 def _fields(root: dict[str, Any], wanted: Mapping[str, str], manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -52,8 +67,8 @@ def _fields(root: dict[str, Any], wanted: Mapping[str, str], manifest: Mapping[s
         if name not in declared:
             raise _absent(f"a shared field {name!r}", declared)
         if not isinstance(held, dict) or "$" in held:
-            raise _cannot(f"field {name!r}", "the fields of this process are not saved as plain names")
-        yield _changed(held, name, _value(text, declared[name], name), name)
+            raise _cannot(f"field {name!r}", name, "the fields of this process are not saved as plain names")
+        yield _changed(held, name, _value(text, declared[name], name), f"field {name!r}", name)
 
 
 def _locals(root: dict[str, Any], wanted: Mapping[str, str], manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -63,9 +78,11 @@ def _locals(root: dict[str, Any], wanted: Mapping[str, str], manifest: Mapping[s
         written = functions.get(frame["function"], {}).get("slots", {}).get(name)
         if written not in PLAIN_TYPES:
             raise _cannot(
-                f"local {path!r}", f"it is {written or 'of a type that is not known'}, not {' or '.join(PLAIN_TYPES)}"
+                f"local {path!r}",
+                path,
+                f"it is {written or 'of a type that is not known'}, not {' or '.join(PLAIN_TYPES)}",
             )
-        yield _changed(frame["slots"], name, _value(text, PLAIN_TYPES[written], path), path)
+        yield _changed(frame["slots"], name, _value(text, PLAIN_TYPES[written], path), f"local {path!r}", path)
 
 
 def _frame_with(root: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
@@ -80,14 +97,14 @@ def _frame_with(root: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
         )
         raise _absent(f"a local {path!r} where it waits", there)
     if len(found) > 1:
-        raise _cannot(f"local {path!r}", f"there are {len(found)} frames of {function}")
+        raise _cannot(f"local {path!r}", path, f"there are {len(found)} frames of {function}")
     return found[0], name
 
 
-def _changed(holder: dict[str, Any], name: str, value: Any, path: str) -> str:
+def _changed(holder: dict[str, Any], name: str, value: Any, what: str, path: str) -> str:
     old = holder.get(name)
     if '"$id"' in json.dumps(old):
-        raise _cannot(path, "something else refers to what it holds now")
+        raise _cannot(what, path, "something else refers to what it holds now")
     holder[name] = value
     return f"{path} = {render(value)} (was {render(old)})"
 
@@ -107,6 +124,11 @@ def _absent(what: str, there: Any) -> ApiError:
     )
 
 
-def _cannot(what: str, why: str) -> ApiError:
+def _cannot(what: str, path: str, why: str) -> ApiError:
     help = "deploy a version that repairs it: @migrate, or a `try` around what fails"
-    return ApiError(ErrorCode.FAILED_PRECONDITION, f"{what} cannot be changed by hand: {why}", help)
+    return ApiError(
+        ErrorCode.FAILED_PRECONDITION,
+        f"{what} cannot be changed by hand: {why}",
+        help,
+        {"request": "edit", "path": path, "reason": why},
+    )

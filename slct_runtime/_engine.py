@@ -822,7 +822,8 @@ class Engine(Answers):
         """
         if resident.told is not None:
             text = f"process {resident.process_id!r} was told to move to version {version!r} instead"
-            self._end_move(resident, ApiError(ErrorCode.FAILED_PRECONDITION, text))
+            facts = {"request": "move", "process_id": resident.process_id, "version": resident.told.version}
+            self._end_move(resident, ApiError(ErrorCode.FAILED_PRECONDITION, text, "", facts))
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         resident.told = MoveOrder(version, future)
         if resident.core.running is None:
@@ -1308,7 +1309,7 @@ def immovable(process_id: str, version: str, found: Iterable[Obstacle]) -> ApiEr
         ErrorCode.FAILED_PRECONDITION,
         f"process {process_id!r} cannot go on under version {version!r}: " + "; ".join(dict.fromkeys(reasons)),
         "; ".join(dict.fromkeys(helps)),
-        {"process_id": process_id, "version": version},
+        {"request": "move", "process_id": process_id, "version": version},
     )
 
 

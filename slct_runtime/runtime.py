@@ -17,7 +17,7 @@ from typing import Any
 from ._catalogue import Deployed, deployed_of
 from ._census import parked_counts
 from ._describe import describe
-from ._edits import edited
+from ._edits import cannot_edit, edited
 from ._engine import Engine, default_chance, lost, queue_row, releasing, wall_clock_ms
 from ._history import history_entry
 from ._resident import ENDED, Resident
@@ -374,7 +374,7 @@ class Runtime(RuntimeApi):
                 ErrorCode.FAILED_PRECONDITION,
                 f"process {process_id!r} is {resident.status}, only a faulted one can be retried",
                 "",
-                {"process_id": process_id, "status": resident.status},
+                {"request": "retry", "process_id": process_id, "status": resident.status},
             )
         self._engine.apply(resident, RetryRequested(self._engine.now_ms()))
         self._engine.dispatcher.pump()
@@ -385,13 +385,8 @@ class Runtime(RuntimeApi):
         if not request.who or not request.why:
             raise ApiError(ErrorCode.INVALID_ARGUMENT, "who changes a process, and why, is kept with it", "say both")
         if resident.core.running is not None or not resident.document:
-            reason = "has not begun" if not resident.document else "runs a transition just now"
-            raise ApiError(
-                ErrorCode.FAILED_PRECONDITION,
-                f"process {request.process_id!r} {reason}, and is changed only while it is parked",
-                "try again, or cancel it",
-                {"process_id": request.process_id},
-            )
+            reason = "it has not begun" if not resident.document else "it runs a transition just now"
+            raise cannot_edit(request.process_id, f"{reason}, and is changed only while it is parked")
         deployed = self._engine.catalogue.find(resident.definition, resident.written_by)
         made = edited(resident.document, request, deployed.manifest)
         if len(made.document) > (limit := self._engine.settings.document_bytes_max):
@@ -457,6 +452,7 @@ class Runtime(RuntimeApi):
                 ErrorCode.FAILED_PRECONDITION,
                 "this runtime keeps no history",
                 "start it with a setting of history_transitions_max: slct runtime --history 1000",
+                {"request": "history", "setting": "history_transitions_max"},
             )
         await self._any(process_id)
         rows = await self._engine.read(self._engine.store.history, process_id, after_seq, limit)

@@ -136,7 +136,7 @@ def _explain(code: grpc.StatusCode, detail: str, target: str) -> tuple[ErrorCode
             return ErrorCode.DEADLINE_EXCEEDED, f"no answer from {target!r} in time", ""
         case grpc.StatusCode.UNIMPLEMENTED:
             return (
-                ErrorCode.FAILED_PRECONDITION,
+                ErrorCode.INTERNAL,
                 f"what listens at {target!r} does not speak slct.v1",
                 "is that the port of a runtime, and of this version?",
             )

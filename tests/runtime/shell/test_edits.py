@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime_client import Client, Definitions, InvalidValue, NotFound, NotRunning, Worker
+from runtime_client import CannotEdit, CannotRetry, Client, Definitions, InvalidValue, NotFound, NotRunning, Worker
 from runtime_client._errors import ClientError
 from slct_runtime.runtime import Runtime
+from slct_runtime.server import serve_grpc
 from slct_runtime.settings import Settings
 from slct_runtime.store import SqliteStore
 
@@ -91,12 +92,12 @@ def test_fields_and_locals_are_changed_durably_and_told(order: Definitions, tmp_
         ({"piad": 1}, {}, NotFound, "the process has not a shared field 'piad'"),
         ({}, {"main.totla": 1}, NotFound, "the process has not a local 'main.totla' where it waits"),
         ({}, {"main.total": "x"}, InvalidValue, "main.total: expected int"),
-        ({}, {"main.when": 5}, NotRunning, "local 'main.when' cannot be changed by hand: it is"),
+        ({}, {"main.when": 5}, CannotEdit, "local 'main.when' cannot be changed by hand: it is"),
         (
             {"names": ["x"]},
             {},
-            NotRunning,
-            "names cannot be changed by hand: something else refers to what it holds now",
+            CannotEdit,
+            "field 'names' cannot be changed by hand: something else refers to what it holds now",
         ),
         ({"paid": 1, "piad": 1}, {}, NotFound, "it has names, paid"),
     ],
@@ -142,5 +143,52 @@ def test_a_faulted_process_is_repaired_and_taken_up(tmp_path: Path) -> None:
             await ref.edit({"divisor": 4}, who="ada", why="it was never set")
             await ref.retry()
             assert await ref.result() == "3"
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("is_far", [False, True], ids=["in this process", "over gRPC"])
+def test_a_refusal_says_what_was_asked_for_and_has_the_facts(order: Definitions, tmp_path: Path, is_far: bool) -> None:
+    async def test(client: Client) -> None:
+        ref = await client.start("order", 100, id="o")
+        await until_parked(client, "o", "payments")
+        with pytest.raises(CannotEdit) as edit:
+            await ref.edit(locals={"main.when": 5}, who="ada", why="to see")
+        assert (edit.value.process_id, edit.value.path) == ("o", "main.when")
+        assert edit.value.reason == "it is of a type that is not known, not int or str or float or bool"
+        assert edit.value.help.startswith("deploy a version that repairs it")
+        with pytest.raises(CannotRetry) as retry:
+            await ref.retry()
+        assert (retry.value.process_id, retry.value.status) == ("o", "running")
+        await ref.terminate()
+        for late in (ref.edit({"paid": 1}, who="ada", why="too late"), ref.retry()):
+            with pytest.raises(NotRunning):
+                await late
+
+    async def reach() -> None:
+        async with serving(order, tmp_path / "slct.db") as near:
+            if not is_far:
+                await test(near)
+                return
+            server = await serve_grpc(near.api, "127.0.0.1:0")
+            try:
+                async with Client(f"127.0.0.1:{server.port}", order) as far:
+                    await test(far)
+            finally:
+                await server.stop(0)
+
+    asyncio.run(reach())
+
+
+def test_nothing_is_changed_while_nothing_is_there_to_change(order: Definitions, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(order, tmp_path / "slct.db"):
+            pass  # the definition is known, and nobody serves it
+        runtime = await Runtime.open(SqliteStore(tmp_path / "slct.db"))
+        ref = await Client(runtime, order).start("order", 100, id="o")
+        with pytest.raises(CannotEdit, match="it has not begun, and is changed only while it is parked") as caught:
+            await ref.edit({"paid": 1}, who="ada", why="to see")
+        assert (caught.value.process_id, caught.value.path) == ("o", "")
+        await runtime.aclose()
 
     asyncio.run(test())

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from runtime_client import Client, NotRunning, Unavailable
+from runtime_client import Client, NoHistory, Unavailable
 from slct_runtime.wire.api import HistoryEntry
 
 from .test_runtime import Disk, running
@@ -97,7 +97,7 @@ def test_a_runtime_that_keeps_none_says_so() -> None:
         disk = Disk()
         async with running(disk) as (_, client, _):
             ref = await client.start("sum", 1, id="s")
-            with pytest.raises(NotRunning, match="keeps no history"):
+            with pytest.raises(NoHistory, match="keeps no history"):
                 await entries(client, "s")
             await ref.send("numbers", 1)
             assert await ref.result() == 1

@@ -54,7 +54,7 @@ def test_half_a_surrogate_pair_in_an_error_is_escaped() -> None:
         (grpc.StatusCode.CANCELLED, ErrorCode.UNAVAILABLE),
         (grpc.StatusCode.DEADLINE_EXCEEDED, ErrorCode.DEADLINE_EXCEEDED),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, ErrorCode.RESOURCE_EXHAUSTED),
-        (grpc.StatusCode.UNIMPLEMENTED, ErrorCode.FAILED_PRECONDITION),
+        (grpc.StatusCode.UNIMPLEMENTED, ErrorCode.INTERNAL),
         (grpc.StatusCode.UNKNOWN, ErrorCode.INTERNAL),
         (grpc.StatusCode.PERMISSION_DENIED, ErrorCode.INTERNAL),
     ],
