@@ -54,14 +54,14 @@ definitions know, and whatever is wrong with the text is a CodecError. Container
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from types import CellType
 from typing import Any, TypeAlias
 
-from slct_runtime.wire.compact_json import make_decoder, make_encoder
+from slct_runtime.wire.compact_json import make_decoder
 
 from . import _codec_iterators, _codec_itertools, _codec_locals, _codec_objects, _codec_sets, _codec_values
+from ._codec_plain import INT_PLAIN_LIMIT, LEAVES, SURROGATE_PAIR, PlainForms, PlainNodes, Unusual, dumps, leaf_maker
 from ._errors import CodecError
 from ._frame import Frame
 from ._resolver import Resolver
@@ -75,16 +75,8 @@ LEVELS_READ_MAX = 160
 TEXT_CHARS_MAX = 256 * 1024 * 1024
 """Longest text that is read, in characters."""
 
-INT_PLAIN_LIMIT = 1 << 63
-"""Integers from -INT_PLAIN_LIMIT up to, not including, INT_PLAIN_LIMIT are plain JSON numbers."""
-
 Json: TypeAlias = Any
 Writer: TypeAlias = "Callable[[Encoder, Any], Json]"
-
-# Two lone surrogates in a row that JSON would read as one character.
-_SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-
-_dumps = make_encoder(allow_nan=False)
 
 
 def _no_constant(text: str) -> Any:
@@ -105,6 +97,9 @@ class Codec:
             **_codec_itertools.WRITERS,
             **_codec_locals.WRITERS,
         }
+        self.plain = PlainForms()
+        for kind in LEAVES:
+            self.plain.makers[kind] = leaf_maker(self.writers.get(kind) or _codec_objects.make_writer(self, kind, None))
 
     def encode(self, value: Any, *, process: object | None = None, active: Iterable[Frame] = ()) -> str:
         """The text of one value; everything reachable from it is one alias domain.
@@ -118,18 +113,10 @@ class Codec:
             as in the outcome of an effect, is written as well as can be: parts that cannot be saved become text.
         """
         if is_plain(value):
-            return _dumps(value)
-        held: dict[int, set[str]] = {}
-        encoder = Encoder(self, process, held, active)
+            return dumps(value)
         try:
-            root = encoder.document(value)
-            while encoder.has_missed:  # a function met later shares variables of a frame written before
-                encoder = Encoder(self, process, held, active)
-                root = encoder.document(value)
-            text = _dumps(root)
-            if encoder.is_doubtful or (encoder.has_wholes and encoder.deep):
-                self.decode(text, process=process)
-            return text
+            text = self.plain_text(value, process)
+            return text if text is not None else self.whole_text(value, process, active)
         except CodecError as error:
             error.args = (error.message, error.path, error.help)
             raise
@@ -139,6 +126,26 @@ class Codec:
             ) from None
         except Exception as error:
             raise CodecError(f"a value could not be saved: {type(error).__name__}: {error}") from error
+
+    def plain_text(self, value: Any, process: object | None) -> str | None:
+        """The text of one value in which nothing unusual is found; None if something is."""
+        try:
+            return dumps(PlainNodes(self.plain, process).encode(value))
+        except (Unusual, CodecError):
+            return None
+
+    def whole_text(self, value: Any, process: object | None, active: Iterable[Frame] = ()) -> str:
+        """The text of any value that can be saved; that of `plain_text`, where it gives one."""
+        held: dict[int, set[str]] = {}
+        encoder = Encoder(self, process, held, active)
+        root = encoder.document(value)
+        while encoder.has_missed:  # a function met later shares variables of a frame written before
+            encoder = Encoder(self, process, held, active)
+            root = encoder.document(value)
+        text = dumps(root)
+        if encoder.is_doubtful or (encoder.has_wholes and encoder.deep):
+            self.decode(text, process=process)
+        return text
 
     def decode(
         self,
@@ -162,6 +169,8 @@ class Codec:
             raise CodecError(f"the text has {len(text)} characters, the limit TEXT_CHARS_MAX is {TEXT_CHARS_MAX}")
         try:
             node = _loads(text)
+            if '"$' not in text and text.count("[") + text.count("{") < LEVELS_READ_MAX:
+                return node  # it is as it is written
             return Decoder(self, process, frames, may_be_older).document(node) if type(node) in (dict, list) else node
         except CodecError:
             raise
@@ -228,7 +237,7 @@ class Encoder:
     def encode(self, value: Any) -> Json:
         kind = type(value)
         if kind is str:
-            if value.isascii() or not _SURROGATE_PAIR.search(value):
+            if value.isascii() or not SURROGATE_PAIR.search(value):
                 return value
             return _split_surrogates(value)
         if value is None or kind is bool:
@@ -393,7 +402,7 @@ def has_plain_keys(items: Any) -> bool:
     for key in items:
         if type(key) is not str:
             return False
-        if ("$" in key and key[0] == "$") or not (key.isascii() or not _SURROGATE_PAIR.search(key)):
+        if ("$" in key and key[0] == "$") or not (key.isascii() or not SURROGATE_PAIR.search(key)):
             return False
     return True
 
@@ -401,7 +410,7 @@ def has_plain_keys(items: Any) -> bool:
 def _split_surrogates(value: str) -> Json:
     pieces: list[str] = []
     start = 0
-    for match in _SURROGATE_PAIR.finditer(value):
+    for match in SURROGATE_PAIR.finditer(value):
         pieces.append(value[start : match.start() + 1])
         start = match.start() + 1
     return {"$": "str", "v": [*pieces, value[start:]]}

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import _codec_sets, _tracebacks
 from ._channels import Channel
+from ._codec_plain import FrameText, leaf_maker, object_maker
 from ._errors import CodecError, RemoteError
 from ._frame import RESERVED, Frame, FrameStatus, LocalFunction, Outcome, State
 from ._handles import ChildRef, Handle
@@ -56,13 +57,17 @@ def make_writer(codec: Codec, cls: type, value: Any) -> Writer:
     if fixed is not None:
         return fixed
     if issubclass(cls, enum.Enum):
-        return _enum_writer(codec.resolver.type_name(cls))
+        enum_writer = _enum_writer(codec.resolver.type_name(cls))
+        codec.plain.makers[cls] = leaf_maker(enum_writer)
+        return enum_writer
     if issubclass(cls, type):
         return _write_class
     if issubclass(cls, BaseException):
         return _write_exception
     if issubclass(cls, Frame):
-        return _frame_writer(cls, codec.resolver.frame_name(cls))
+        frame_name = codec.resolver.frame_name(cls)
+        codec.plain.frame_texts[cls] = FrameText(cls, frame_name)
+        return _frame_writer(cls, frame_name)
     if issubclass(cls, Channel):
         return _write_channel
     if _is_wrapper(value):
@@ -80,7 +85,10 @@ def make_writer(codec: Codec, cls: type, value: Any) -> Writer:
         return _named_tuple_writer(cls, name)
     if _is_struct(cls):
         return _struct_writer(cls, name)
-    return _object_writer(layout_of(cls, codec.resolver), name)
+    layout = layout_of(cls, codec.resolver)
+    if _is_its_attributes(layout):
+        codec.plain.makers[cls] = object_maker(layout, name)
+    return _object_writer(layout, name)
 
 
 # --- references to code -----------------------------------------------------------------------------------------
@@ -587,7 +595,7 @@ _ABOVE_BASES = frozenset({pathlib.PurePath, *pathlib.PurePath.__mro__[1:-1]})
 
 
 def _object_writer(layout: Layout, name: str) -> Writer:
-    if layout.base is None and not layout.has_state:
+    if _is_its_attributes(layout):
         return _plain_object_writer(layout, name)
 
     def write(encoder: Encoder, value: Any) -> Json:
@@ -604,6 +612,10 @@ def _object_writer(layout: Layout, name: str) -> Writer:
         return node
 
     return write
+
+
+def _is_its_attributes(layout: Layout) -> bool:
+    return layout.base is None and not layout.has_state
 
 
 def _plain_object_writer(layout: Layout, name: str) -> Writer:

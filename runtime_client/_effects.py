@@ -46,7 +46,7 @@ class Attempt:
     def __init__(self, codec: Codec, on_report: Callable[[], None] | None = None) -> None:
         self.codec = codec
         self.progress: Payload | None = None
-        self.reported = asyncio.Event()
+        self._reported: asyncio.Event | None = None  # made for whoever waits for it, as below
         self.is_over = False
         self._on_report = on_report
         self._unreported: Payload | None = None
@@ -60,6 +60,12 @@ class Attempt:
     @property
     def is_cancelled(self) -> bool:
         return self._is_cancelled
+
+    @property
+    def reported(self) -> asyncio.Event:
+        if self._reported is None:
+            self._reported = asyncio.Event()
+        return self._reported
 
     def cancel(self) -> None:
         """Tell its code that nobody waits for it any more."""
@@ -99,7 +105,8 @@ class Attempt:
 
     def take_report(self) -> Payload | None:
         """What is new of its progress, None if nothing. From here on it counts as reported."""
-        self.reported.clear()
+        if self._reported is not None:
+            self._reported.clear()
         text, self._unreported = self._unreported, None
         return text
 
@@ -143,9 +150,38 @@ class Effect:
         return self._attempt is not None and self._attempt.wait_cancelled(timeout)
 
 
-_current: contextvars.ContextVar[Effect] = contextvars.ContextVar("slct_current_effect")
+_current: contextvars.ContextVar[_Current] = contextvars.ContextVar("slct_current_effect")
 
 _SAME: Any = object()
+
+
+class _Current:
+    """The effect that runs, for who asks for it: most do not."""
+
+    __slots__ = ("_attempt", "_effect", "_last_error", "_order", "_progress")
+
+    def __init__(self, codec: Codec, order: RunEffect, attempt: Attempt) -> None:
+        self._order = order
+        self._attempt = attempt
+        self._progress = None if order.progress is None else codec.decode(order.progress)
+        self._last_error = None if order.last_error is None else codec.decode(order.last_error)
+        self._effect: Effect | None = None
+
+    @property
+    def effect(self) -> Effect:
+        if self._effect is None:
+            order, request = self._order, self._order.request
+            self._effect = Effect(
+                order.process_id,
+                request.effect_id,
+                f"{order.process_id}:{request.effect_id if request.key is None else request.key}",
+                order.attempt,
+                None if order.deadline_ms is None else datetime.fromtimestamp(order.deadline_ms / 1000, UTC),
+                self._progress,
+                self._last_error,
+                self._attempt,
+            )
+        return self._effect
 
 
 def current_effect() -> Effect:
@@ -154,10 +190,10 @@ def current_effect() -> Effect:
     Raises:
       RuntimeError: called outside of one.
     """
-    effect = _current.get(None)
-    if effect is None:
+    current = _current.get(None)
+    if current is None:
         raise RuntimeError("this is no effect\n  help: current_effect() is for functions run by `await call(fn, ...)`")
-    return effect
+    return current.effect
 
 
 def heartbeat(progress: Any = _SAME) -> None:
@@ -217,11 +253,11 @@ async def run_effect(
         args, kwargs = codec.decode(order.request.arguments, may_be_older=True)
         called = functools.partial(function, *args, **kwargs)
         if has_own_task and not _has_limit(order) and _runs_on_loop(function):
-            _current.set(_effect(codec, order, attempt))
+            _current.set(_Current(codec, order, attempt))
             value, failure = await _heeding(attempt, called)
         else:
             context = contextvars.copy_context()
-            context.run(_current.set, _effect(codec, order, attempt))
+            context.run(_current.set, _Current(codec, order, attempt))
             running = _run(called, context, attempt, is_async=_runs_on_loop(function))
             value, failure = await _within(order, attempt, running)
         if failure is not None:
@@ -230,20 +266,6 @@ async def run_effect(
     except Exception as error:
         return _failed(codec, order, error)
     return EffectAnswer(order.dispatch_id, result, None)
-
-
-def _effect(codec: Codec, order: RunEffect, attempt: Attempt) -> Effect:
-    request = order.request
-    return Effect(
-        order.process_id,
-        request.effect_id,
-        f"{order.process_id}:{request.effect_id if request.key is None else request.key}",
-        order.attempt,
-        None if order.deadline_ms is None else datetime.fromtimestamp(order.deadline_ms / 1000, UTC),
-        None if order.progress is None else codec.decode(order.progress),
-        None if order.last_error is None else codec.decode(order.last_error),
-        attempt,
-    )
 
 
 _Ended: TypeAlias = tuple[Any, BaseException | None]

@@ -23,6 +23,8 @@ from enum import Enum
 from types import FrameType, GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from slct_runtime.core.records import record
+
 from ._type_variables import ValueT
 
 
@@ -200,7 +202,7 @@ def _raise_unbound(frame: Frame, name: str, reader: FrameType) -> NoReturn:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Outcome:
     """How something awaited ended: a value, or an exception."""
 
@@ -214,7 +216,7 @@ class Outcome:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Returned(Outcome):
     """How a called frame ended. Its error is on its way already: it is passed on, with the context it was raised in."""
 
@@ -231,7 +233,7 @@ class Returned(Outcome):
             raise
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FrameCall:
     """A frame awaited by uncompiled code, and the exception that this code was handling then."""
 

@@ -12,6 +12,7 @@ import inspect
 import math
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from types import FunctionType
 from typing import Any, Literal, TypeAlias, overload
 
 from slct_runtime.core.queues import DEFAULT_QUEUE
@@ -22,7 +23,7 @@ from ._direct import as_frame
 from ._errors import Cancelled
 from ._frame import Frame
 from ._handles import ChildRef, Handle
-from ._operations import After, Call, Deadline, Default, Operation, Recv, Retry, Select, Selected, Send
+from ._operations import DEFAULT_RETRY, After, Call, Deadline, Default, Operation, Recv, Retry, Select, Selected, Send
 from ._process import Process, Startable, definition_name, is_durable
 from ._type_variables import T0, T1, T2, T3, T
 
@@ -124,18 +125,11 @@ def call(
       CallFailed: the last attempt failed; `__cause__` is its exception. EffectUnknown: at most once, and nobody knows.
     """
     _check_effect(function)
-    if retry is not None and not isinstance(retry, Retry):
-        raise TypeError(f"retry is a Retry, got {retry!r}")
     if retry is not None:
         _check_retry(retry)
-    limits = {
-        "timeout": timeout,
-        "heartbeat_timeout": heartbeat_timeout,
-        "schedule_to_close_timeout": schedule_to_close_timeout,
-    }
-    for name, limit in limits.items():
-        if limit is not None and _seconds(limit, name) <= 0:
-            raise ValueError(f"a {name} is longer than nothing, got {limit!r}")
+    _check_limit("timeout", timeout)
+    _check_limit("heartbeat_timeout", heartbeat_timeout)
+    _check_limit("schedule_to_close_timeout", schedule_to_close_timeout)
     if key is not None and not (isinstance(key, str) and key):
         raise TypeError(f"key is a text that is not empty, got {key!r}")
     if not (isinstance(queue, str) and queue):
@@ -146,7 +140,7 @@ def call(
         function,
         args,
         kwargs,
-        retry or Retry(),
+        DEFAULT_RETRY if retry is None else retry,
         timeout,
         key,
         bool(at_most_once),
@@ -328,7 +322,14 @@ def _seconds(duration: Any, what: str) -> float:
     return seconds
 
 
+def _check_limit(name: str, limit: float | timedelta | None) -> None:
+    if limit is not None and _seconds(limit, name) <= 0:
+        raise ValueError(f"a {name} is longer than nothing, got {limit!r}")
+
+
 def _check_retry(retry: Retry) -> None:
+    if not isinstance(retry, Retry):
+        raise TypeError(f"retry is a Retry, got {retry!r}")
     if retry.max_attempts is not None and (not isinstance(retry.max_attempts, int) or retry.max_attempts < 1):
         raise ValueError(f"max_attempts is a whole number from 1 up, or None, got {retry.max_attempts!r}")
     for name in ("first", "longest"):
@@ -344,7 +345,18 @@ def _check_retry(retry: Retry) -> None:
 
 
 def _check_effect(function: Any) -> None:
-    """Refuse what a worker could not find by name."""
+    """Refuse what a worker could not find by name. What was found good once is not looked at again."""
+    if type(function) is not FunctionType or function not in _good_effects:
+        _look_at_effect(function)
+        if type(function) is FunctionType:
+            _good_effects.add(function)
+
+
+_good_effects: set[FunctionType] = set()
+"""Functions of modules, which live as long: others are refused."""
+
+
+def _look_at_effect(function: Any) -> None:
     if isinstance(function, Frame) or is_durable(getattr(function, "__func__", function)):
         raise TypeError(
             f"call() runs ordinary functions, {shown(function)} is durable\n  help: await it, or start it with go()"

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias
 
 from slct_runtime.core.queues import DEFAULT_QUEUE
+from slct_runtime.core.records import record
 
 from ._type_variables import CaseT, ValueT
 
@@ -56,18 +57,18 @@ class Operation(Generic[ValueT]):
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Recv(Operation[ValueT]):
     channel: Channel[Any] | str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Send(Operation[None]):
     channel: Channel[Any] | str | None
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class After(Operation[None]):
     deadline: Deadline
 
@@ -93,12 +94,15 @@ class Retry:
         return cls(max_attempts=1)
 
 
-@dataclass(frozen=True, slots=True)
+DEFAULT_RETRY = Retry()
+
+
+@record(frozen=True, slots=True)
 class Call(Operation[ValueT]):
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
-    retry: Retry = field(default_factory=Retry)
+    retry: Retry = DEFAULT_RETRY
     timeout: float | timedelta | None = None
     key: str | None = None
     at_most_once: bool = False
@@ -114,27 +118,27 @@ class Call(Operation[ValueT]):
     }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Join(Operation[ValueT]):
     goroutine_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ended(Join[Any]):
     """Wait until a goroutine has ended, and never mind how. Only the runtime's own frames await it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Result(Operation[ValueT]):
     process_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Default(Operation[None]):
     """The case taken when no other is ready. Only inside a select."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Select(Operation[ValueT]):
     """Cases in the order written; `names` are their indexes or names. Gives a `Selected`."""
 

@@ -74,6 +74,7 @@ from slct_runtime.wire.work import ChannelFact, RunTransition, TransitionAnswer
 from . import _context
 from ._channels import Channel, ReceiveNext
 from ._codec import Codec
+from ._codec_plain import PlainNodes, Unusual, are_plain, dumps
 from ._definition_lines import defined_at
 from ._definitions import Definition, Definitions
 from ._direct import CoroutineFrame
@@ -92,6 +93,7 @@ from ._frame import Frame, FrameStatus, Outcome
 from ._handles import ChildRef, Handle
 from ._migrations import MigrationFailed, carry_out, migrations_of
 from ._operations import (
+    DEFAULT_RETRY,
     After,
     Call,
     Default,
@@ -134,6 +136,8 @@ class Goroutine:
     wait: Wait | None = None
     scopes: list[timeout | TaskGroup] = field(default_factory=list)
     pending: BaseException | None = None
+    texts: tuple[str, str] | None = None
+    """Its frames and its wait as they stand in the document, if they cannot change until it runs."""
 
 
 @dataclass(slots=True)
@@ -253,6 +257,8 @@ _NAMED_GOROUTINE = re.compile(r'\{"\$":"goroutine","v":(\d+)')
 
 def _goroutines_in(text: str) -> set[int]:
     """The goroutines whose handles stand in it."""
+    if '"goroutine"' not in text:
+        return set()
     return {int(number) for number in _NAMED_GOROUTINE.findall(text)}
 
 
@@ -279,6 +285,70 @@ def _write_document(live: LiveProcess, codec: Codec) -> str:
 
 
 def _encode_document(live: LiveProcess, codec: Codec) -> str:
+    try:
+        return _plain_document(live, codec)
+    except (Unusual, CodecError):
+        return _whole_document(live, codec)
+
+
+def _plain_document(live: LiveProcess, codec: Codec) -> str:
+    """The document of a process in which nothing is met twice, and in which no gathers, timeouts or groups are under way.
+
+    Raises:
+      Unusual, CodecError: it has to be written as a whole.
+    """
+    if live.holders:
+        raise Unusual
+    nodes = PlainNodes(codec.plain, live.instance)
+    nodes.meet(live.instance.__dict__)
+    fields = nodes.mapping(live.instance.__dict__)
+    frames, waits = list[str](), list[str]()
+    has_several = len(live.goroutines) > 1
+    for number, goroutine in live.goroutines.items():
+        if goroutine.pending is not None:
+            raise Unusual
+        texts = goroutine.texts
+        if texts is None:
+            texts = _goroutine_texts(number, goroutine, nodes, is_kept=has_several)
+        else:
+            for frame in goroutine.stack.frames:
+                nodes.meet(frame)
+        frames.append(texts[0])
+        if texts[1]:
+            waits.append(texts[1])
+    outcomes = [[number, nodes.encode(outcome)] for number, outcome in live.outcomes.items()]
+    sent = f'"sent":{dumps(sorted(live.sent.items()))},' if live.sent else ""
+    counters = live.counters
+    return (
+        f'{{"format":{DOCUMENT_FORMAT},"process":{dumps(fields) if fields else "{}"},"goroutines":[{",".join(frames)}],'
+        f'"waits":[{",".join(waits)}],"outcomes":{dumps(outcomes) if outcomes else "[]"},'
+        f'"pinned":{dumps(sorted(live.pinned)) if live.pinned else "[]"},{sent}'
+        f'"next":{{"goroutine":{counters.goroutine},"channel":{counters.channel},'
+        f'"effect":{counters.effect},"child":{counters.child}}}}}'
+    )
+
+
+def _goroutine_texts(number: int, goroutine: Goroutine, nodes: PlainNodes, *, is_kept: bool) -> tuple[str, str]:
+    """Its frames and its wait. Kept if all that its frames hold are values that nobody can change. Raises Unusual."""
+    if goroutine.scopes:
+        raise Unusual
+    frames = ",".join([nodes.frame_text(frame) for frame in goroutine.stack.frames])
+    wait, wait_text = goroutine.wait, ""
+    if wait is not None:
+        if any(kind in _SCOPED for kind, _ in wait.cases):
+            raise Unusual
+        wait_text = dumps([number, wait.names, wait.cases])
+    texts = f"[{number},[{frames}]]", wait_text
+    if is_kept and all(are_plain(frame.__dict__.values()) for frame in goroutine.stack.frames):
+        goroutine.texts = texts
+    return texts
+
+
+_SCOPED = frozenset({"raise", "timeout"})
+"""Kinds of cases whose subject is an exception or a scope."""
+
+
+def _whole_document(live: LiveProcess, codec: Codec) -> str:
     counters = live.counters
     document = {
         "format": DOCUMENT_FORMAT,
@@ -590,12 +660,14 @@ class _Transition:
         if goroutine.pending is not None:
             goroutine.wait, goroutine.pending = Wait(None, (("raise", goroutine.pending),)), None
             return Parked((TimerCase(self.now_ms),))  # ready at once, and what is awaited is not carried out
+        names = None
         if isinstance(awaited, Select):
-            names, operations = awaited.names, awaited.cases
+            names = awaited.names
+            cases = tuple([self._case(operation) for operation in awaited.cases])
+            subjects = tuple([_subject(op, case) for op, case in zip(awaited.cases, cases, strict=True)])
         else:
-            names, operations = None, (awaited,)
-        cases = tuple(self._case(operation) for operation in operations)
-        subjects = tuple(_subject(op, case) for op, case in zip(operations, cases, strict=True))
+            cases = (self._case(awaited),)
+            subjects = (_subject(awaited, cases[0]),)
         has_limit = goroutine.scopes and DefaultCase() not in cases
         limit = _next_timeout(goroutine.scopes, self.now_ms) if has_limit else None
         if limit is not None:
@@ -720,6 +792,7 @@ class _Transition:
         """The resumption as the outcome of what the goroutine awaits; None if it starts."""
         resumption = self._order.resumption
         wait, goroutine.wait = goroutine.wait, None
+        goroutine.texts = None
         if resumption.kind is ResumptionKind.START:
             return None
         if resumption.kind is ResumptionKind.CANCELLED:
@@ -974,6 +1047,10 @@ def _timeout_ms(timeout: float | timedelta | None) -> int | None:
 
 
 def _policy(retry: Retry) -> RetryPolicy:
+    return _USUAL_POLICY if retry is DEFAULT_RETRY else _as_policy(retry)
+
+
+def _as_policy(retry: Retry) -> RetryPolicy:
     return RetryPolicy(
         retry.max_attempts,
         duration_ms(retry.first),
@@ -982,3 +1059,6 @@ def _policy(retry: Retry) -> RetryPolicy:
         float(retry.jitter),
         tuple(f"{kind.__module__}:{kind.__qualname__}" for kind in retry.non_retryable),
     )
+
+
+_USUAL_POLICY = _as_policy(DEFAULT_RETRY)

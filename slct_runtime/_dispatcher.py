@@ -325,7 +325,8 @@ class Dispatcher:
         """Put it in its queue; the next `pump` gives it to a worker with room."""
         if isinstance(job, EffectJob):
             job.run.version = self.version_for(job)
-            self.queues.add(job)
+            if not self._give_at_once(job):
+                self.queues.add(job)
         elif not (self._adopt(job) or self._adopt_following(job)):
             self._waiting.setdefault(definition_key(job), deque()).append(job)
 
@@ -592,6 +593,16 @@ class Dispatcher:
             self._give_effect(*given)
         self._ring_when_a_rate_allows(now_ms)
 
+    def _give_at_once(self, job: EffectJob) -> bool:
+        """Most effects need not wait: nothing else does, their queue has no limits, and a worker has room."""
+        if not self.queues.is_open(job.queue):
+            return False
+        chosen = self._choose_for_effect(job, 0)
+        if chosen is not None:
+            self.queues.enter(job)
+            self._hand_over(*chosen)
+        return chosen is not None
+
     def _choose_for_effect(self, job: EffectJob, now_ms: int) -> tuple[Session, EffectJob] | None:
         key, limits = definition_key(job), self.queues.limits(job.queue)
         able = [session for session in self._sessions if session.may_take_effect(key, limits, now_ms)]
@@ -601,10 +612,14 @@ class Dispatcher:
         return (max(able, key=lambda session: session.effect_credits), job) if able else None
 
     def _give_effect(self, session: Session, job: EffectJob) -> None:
-        """Take its places at once; the order leaves when what must be durable before it begins is."""
+        """It has waited long enough."""
+        self.queues.take(job)
+        self._hand_over(session, job)
+
+    def _hand_over(self, session: Session, job: EffectJob) -> None:
+        """It takes its places at once; the order leaves when what must be durable before it begins is."""
         self._dispatch_id += 1
         dispatch_id = self._dispatch_id
-        self.queues.take(job)
         session.jobs[dispatch_id] = job
         session.effect_credits -= 1
         session.running[job.queue] += 1

@@ -58,6 +58,11 @@ class EffectQueues:
         held = self._queues.get(name)
         return QueueLimits(name) if held is None else held.limits
 
+    def is_open(self, name: str) -> bool:
+        """Nothing waits in any queue, and this one has no limits: what comes may leave at once."""
+        held = self._queues.get(name)
+        return (held is None or held.limits.is_open) and not self.has_waiting
+
     @property
     def has_waiting(self) -> bool:
         return any(queue.lanes for queue in self._queues.values())
@@ -111,6 +116,11 @@ class EffectQueues:
         queue = self._queues[job.queue]
         entry = heapq.heappop(queue.lanes[definition_key(job)])
         assert entry[3] is job, f"{entry[3]} stands before {job}"
+        self.enter(job)
+
+    def enter(self, job: EffectJob) -> None:
+        """It takes a place without having waited."""
+        queue = self._queue(job.queue)
         queue.running_count += 1
         queue.leaving_count += 1
 

@@ -216,33 +216,42 @@ class Resident:
         self.pending.row_releases = pending.row_releases
 
     def _take_row(self, pending: Pending) -> tuple[ProcessCommit, list[Release]]:
-        insert = {position: row for position, row in pending.inbox.items() if position not in self.absorbed}
-        delete = tuple(sorted(self.absorbed & self.stored_inbox))
-        self.stored_inbox -= self.absorbed
-        self.stored_inbox.update(insert)
-        self.absorbed = set()
-        upserts = {**pending.requests, **pending.attempts}
-        never_stored = pending.requests.keys() & pending.effects_ended
-        watches = frozenset(watched_processes(self.core))
+        insert, delete = self._settle_inbox(pending)
+        upserts, deleted = _settle_effects(pending)
+        watches = self.stored_watches
+        if watches or self.core.children or self.core.attached:
+            watches = frozenset(watched_processes(self.core))
         watched, self.stored_watches = self.stored_watches, watches
         expected, self.stored_seq = self.stored_seq, self.seq
         commit = ProcessCommit(
             self.process_id,
             row=self._row(),
             expected_seq=expected,
-            inbox_insert=tuple(insert.values()),
+            inbox_insert=insert,
             inbox_delete=delete,
             keys_insert=tuple(pending.keys),
-            effects_upsert=tuple(row for effect_id, row in upserts.items() if effect_id not in pending.effects_ended),
-            effects_delete=tuple(sorted((pending.effects_ended - never_stored) | pending.posts_ended)),
+            effects_upsert=upserts,
+            effects_delete=deleted,
             outputs_insert=tuple(pending.outputs),
             replies_insert=tuple(pending.replies),
             history_insert=tuple(pending.history),
             history_delete_until=pending.history_until,
-            watches_insert=tuple(sorted(watches - watched)),
-            watches_delete=tuple(sorted(watched - watches)),
+            watches_insert=tuple(sorted(watches - watched)) if watches is not watched else (),
+            watches_delete=tuple(sorted(watched - watches)) if watches is not watched else (),
         )
         return commit, pending.releases + pending.row_releases
+
+    def _settle_inbox(self, pending: Pending) -> tuple[tuple[InboxRow, ...], tuple[int, ...]]:
+        """What of the inbox is still to be written with this row, and what it makes obsolete."""
+        absorbed, stored = self.absorbed, self.stored_inbox
+        if not absorbed and not pending.inbox:
+            return (), ()
+        insert = {position: row for position, row in pending.inbox.items() if position not in absorbed}
+        delete = tuple(sorted(absorbed & stored)) if stored else ()
+        stored -= absorbed
+        stored.update(insert)
+        self.absorbed = set()
+        return tuple(insert.values()), delete
 
     def _row(self) -> ProcessRow:
         ended = self.has_ended
@@ -264,6 +273,17 @@ class Resident:
             result=self.result,
             error=self.error,
         )
+
+
+def _settle_effects(pending: Pending) -> tuple[tuple[EffectRow, ...], tuple[int, ...]]:
+    """The rows of effects to be written, and the effects whose rows go."""
+    ended = pending.effects_ended
+    upserts = {**pending.requests, **pending.attempts} if pending.attempts else pending.requests
+    if not ended:
+        return tuple(upserts.values()), tuple(sorted(pending.posts_ended))
+    never_stored = pending.requests.keys() & ended
+    rows = tuple([row for effect_id, row in upserts.items() if effect_id not in ended])
+    return rows, tuple(sorted((ended - never_stored) | pending.posts_ended))
 
 
 KEYS_AT_HAND_MAX = 20_000

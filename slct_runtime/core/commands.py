@@ -8,7 +8,6 @@ Source: docs/semantics.md, rules 3 to 13.
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -39,6 +38,9 @@ class RetryPolicy:
     non_retryable: tuple[str, ...] = ()
 
 
+USUAL_RETRY = RetryPolicy()
+
+
 @record(frozen=True, slots=True)
 class EffectRequest:
     """One call to run outside the transition (rule 18). `effect_id` is unique in its process, for ever.
@@ -50,7 +52,7 @@ class EffectRequest:
     effect_id: int
     function: str
     arguments: Payload
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = USUAL_RETRY
     timeout_ms: int | None = None
     key: str | None = None
     queue: str = "default"

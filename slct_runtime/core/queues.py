@@ -40,7 +40,12 @@ class QueueLimits:
     @property
     def is_open(self) -> bool:
         """Nothing is limited."""
-        return self == QueueLimits(self.name)
+        return (
+            self.concurrency is None
+            and self.worker_concurrency is None
+            and self.rate is None
+            and self.worker_rate is None
+        )
 
 
 def has_room(limit: int | None, running_count: int) -> bool:

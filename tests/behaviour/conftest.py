@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from runtime_client import Client, Definitions, Worker
+from runtime_client import Client, Definitions, Worker, _transition
 from runtime_client.testing import SimulatedRef, Simulation
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -43,6 +43,23 @@ def _import(path: Path, name: str, names: tuple[str, ...]) -> Iterator[Any]:
         sys.path.remove(str(path))
         for each in names:
             sys.modules.pop(each, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def documents() -> Iterator[None]:
+    """Every document is written in both ways, which must agree."""
+    encode, differing = _transition._encode_document, list[str]()
+
+    def encode_in_both_ways(live: Any, codec: Any) -> str:
+        text = encode(live, codec)
+        if text != (whole := _transition._whole_document(live, codec)):
+            differing.append(f"{text}\n{whole}")
+        return text
+
+    _transition._encode_document = encode_in_both_ways
+    yield
+    _transition._encode_document = encode
+    assert not differing, "\n".join(differing)
 
 
 MODULES = ("behaviour_programs", "behaviour_helpers", "slct_definitions")
