@@ -61,7 +61,7 @@ BUGS = (
         "run.requested_ms)", "run.requested_ms - 400)"),
     Bug(0, "what was run ahead counts for another transition", DISPATCHER, "Dispatcher", "_adopt",
         "order.resumption != job.resumption", "False"),
-    Bug(0, "a worker that has run ahead is believed to hold the process", DISPATCHER, "Dispatcher", "_goes_as_expected",
+    Bug(0, "a worker that has run ahead is believed to hold the process", DISPATCHER, "Dispatcher", "_ends_where_the_core_is",
         "return is_followed", "return True"),
     Bug(24, "what follows an effect begins before the effect has ended", "runtime_client._worker", "_Serving", "_follow",
         "held.live.has_seen_time", "False"),
