@@ -34,8 +34,11 @@ from runtime_client import (
 )
 from slct_runtime.runtime import Runtime
 from slct_runtime.settings import Settings
+from slct_runtime.store.base import StoreError
+from slct_runtime.wire.api import ApiError
 
 from ._disk import ENDED, Disk, DiskHandle, Violation, require
+from ._faults import Faults
 from ._loop import Hang, SimulatedLoop
 from ._network import Network
 
@@ -86,11 +89,14 @@ def definitions() -> Definitions:
 class World:
     """A cluster under a seed."""
 
-    def __init__(self, seed: int, loop: SimulatedLoop, chance: random.Random, directory: Path | None) -> None:
+    def __init__(
+        self, seed: int, loop: SimulatedLoop, chance: random.Random, directory: Path | None, faults: Faults
+    ) -> None:
         self.seed = seed
         self.chance = chance
         self.steps: list[str] = []
         self.versions = random.Random(f"versions {seed}")  # apart from `chance`: runs of one version stay as they are
+        self.faults = faults
         self._loop = loop
         self._directory = directory
         self._jump_ms = 0
@@ -140,7 +146,7 @@ class World:
                     now_ms=self.clock_ms,
                     chance=self.chance.random,
                 )
-            except Exception as error:
+            except (ApiError, StoreError) as error:
                 self.trace(f"runtime did not open: {error}")
                 await asyncio.sleep(0.1)
                 continue
@@ -219,6 +225,8 @@ class World:
     def _sane(self) -> None:
         if self.disk.violation is not None:
             raise self.disk.violation
+        if self.faults.first is not None:
+            raise self.faults.first
 
     async def start(self, program: str, id: str, *args: Any) -> ProcessRef:
         client = Client(self.network, definitions())
@@ -464,6 +472,7 @@ class World:
             async with asyncio.timeout(END_S):
                 await self._finish(tasks, load)
         except TimeoutError:
+            self._sane()
             left = sorted(f"{pid} ({status})" for pid, status in self.disk.status.items() if status not in ENDED)
             raise Hang(f"after {END_S:g} s there are {', '.join(left) or 'waiting clients only'}") from None
         finally:
@@ -471,16 +480,17 @@ class World:
         self._sane()
 
     async def _finish(self, tasks: list[asyncio.Task[None]], load: list[asyncio.Task[None]]) -> None:
+        """Until the load has ended; trouble comes to an end before that, and whatever else ends has failed."""
         waiting: asyncio.Future[Any] = asyncio.gather(*load)
+        pending: set[asyncio.Future[Any]] = {waiting, *tasks}
         try:
-            await asyncio.wait([waiting, *tasks[2:]], return_when=asyncio.FIRST_COMPLETED)
+            while not waiting.done():
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in sorted(done, key=[*tasks, waiting].index):
+                    task.result()
         finally:
             waiting.cancel()
             await asyncio.wait([waiting])
-        for task in tasks:
-            if task.done():
-                task.result()
-        waiting.result()
 
     async def _stop(self, tasks: list[asyncio.Task[None]], load: list[asyncio.Task[None]]) -> None:
         runtime, self.network.runtime = self.network.runtime, None
@@ -505,7 +515,7 @@ def simulate(seed: int, *, sqlite: bool | None = None) -> list[str]:
 
     async def scene(directory: Path | None) -> None:
         nonlocal world
-        world = World(seed, loop, chance, directory)
+        world = World(seed, loop, chance, directory, faults)
         for name, module in list(sys.modules.items()):
             if name == "simulated_effects":
                 module.world = world  # type: ignore[attr-defined]  # what the effects of simulated programs ask for
@@ -513,9 +523,11 @@ def simulate(seed: int, *, sqlite: bool | None = None) -> list[str]:
 
     assert defs is not None
     loop = SimulatedLoop(chance)
-    # What a stopped machine was in the midst of is nobody's any more: its futures end unseen.
-    loop.set_exception_handler(lambda _loop, _context: None)
-    logging.getLogger("slct").setLevel(logging.CRITICAL)
+    faults = Faults()
+    loop.set_exception_handler(faults.unseen)
+    log = logging.getLogger("slct")
+    log.addHandler(faults)
+    log.propagate = False
     try:
         with (
             tempfile.TemporaryDirectory(prefix="slct-simulation-") as directory,
@@ -523,8 +535,10 @@ def simulate(seed: int, *, sqlite: bool | None = None) -> list[str]:
         ):
             runner.run(scene(Path(directory) if on_sqlite else None))
     except (AssertionError, Exception) as error:
-        raise Failure(seed, error, world.steps if world is not None else []) from error
+        cause = faults.first if isinstance(error, Hang) and faults.first is not None else error
+        raise Failure(seed, cause, world.steps if world is not None else []) from cause
     finally:
-        logging.getLogger("slct").setLevel(logging.NOTSET)
+        log.removeHandler(faults)
+        log.propagate = True
     assert world is not None
     return world.steps

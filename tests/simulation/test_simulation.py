@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -9,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from simulation._world import Failure, simulate
+from simulation._disk import Disk
+from simulation._network import Network
+from simulation._world import Failure, World, simulate
 from simulation.bugs import BUGS, Bug, planted
+from slct_runtime._engine import Engine
+from slct_runtime.runtime import Runtime
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +33,35 @@ def test_a_planted_mistake_is_found(bug: Bug) -> None:
     tried = [bug.seed, *range(100)]
     with planted(bug), pytest.raises(Failure, match=f"seed ({'|'.join(map(str, tried))}):"):
         _simulate_all(tried)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (Runtime, "open"),
+        (World, "keep_up"),
+        (World, "trouble"),
+        (Engine, "_take_up"),
+        (Engine, "_read_windows"),
+        (Disk, "_check"),
+        (Network, "delay"),
+    ],
+    ids=lambda each: getattr(each, "__name__", each),
+)
+def test_what_dies_in_the_background_is_what_the_world_fails_with(
+    owner: type, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object, **_named: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    async def broken_later(*_arguments: object, **_named: object) -> None:
+        broken()
+
+    is_async = inspect.iscoroutinefunction(getattr(owner, name))
+    monkeypatch.setattr(owner, name, broken_later if is_async else broken)
+    with pytest.raises(Failure, match="ZeroDivisionError: planted"):
+        _simulate_all([*range(20)])
 
 
 def _simulate_all(seeds: list[int]) -> None:
