@@ -70,6 +70,7 @@ class Runtime(RuntimeApi):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._is_closed = False
+        self._deploying = asyncio.Lock()  # which version is later is decided one at a time
 
     @classmethod
     async def open(
@@ -105,7 +106,8 @@ class Runtime(RuntimeApi):
     # --- definitions and workers -----------------------------------------------------------------------------------
 
     async def deploy(self, definitions: tuple[DefinitionRecord, ...], policy: MovePolicy = MovePolicy.AUTO) -> None:
-        await self._deploy(definitions, policy)
+        async with self._deploying:
+            await self._deploy(definitions, policy)
         self._engine.workers_changed({d.name for d in definitions})
         self._engine.dispatcher.pump()
 
@@ -174,8 +176,9 @@ class Runtime(RuntimeApi):
     async def serve(self, registration: Any) -> WorkerSession:
         assert isinstance(registration, Register)
         catalogue = self._engine.catalogue
-        new = [d for d in registration.definitions if not catalogue.holds(d.name, d.version, d.manifest)]
-        await self._deploy(new, MovePolicy.AUTO)
+        async with self._deploying:
+            new = [d for d in registration.definitions if not catalogue.holds(d.name, d.version, d.manifest)]
+            await self._deploy(new, MovePolicy.AUTO)
         return self._engine.dispatcher.connect(registration)
 
     # --- queues of effects -----------------------------------------------------------------------------------------
