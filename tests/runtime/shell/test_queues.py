@@ -172,6 +172,34 @@ def test_rule_18_a_worker_that_dies_leaves_its_places_to_others(world: World) ->
 
 
 @in_both_worlds
+def test_rule_18_an_attempt_that_outlives_its_connection_is_not_counted_and_the_next_one_once(world: World) -> None:
+    """It cleans up, or is in a thread that heeds nothing, while the runtime has given the effect to another worker."""
+
+    async def scene() -> None:
+        stage = new_stage()
+        async with world(Disk()) as cluster:
+            await cluster.client.set_queue("mail", concurrency=1)
+            await cluster.worker(queues=["mail"])
+            (first,) = await jobs(cluster, "mail", "dirty")
+            await stage.until(lambda: stage.begun == ["dirty"])
+            (second,) = await jobs(cluster, "mail", "second")
+            await cluster.worker()
+            dispatcher = cluster.runtime._engine.dispatcher
+            dispatcher.disconnect(dispatcher.sessions[0])
+            await stage.until(lambda: stage.begun == ["dirty", "dirty"] and stage.cleaned == ["dirty"])
+            assert stage.running.total() == 2, "one goes on that nobody counts"
+            await cluster.until_queue("mail", waiting=1, running=1)
+            await stage.let_go("dirty")  # both end: the one that is counted gives its place back, once
+            await stage.until(lambda: stage.begun == ["dirty", "dirty", "second"])
+            await cluster.until_queue("mail", waiting=0, running=1)
+            await stage.let_go("second")
+            assert [await ref.result(10) for ref in (first, second)] == ["dirty", "second"]
+            await cluster.until_queue("mail", waiting=0, running=0)
+
+    play(scene)
+
+
+@in_both_worlds
 @pytest.mark.parametrize("how", ["terminate", "select"])
 def test_rule_20_who_is_cancelled_leaves_the_queue(world: World, how: str) -> None:
     async def scene() -> None:
