@@ -134,16 +134,16 @@ def _multiply(folder: Path, process_id: str, count: int) -> None:
     """So many copies that there are `count` in all."""
     with closing(sqlite3.connect(folder / STORE, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
-        own = {"process_key", "process_id", "core"}
+        own = {"process_key", "process_id"}
         names = [row[1] for row in connection.execute("PRAGMA table_info(process)") if row[1] not in own]
         others = ", ".join(names)
         for done in range(1, count, COPIES_PER_COMMIT):
             connection.execute(
                 f"""
-                INSERT INTO process (process_id, core, {others})
+                INSERT INTO process (process_id, {others})
                 WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?),
                      fresh (id) AS MATERIALIZED (SELECT 'parked-' || lower(hex(randomblob(8))) FROM number)
-                SELECT fresh.id, replace(core, process_id, fresh.id), {others} FROM fresh, process WHERE process_id = ?
+                SELECT fresh.id, {others} FROM fresh, process WHERE process_id = ?
                 """,
                 (min(COPIES_PER_COMMIT, count - done), process_id),
             )

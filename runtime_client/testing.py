@@ -468,7 +468,7 @@ class Simulation:
         saved = to_json(process.core)
         messages = list(process.queued.values())
         if process.run is None and not process.core.retry_at_ms:  # a pause between tries is never stored
-            process.core = from_json(saved, messages)
+            process.core = from_json(saved, process.process_id, messages)
             assert to_json(process.core) == saved, f"the core of {process.process_id!r} changes in storage"
 
     def _carry_out(self, process: _Simulated, effect: Effect) -> None:

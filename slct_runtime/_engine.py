@@ -1297,7 +1297,7 @@ def queue_limits(row: QueueRow) -> QueueLimits:
 def restore_core(loaded: LoadedProcess) -> tuple[Any, list[InboxRow]]:
     """The core as it was saved, with its queued messages; and the inbox rows that came after it was saved."""
     messages = [(r.position, r.name, r.payload or "null") for r in loaded.inbox if r.kind == "message"]
-    core = from_json(loaded.row.core, messages)
+    core = from_json(loaded.row.core, loaded.row.process_id, messages)
     return core, [row for row in loaded.inbox if row.position > core.last_position]
 
 

@@ -2,7 +2,13 @@
 
 Those stay inbox rows and are put back in their places on load: a value from a goroutine remembers after which message it
 came. A goroutine that is running is saved as the first of the ready ones; tries of a faulting transition are not saved.
-Format 1: an object of short keys, named in `to_json`; statuses and kinds are spelt out.
+
+Format 2: an array of the format, the goroutines, the channels, the next place in the order of parking, and an object of what is
+not as it is with most processes, named in `_others`; left out if that is nothing. Statuses and kinds are spelt out. Neither the id is in it,
+which the row has, nor who receives at a channel: that follows from the cases of those who are parked, in the order in which they
+parked (`check` has that as an invariant).
+
+Format 1, which is read but no longer written: an object of all that by name, `id` and receivers included.
 """
 
 from __future__ import annotations
@@ -30,7 +36,8 @@ from .commands import (
     TimerCase,
 )
 
-FORMAT = 1
+FORMAT = 2
+"""What is written. This and every earlier format is read."""
 
 QueuedMessage: TypeAlias = tuple[int, str, str]
 """Position, channel and payload of a message from outside that nobody has received."""
@@ -40,7 +47,9 @@ class UnknownFormat(ValueError):
     """The core was saved in a format that this version does not read."""
 
     def __init__(self, given: object) -> None:
-        super().__init__(f"the saved core has format {given!r}, this slct reads format {FORMAT}\n  help: upgrade slct")
+        super().__init__(
+            f"the saved core has format {given!r}, this slct reads formats up to {FORMAT}\n  help: upgrade slct"
+        )
         self.given = given
         self.known = FORMAT
 
@@ -49,32 +58,41 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def to_json(process: Process) -> str:
-    """The process as text, to be read back by `from_json` together with its queued messages."""
-    ready = process.ready if process.running is None else (process.running, *process.ready)
-    saved: dict[str, Any] = {
-        "format": FORMAT,
-        "id": process.process_id,
-        "status": process.status.value,
-        "goroutines": [_goroutine_json(g) for g in process.goroutines.values()],
-        "ready": ready,
-        "channels": {name: _channel_json(c) for name, c in process.channels.items()},
-        "order": process.next_order,
-        "position": process.last_position,
-    }
-    flags = {
-        "open": process.open_channels,
-        "fail": process.fail_on_fault,
-        "cancelled": process.is_cancelled,
-        "unreceived": process.unreceived_count,
-        "attached": list(process.attached),
-        "shown": sorted(process.shown),
-        "by": process.written_by,
-    }
-    saved.update({name: value for name, value in flags.items() if value})
+    """The process as text, to be read back by `from_json` together with its id and its queued messages."""
+    saved: list[Any] = [
+        FORMAT,
+        [_goroutine_json(g) for g in process.goroutines.values()],
+        {name: _channel_json(c) for name, c in process.channels.items()},
+        process.next_order,
+    ]
+    others = _others(process)
+    if others:
+        saved.append(others)
     return _encode(saved)
 
 
-def from_json(text: str, messages: Iterable[QueuedMessage] = ()) -> Process:
+def _others(process: Process) -> dict[str, Any]:
+    """What is not as it is with most processes most of the time."""
+    others: dict[str, Any] = {}
+    if process.status is not ProcessStatus.RUNNING:
+        others["status"] = process.status.value
+    for name, value in (
+        ("ready", process.ready if process.running is None else (process.running, *process.ready)),
+        ("position", process.last_position),
+        ("open", process.open_channels),
+        ("fail", process.fail_on_fault),
+        ("cancelled", process.is_cancelled),
+        ("unreceived", process.unreceived_count),
+        ("attached", list(process.attached)),
+        ("shown", sorted(process.shown)),
+        ("by", process.written_by),
+    ):
+        if value:
+            others[name] = value
+    return others
+
+
+def from_json(text: str, process_id: str, messages: Iterable[QueuedMessage] = ()) -> Process:
     """The process as it was saved, with its queued messages back in their places.
 
     Messages at positions after the saved last one are left out: they arrived later, and are events still to come.
@@ -82,27 +100,39 @@ def from_json(text: str, messages: Iterable[QueuedMessage] = ()) -> Process:
     Raises:
       UnknownFormat: a newer slct wrote it.
     """
-    saved = json.loads(text)
-    if saved.get("format") != FORMAT:
-        raise UnknownFormat(saved.get("format"))
+    goroutines, channels, order, others = _parts(json.loads(text))
     process = Process(
-        saved["id"],
-        status=ProcessStatus(saved["status"]),
-        open_channels=saved.get("open", False),
-        fail_on_fault=saved.get("fail", False),
-        goroutines={g.goroutine_id: g for g in map(_goroutine, saved["goroutines"])},
-        channels={name: _channel(c) for name, c in saved["channels"].items()},
-        ready=tuple(saved["ready"]),
-        next_order=saved["order"],
-        last_position=saved["position"],
-        is_cancelled=saved.get("cancelled", False),
-        unreceived_count=saved.get("unreceived", 0),
-        attached=dict.fromkeys(saved.get("attached", ())),
-        shown=frozenset(saved.get("shown", ())),
-        written_by=saved.get("by", ""),
+        process_id,
+        status=ProcessStatus(others.get("status", ProcessStatus.RUNNING)),
+        open_channels=others.get("open", False),
+        fail_on_fault=others.get("fail", False),
+        goroutines={g.goroutine_id: g for g in map(_goroutine, goroutines)},
+        channels={name: _channel(c) for name, c in channels.items()},
+        ready=tuple(others.get("ready", ())),
+        next_order=order,
+        last_position=others.get("position", 0),
+        is_cancelled=others.get("cancelled", False),
+        unreceived_count=others.get("unreceived", 0),
+        attached=dict.fromkeys(others.get("attached", ())),
+        shown=frozenset(others.get("shown", ())),
+        written_by=others.get("by", ""),
     )
     seen = [m for m in messages if m[0] <= process.last_position]
     return _indexed(_with_messages(process, seen))
+
+
+def _parts(saved: Any) -> tuple[list[Any], dict[str, Any], int, dict[str, Any]]:
+    """Goroutines, channels, order and others, of whatever format.
+
+    Raises:
+      UnknownFormat: it is none that this version reads.
+    """
+    if isinstance(saved, list) and saved[:1] == [FORMAT]:
+        _, goroutines, channels, order, *rest = saved
+        return goroutines, channels, order, rest[0] if rest else {}
+    if isinstance(saved, dict) and saved.get("format") == 1:
+        return saved["goroutines"], saved["channels"], saved["order"], saved
+    raise UnknownFormat(saved.get("format") if isinstance(saved, dict) else next(iter(saved), None))
 
 
 def _goroutine_json(g: Goroutine) -> list[Any]:
@@ -164,22 +194,19 @@ def _case(saved: list[Any]) -> Case:
 
 
 def _channel_json(channel: ChannelState) -> list[Any]:
-    """Capacity, closed, values from goroutines, receivers; what is empty at the end is left out."""
-    values: list[Any] = []
+    """Capacity, closed, values from goroutines; what is empty at the end is left out."""
     if channel.message_count < len(channel.queue):  # else all are messages from outside, perhaps very many
         values = [[e.payload, e.goroutine_id, e.case_index, e.after] for e in channel.queue if not e.position]
-    out: list[Any] = [channel.capacity, int(channel.is_closed), values]
-    out.append([[w.goroutine_id, w.case_index] for w in channel.receivers])
-    while len(out) > 1 and not out[-1]:
-        out.pop()
-    return out
+        return [channel.capacity, int(channel.is_closed), values]
+    return [channel.capacity, 1] if channel.is_closed else [channel.capacity]
 
 
 def _channel(saved: list[Any]) -> ChannelState:
-    left_out: list[Any] = [0, [], []][len(saved) - 1 :]
-    capacity, is_closed, values, receivers = [*saved, *left_out]
+    """NB: format 1 has the receivers in fourth place; they are found again in the cases of goroutines, as in format 2."""
+    left_out: list[Any] = [0, []][len(saved) - 1 :]
+    capacity, is_closed, values, *_ = [*saved, *left_out]
     queue = Line(Entry(payload, g, index, 0, after) for payload, g, index, after in values)
-    return ChannelState(capacity, bool(is_closed), queue, tuple(Waiter(g, i) for g, i in receivers))
+    return ChannelState(capacity, bool(is_closed), queue)
 
 
 def _with_messages(process: Process, messages: list[QueuedMessage]) -> Process:
@@ -193,7 +220,8 @@ def _with_messages(process: Process, messages: list[QueuedMessage]) -> Process:
 
 
 def _indexed(process: Process) -> Process:
-    """Fill the indexes that follow from the goroutines' cases."""
+    """Fill what follows from the goroutines' cases: receivers of channels, and the indexes."""
+    receivers: dict[str, list[Waiter]] = {}
     joins: dict[int, tuple[Waiter, ...]] = {}
     effects: dict[int, Waiter] = {}
     children: dict[str, tuple[Waiter, ...]] = {}
@@ -203,6 +231,8 @@ def _indexed(process: Process) -> Process:
         for index, case in enumerate(g.cases):
             waiter = Waiter(g.goroutine_id, index)
             match case:
+                case RecvCase(str() as channel):
+                    receivers.setdefault(channel, []).append(waiter)
                 case JoinCase(goroutine_id):
                     joins[goroutine_id] = (*joins.get(goroutine_id, ()), waiter)
                 case CallCase(request):
@@ -213,4 +243,7 @@ def _indexed(process: Process) -> Process:
                     timers[g.goroutine_id] = min(deadline_ms, timers.get(g.goroutine_id, deadline_ms))
                 case _:
                     pass
-    return replace(process, joins=joins, effects=effects, children=children, timers=timers)
+    channels = dict(process.channels)
+    for name, waiters in receivers.items():
+        channels[name] = replace(channels.get(name, UNDECLARED), receivers=tuple(waiters))
+    return replace(process, channels=channels, joins=joins, effects=effects, children=children, timers=timers)

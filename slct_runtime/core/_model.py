@@ -3,7 +3,8 @@
 Invariants, verified by `check` together with those of every channel:
   1. A goroutine is READY and once in `ready`, or RUNNING and named by `running`, or PARKED and in neither.
   2. A parked goroutine stands in the queue of every channel, join, effect and child that its cases name; nobody else
-     stands anywhere. Its earliest deadline is in `timers`.
+     stands anywhere. Its earliest deadline is in `timers`. Those who receive at a channel stand there in the order in which they
+     parked, and with several cases in the order of these: the saved form does not name them.
   3. A process that has ended has no goroutines, and nothing queued.
 """
 
@@ -84,6 +85,8 @@ def check(process: Process) -> None:
     assert process.timers == _timers_due(process)
     for channel in process.channels.values():
         check_channel(channel)
+        places = [(process.goroutines[waiter.goroutine_id].parked_order, waiter) for waiter in channel.receivers]
+        assert places == sorted(places)
     if process.status.is_end:
         assert not process.goroutines
         assert not any(channel.queue for channel in process.channels.values())

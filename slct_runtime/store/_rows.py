@@ -9,6 +9,7 @@ from typing import Any
 
 from ._codes import KINDS, STATUSES
 from ._queries import Row
+from ._shorthand import spelt_out
 from .base import DefinitionRow, EffectRow, InboxRow, OutputRow, ProcessCommit, ProcessRow, ProcessSummary
 
 
@@ -41,7 +42,7 @@ def process_row(values: Sequence[Any]) -> ProcessRow:
         STATUSES[status],
         seq,
         core,
-        document,
+        spelt_out(document),
         arguments,
         digest,
         due_ms,

@@ -11,6 +11,8 @@
      other program has let go, the next commit works.
   5. The write-ahead log is bounded: checkpoints by SQLite's own rule every 1,000 pages, the file cut back to
      `WAL_BYTES_MAX`, and emptied at close.
+  6. Documents are kept in shorthand (`_shorthand.py`), but for those of processes that have just asked for an effect: these are
+     replaced soon, and the time is worth more than the bytes. Whoever reads a document here spells it out.
 
 NB: if the disk fails in the very moment of syncing the log, a commit that was reported as failed may come back after a
 crash of the machine. SQLite offers no way to tell; a caller that repeats it under its key is safe (rule 15).
@@ -39,6 +41,7 @@ from ._rows import (
     process_summary,
 )
 from ._schema import migrate
+from ._shorthand import shortened
 from .base import (
     BeginningRow,
     Conflict,
@@ -329,7 +332,8 @@ def _commit_all(connection: sqlite3.Connection, batch: Sequence[ProcessCommit]) 
             case ProcessCommit(row=ProcessRow() as row, expected_seq=None):
                 created.append(_created(row))
             case ProcessCommit(row=ProcessRow() as row):
-                advanced.append(_advanced(row, commit.expected_seq))
+                document = row.document if commit.effects_upsert else shortened(row.document)
+                advanced.append(_advanced(row, commit.expected_seq, document))
     if _run_rows(connection, "advance_processes", advanced) < len(advanced):
         return False
     if _run_rows(connection, "create_processes", created) < len(created):
@@ -405,14 +409,14 @@ def _created(row: ProcessRow) -> Row:
         row.arguments_digest,
         labels_text(row.labels),
         row.core,
-        row.document,
+        shortened(row.document),
         row.arguments,
         row.result,
         row.error,
     )
 
 
-def _advanced(row: ProcessRow, expected_seq: int | None) -> Row:
+def _advanced(row: ProcessRow, expected_seq: int | None, document: str) -> Row:
     return (
         row.process_id,
         expected_seq,
@@ -425,7 +429,7 @@ def _advanced(row: ProcessRow, expected_seq: int | None) -> Row:
         row.version,
         labels_text(row.labels),
         row.core,
-        row.document,
+        document,
         row.arguments,
         row.result,
         row.error,

@@ -1,5 +1,6 @@
 -- The schema as it is after all migrations, for reading; a database is always made by sql/migrations (tested equal).
--- Dialect: SQLite. Times are Unix milliseconds. Payloads, core and document are JSON text that no query looks into.
+-- Dialect: SQLite. Times are Unix milliseconds. Payloads, core and document are JSON text that no query looks into; documents are
+-- kept in shorthand (_shorthand.py).
 --
 -- status:  0 running     under way, or parked
 --          1 completed   main returned; the result is in `result`

@@ -154,7 +154,7 @@ class World:
 
 def stored(process: Process, inbox: dict[int, tuple[int, str, str]]) -> Process:
     """The process as it comes back from storage."""
-    return from_json(to_json(process), list(inbox.values()))
+    return from_json(to_json(process), process.process_id, list(inbox.values()))
 
 
 def settled(process: Process) -> Process:

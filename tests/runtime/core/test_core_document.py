@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from core_world import World, call, settled, stored
@@ -71,7 +72,7 @@ def test_messages_of_later_positions_are_events_still_to_come() -> None:
     w = World(c=0)
     w.start()
     w.message("c", "m1")
-    back = from_json(to_json(w.process), [(2, "c", "m2"), (1, "c", "m1")])
+    back = from_json(to_json(w.process), w.process.process_id, [(2, "c", "m2"), (1, "c", "m1")])
     assert [e.payload for e in back.channels["c"].queue] == ["m1"]
     assert back.last_position == 1
 
@@ -85,14 +86,57 @@ def test_tries_of_a_fault_are_not_saved() -> None:
     check(back)
 
 
-def test_it_is_compact_and_says_its_format() -> None:
+def receiving() -> World:
+    """Three that receive at one channel, of whom one waits twice and the first came last; and one that has parked again."""
     w = World(c=0)
     w.start()
+    w.park(1, RecvCase("c"), do=(Go(2), Go(3)))
+    w.park(2, RecvCase("c"), TimerCase(90), RecvCase("c"))
+    w.park(3, RecvCase("c"))
+    w.message("c", "first")
     w.park(1, RecvCase("c"))
-    text = to_json(w.process)
-    assert json.loads(text)["format"] == 1
-    assert len(text) < 160
-    assert ": " not in text
+    return w
+
+
+def test_who_receives_follows_from_who_is_parked() -> None:
+    w = receiving()
+    back = stored(w.process, w.inbox)
+    assert [(r.goroutine_id, r.case_index) for r in back.channels["c"].receivers] == [(2, 0), (2, 2), (3, 0), (1, 0)]
+    assert back == settled(w.process)
+
+
+RECEIVING_SAVED = (
+    '[2,[[1,"",4,[["recv","c"]]],[2,"",2,[["recv","c"],["after",90],["recv","c"]]],[3,"",3,[["recv","c"]]]],'
+    '{"c":[0]},5,{"position":1}]'
+)
+CROWDED_SAVED = (
+    '[2,[[1,"",["value",0,"x"]],[2,"",["none",0,null]],[3,"",["none",0,null]],[4,"",2,[["join",2],["recv",null]]],'
+    '[5,"",["start",0,null]]],{"c":[0],"d":[2],"e":[0,1],"#1":[3,0,[["\\u00e4\\u2028",0,0,0]]]},3,'
+    '{"ready":[5,2,1,3],"position":2,"open":true,"fail":true}]'
+)
+
+
+@pytest.mark.parametrize(("make", "saved"), [(receiving, RECEIVING_SAVED), (crowded, CROWDED_SAVED)])
+def test_what_is_written_stays_the_same(make: Callable[[], World], saved: str) -> None:
+    assert to_json(make().process) == saved
+
+
+RECEIVING_SAVED_1 = (
+    '{"format":1,"id":"p","status":"running","goroutines":[[1,"",4,[["recv","c"]]],[2,"",2,[["recv","c"],["after",90],'
+    '["recv","c"]]],[3,"",3,[["recv","c"]]]],"ready":[],"channels":{"c":[0,0,[],[[2,0],[2,2],[3,0],[1,0]]]},"order":5,'
+    '"position":1}'
+)
+CROWDED_SAVED_1 = (
+    '{"format":1,"id":"p","status":"running","goroutines":[[1,"",["value",0,"x"]],[2,"",["none",0,null]],[3,"",["none",0,'
+    'null]],[4,"",2,[["join",2],["recv",null]]],[5,"",["start",0,null]]],"ready":[5,2,1,3],"channels":{"c":[0],"d":[2],'
+    '"e":[0,1],"#1":[3,0,[["\\u00e4\\u2028",0,0,0]]]},"order":3,"position":2,"open":true,"fail":true}'
+)
+
+
+@pytest.mark.parametrize(("make", "saved"), [(receiving, RECEIVING_SAVED_1), (crowded, CROWDED_SAVED_1)])
+def test_what_format_1_has_kept_is_read(make: Callable[[], World], saved: str) -> None:
+    w = make()
+    assert from_json(saved, "p", list(w.inbox.values())) == settled(w.process)
 
 
 def test_an_ended_process_keeps_its_count_and_its_closed_channels() -> None:
@@ -100,16 +144,18 @@ def test_an_ended_process_keeps_its_count_and_its_closed_channels() -> None:
     w.start()
     w.message("c")
     w.finish(1, "1", do=(Close("c"),))
-    back = from_json(to_json(w.process), list(w.inbox.values()) if not w.process.status.is_end else [])
+    messages = list(w.inbox.values()) if not w.process.status.is_end else []
+    back = from_json(to_json(w.process), w.process.process_id, messages)
     assert back == w.process
     assert back.unreceived_count == 1
     assert back.channels["c"].is_closed
 
 
-@pytest.mark.parametrize("given", [2, None])
+@pytest.mark.parametrize("given", [3, None])
 def test_another_format_is_refused(given: int | None) -> None:
     w = World()
-    saved = json.loads(to_json(w.process)) | {"format": given}
-    with pytest.raises(UnknownFormat, match="upgrade slct") as raised:
-        from_json(json.dumps(saved))
-    assert (raised.value.given, raised.value.known) == (given, 1)
+    _, *rest = json.loads(to_json(w.process))
+    for saved in ([given, *rest], {"format": given}):
+        with pytest.raises(UnknownFormat, match="upgrade slct") as raised:
+            from_json(json.dumps(saved), "p")
+        assert (raised.value.given, raised.value.known) == (given, 2)

@@ -97,5 +97,5 @@ def test_a_channel_that_effects_or_clients_know_stays() -> None:
     shown = (Emit(handle("#1")), Reply("question", handle("#2")))
     w.park(1, RecvCase("c"), do=(*made, *shown))
     assert left(w.process) == {"c", "#1", "#2"}
-    again = from_json(to_json(w.process))
+    again = from_json(to_json(w.process), w.process.process_id)
     assert set(without_lost_channels(again, "{}", [handle("#4")]).channels) == {"c", "#1", "#2", "#4"}

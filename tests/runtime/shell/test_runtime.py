@@ -423,7 +423,7 @@ def test_a_process_that_cannot_be_read_keeps_nobody_else_from_running() -> None:
             for process_id in ("good", "newer"):
                 await client.get(process_id).send("numbers", 10)
         held = disk.store._processes["newer"]
-        held.row = replace(held.row, core=held.row.core.replace('"format":', '"format":9'))
+        held.row = replace(held.row, core=held.row.core.replace("[2,", "[92,", 1))
         async with running(disk) as (_, client, _):
             assert await client.get("good").result(5) == 10
             with pytest.raises(ClientError, match="process 'newer' cannot be read from the store"):
