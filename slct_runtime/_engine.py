@@ -846,7 +846,7 @@ class Engine(Answers):
             self._move(resident, deployed)
         if (resident.moved_from or "") != resident.core.written_by or resident.moved_from is not None:
             self._note_writer(resident)
-            resident.seq += resident.core.running is None  # else the row of the transition that has just ended tells it
+            resident.seq += 1  # an administrative change: fenced like a transition
             self._row_changed(resident)
 
     def _note_writer(self, resident: Resident) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from runtime_client import CannotMove, Client, Definitions, InvalidValue, NotFound, Worker
+from runtime_client._transition import run_transition
 from slct_runtime.runtime import Runtime
 from slct_runtime.store import MemoryStore, SqliteStore
+from slct_runtime.store.base import Conflict, ProcessCommit
+from slct_runtime.wire.work import RunTransition
 
 from .move_builds import build
 
@@ -235,6 +238,51 @@ def test_a_move_that_was_told_is_durable(first: Definitions, second: Definitions
             await client.get("moved").send("payments", 5)
             await client.get("moved").send("notes", "x")
             assert await client.get("moved").result() == "second 5 ['x']"
+
+    asyncio.run(test())
+
+
+class Fenced(MemoryStore):
+    """Notes the commits of a row that leave its `seq` where it was: who started from the same one could commit as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unfenced: list[str] = []
+
+    def commit(self, batch: Sequence[ProcessCommit]) -> list[Conflict]:
+        self.unfenced += [c.process_id for c in batch if c.row is not None and c.row.seq == c.expected_seq]
+        return super().commit(batch)
+
+
+@pytest.mark.parametrize("ends", ["lost", "answered"])
+def test_rule_25_a_move_that_waits_for_a_transition_is_fenced(
+    first: Definitions, second: Definitions, ends: str
+) -> None:
+    """Told while a transition runs: it is stored when that has ended, or when its worker is lost."""
+
+    async def test() -> None:
+        store = Fenced()
+        async with versions(store) as world:
+            client = Client(world.runtime, first)
+            slow = await world.runtime.serve(Worker(world.runtime, first, version="1")._registration)
+            ref = await client.start("order", 5)
+            await client.deploy(second, "2", policy="manual")
+            (start,) = await slow.take()
+            assert isinstance(start, RunTransition)
+            telling = asyncio.create_task(ref.move("2"))
+            await asyncio.sleep(0)  # it is told, and waits
+            assert not telling.done()
+            if ends == "answered":
+                answer, _ = run_transition(first, start, None)
+                await slow.answer([answer])
+            await slow.close()
+            await telling
+            assert await version_of(client, ref.id) == "2"
+            assert store.unfenced == []
+            await world.serve(second, "2")
+            await ref.send("payments", 5)
+            await ref.send("notes", "x")
+            assert await ref.result() == "second 5 ['x']"
 
     asyncio.run(test())
 
