@@ -139,15 +139,19 @@ def history_text(entry: HistoryEntry) -> str:
 
 def _history_lines(entry: HistoryEntry) -> Iterator[str]:
     head = f"{entry.seq:>6}  {time_text(entry.at_ms)}"
-    if entry.event != "transition":
-        yield f"{head}  {entry.event}" + (f" {_cut(entry.value)}" if entry.value else "")
-    else:
+    if entry.moved_to:
+        yield f"{head}  moved to version {entry.moved_to} {'as told' if entry.event == 'moved' else 'by deploy'}"
+    if entry.event == "started":
+        yield f"{head}  started ({_cut(entry.value)})"
+    elif entry.event == "transition":
         woken = entry.woken_by + (f" = {_cut(entry.value)}" if entry.value else "")
         waited = "" if entry.waited_ms is None else f", parked {entry.waited_ms / 1000:g} s"
         to = entry.to_state if entry.ending == "parked" else entry.ending
         states = " -> ".join(state for state in (entry.from_state, to) if state)
         where = f" ({entry.place})" if entry.place and entry.ending == "parked" else ""
         yield f"{head}  goroutine {entry.goroutine_id}  {woken}{waited}: {entry.function} {states}{where}, {entry.ran_ms} ms"
+    elif entry.event != "moved":
+        yield f"{head}  {entry.event}" + (f" {_cut(entry.value)}" if entry.value else "")
     for what, things in (("waits for", entry.asks), ("does", entry.does)):
         if things:
             yield f"{'':>8}{what} {' | '.join(map(_cut, things))}"

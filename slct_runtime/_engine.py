@@ -24,7 +24,7 @@ from ._committer import Committer
 from ._dispatcher import Answers, Dispatcher
 from ._documents import error_text
 from ._edits import Edited
-from ._history import TRIM_EVERY, Recorder, history_row, value_text
+from ._history import TRIM_EVERY, Recorder, arguments_text, history_row
 from ._jobs import EffectJob, Job, TransitionJob
 from ._resident import EffectRun, MoveOrder, Release, Resident
 from ._residents import Residents
@@ -747,9 +747,10 @@ class Engine(Answers):
             ending = Faulted(plain_error("MemoryError", text))
         done = TransitionDone(self.now_ms(), job.goroutine_id, answer.commands, ending)
         resident.loop = resident.loop.after(job.goroutine_id, answer.commands, ending)
+        seq, version = resident.seq + 1, resident.version  # what follows may move it
         result = self.apply(resident, done, answer)
         if result.committed and resident.recorder is not None:
-            self._record_transition(resident, resident.recorder, job, done, answer.document)
+            self._record_transition(resident, resident.recorder, job, done, answer.document, seq, version)
         self._make_room(resident)
         return result.committed and isinstance(ending, Parked | Finished)
 
@@ -848,6 +849,8 @@ class Engine(Answers):
             self._note_writer(resident)
             resident.seq += 1  # an administrative change: fenced like a transition
             self._row_changed(resident)
+            if resident.recorder is not None:
+                self._record(resident, resident.recorder.moved(resident.seq, self.now_ms(), resident.version))
 
     def _note_writer(self, resident: Resident) -> None:
         """Whose document it is: stored with a move that happens before there is another one."""
@@ -917,13 +920,20 @@ class Engine(Answers):
     def _begin_history(self, resident: Resident) -> None:
         if not self.settings.history_transitions_max or resident.has_ended:
             return
-        resident.recorder = Recorder(resident.document)
+        resident.recorder = Recorder(resident.document, resident.version)
         if resident.stored_seq is None:
-            started = HistoryEntry(0, resident.created_ms, event="started", value=value_text(resident.arguments))
+            started = HistoryEntry(0, resident.created_ms, event="started", value=arguments_text(resident.arguments))
             self._record(resident, started)
 
     def _record_transition(
-        self, resident: Resident, recorder: Recorder, job: TransitionJob, done: TransitionDone, document: str | None
+        self,
+        resident: Resident,
+        recorder: Recorder,
+        job: TransitionJob,
+        done: TransitionDone,
+        document: str | None,
+        seq: int,
+        version: str,
     ) -> None:
         entry = recorder.transition(
             goroutine_id=job.goroutine_id,
@@ -931,10 +941,11 @@ class Engine(Answers):
             commands=done.commands,
             ending=done.ending,
             document=document,
-            seq=resident.seq,
+            seq=seq,
             now_ms=done.now_ms,
             status=resident.status,
             error=_error_text(resident),
+            version=version,
         )
         self._record(resident, entry)
 

@@ -47,11 +47,12 @@ TRIM_EVERY = 64
 
 
 class Recorder:
-    """Makes the entries of one process. Knows where its goroutines were after the transition before."""
+    """Makes the entries of one process. Knows where its goroutines were after the transition before, and on which version."""
 
-    __slots__ = ("_ordered_ms", "_parked_ms", "_positions")
+    __slots__ = ("_ordered_ms", "_parked_ms", "_positions", "_version")
 
-    def __init__(self, document: str) -> None:
+    def __init__(self, document: str, version: str) -> None:
+        self._version = version
         self._positions = positions(parse_document(document))
         self._parked_ms: dict[int, int] = {}  # since when a goroutine waits, if that is known
         self._ordered_ms = 0
@@ -59,6 +60,11 @@ class Recorder:
     def ordered(self, now_ms: int) -> None:
         """A transition was given to a worker."""
         self._ordered_ms = now_ms
+
+    def moved(self, seq: int, now_ms: int, version: str) -> HistoryEntry:
+        """The entry of a move that was told, and is stored by itself."""
+        self._version = version
+        return HistoryEntry(seq, now_ms, event="moved", moved_to=version)
 
     def transition(
         self,
@@ -71,8 +77,11 @@ class Recorder:
         now_ms: int,
         status: str,
         error: str,
+        version: str,
     ) -> HistoryEntry:
-        """The entry of a transition that was accepted; `document` is the one that it has left."""
+        """The entry of a transition that was accepted; `document` is the one that it has left, `version` the one that it ran on."""
+        moved_to = version if version != self._version else ""
+        self._version = version
         before = self._positions.get(goroutine_id, Position())
         if document is not None:
             self._positions = positions(parse_document(document))
@@ -97,6 +106,7 @@ class Recorder:
             error=error,
             waited_ms=None if parked_ms is None else max(0, self._ordered_ms - parked_ms),
             ran_ms=max(0, now_ms - self._ordered_ms),
+            moved_to=moved_to,
         )
 
 
@@ -115,11 +125,24 @@ def _woken_by(before: Position, resumption: Resumption) -> str:
             return what if kind in plain and what else f"{what} {kind.value}".strip()
 
 
+def arguments_text(payload: str | None) -> str:
+    """What a process was started with, as in a call: `100, rate=2`."""
+    match json.loads(payload) if payload is not None else None:
+        case [list(positional), dict(named)] if "$" not in named:
+            given = [*map(render, positional), *(f"{name}={render(value)}" for name, value in named.items())]
+            return _cut(", ".join(given))
+        case _:  # nested so deep that the codec has written it otherwise
+            return value_text(payload)
+
+
 def value_text(payload: str | None) -> str:
     """A payload as readable text, cut where it is long; empty for none."""
     if payload is None:
         return ""
-    text = render(json.loads(payload))
+    return _cut(render(json.loads(payload)))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= VALUE_CHARACTERS_MAX else text[:VALUE_CHARACTERS_MAX] + "..."
 
 
@@ -150,7 +173,7 @@ def _does(command: Command) -> str:
         case Emit(payload):
             return f"emit {value_text(payload)}"
         case Reply(request_id, payload):
-            return f"reply {request_id} {value_text(payload)}"
+            return f"reply {value_text(payload)} to {request_id}"
         case SetLabels():
             return "labels"
         case _:

@@ -215,11 +215,12 @@ class WatchEvent:
 
 @record(frozen=True, slots=True)
 class HistoryEntry:
-    """One thing that a process has done: `event` is `transition`, or the status that it came to.
+    """One thing that a process has done: `event` is `started`, `transition`, `moved`, `edited`, or the status that it came to.
 
     woken_by: what its goroutine was woken with, as the source has it (`recv(payments)`), and `value` as readable text. asks: what it
     waits for now; does: what else it did. ending: parked, finished or failed. waited_ms: since it was parked, None if not known;
-    ran_ms: from the order to the worker to its answer.
+    ran_ms: from the order to the worker to its answer. moved_to: the version that it went to: just before a transition, since that was
+    deployed; or, if `event` is `moved`, since it was told to.
     """
 
     seq: int
@@ -239,6 +240,7 @@ class HistoryEntry:
     error: str = ""
     waited_ms: int | None = None
     ran_ms: int = 0
+    moved_to: str = ""
 
 
 @record(frozen=True, slots=True)

@@ -845,6 +845,7 @@ def put_history_entry(entry: api.HistoryEntry, into: processes_pb2.HistoryEntry)
     into.status = entry.status
     into.error = entry.error
     into.ran_ms = entry.ran_ms
+    into.moved_to = entry.moved_to
     into.asks.extend(entry.asks)
     into.does.extend(entry.does)
     if entry.waited_ms is not None:
@@ -867,6 +868,7 @@ def get_history_entry(message: processes_pb2.HistoryEntry) -> api.HistoryEntry:
         status=message.status,
         error=message.error,
         ran_ms=message.ran_ms,
+        moved_to=message.moved_to,
         asks=tuple(message.asks),
         does=tuple(message.does),
         waited_ms=message.waited_ms if message.HasField("waited_ms") else None,

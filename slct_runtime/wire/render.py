@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from .conform import REQUEST_TYPE
+
 Json: TypeAlias = Any
 
 ITEMS_MAX = 20
@@ -109,6 +111,8 @@ def _short(name: Json) -> str:
 
 
 def _object(rendering: _Rendering, node: dict[str, Json], level: int) -> str:
+    if node["type"] == REQUEST_TYPE:
+        return _request(rendering, node["v"], level)
     parts = []
     if "base" in node:
         base = node["base"]
@@ -120,6 +124,11 @@ def _object(rendering: _Rendering, node: dict[str, Json], level: int) -> str:
     if node.get("v"):
         parts.append(rendering.arguments(node["v"], level))
     return f"{_short(node['type'])}({', '.join(parts)})"
+
+
+def _request(rendering: _Rendering, inner: dict[str, Json], level: int) -> str:
+    """As Python shows one: what is asked is what matters, not under which id."""
+    return f"<request {rendering.text(inner['value'], level + 1)}{', answered' if inner.get('is_answered') else ''}>"
 
 
 def _is_pairs(node: Json) -> bool:

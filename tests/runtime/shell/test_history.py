@@ -7,8 +7,11 @@ import asyncio
 import pytest
 
 from runtime_client import Client, NoHistory, Unavailable
+from runtime_client._cli_output import history_text
+from slct_runtime._history import arguments_text
 from slct_runtime.wire.api import HistoryEntry
 
+from .shell_programs import defs
 from .test_runtime import Disk, running
 
 
@@ -31,7 +34,7 @@ def test_every_transition_is_told_once() -> None:
             told = await entries(client, "s")
         assert [entry.seq for entry in told] == list(range(len(told)))
         assert [(e.event, e.goroutine_id, e.woken_by, e.value) for e in told] == [
-            ("started", 0, "", "[[100], {}]"),
+            ("started", 0, "", "100"),
             ("transition", 1, "start", ""),
             ("transition", 1, "recv(numbers)", "60"),
             ("transition", 1, "recv(numbers)", "40"),
@@ -104,3 +107,30 @@ def test_a_runtime_that_keeps_none_says_so() -> None:
         assert disk.store.history("s", -1, 9) == []
 
     asyncio.run(scene())
+
+
+def test_questions_and_arguments_are_told_as_their_author_would_write_them() -> None:
+    async def scene() -> None:
+        async with running(Disk(), history_transitions_max=100) as (_, client, _):
+            ref = await client.start("desk")
+            assert await ref.request("questions", "how many?", key="k") == 1
+            assert await ref.request("questions", "end") == 2
+            await ref.result()
+            lines = [history_text(entry) for entry in await entries(client, ref.id)]
+            started = await client.start("sum", 100)
+            (first, *_) = await entries(client, started.id)
+        assert "recv(questions) = <request 'how many?'>" in lines[2]
+        assert lines[2].endswith("does reply 1 to k")
+        assert first.value == "100"
+        assert history_text(first).endswith("started (100)")
+
+    asyncio.run(scene())
+
+
+def test_arguments_nested_too_deep_for_plain_json_are_told_all_the_same() -> None:
+    nested: list[object] = []
+    for _ in range(5000):
+        nested = [nested]
+    assert arguments_text(defs.codec.encode([[nested], {}])).count("[") > 3
+    assert arguments_text(defs.codec.encode([[1, "a"], {"rate": 2.5}])) == "1, 'a', rate=2.5"
+    assert arguments_text(None) == ""

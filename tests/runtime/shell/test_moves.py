@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from runtime_client import CannotMove, Client, Definitions, InvalidValue, NotFound, Worker
+from runtime_client._cli_output import history_text
 from runtime_client._transition import run_transition
 from slct_runtime.runtime import Runtime
+from slct_runtime.settings import Settings
 from slct_runtime.store import MemoryStore, SqliteStore
 from slct_runtime.store.base import Conflict, ProcessCommit
 from slct_runtime.wire.work import RunTransition
@@ -81,8 +83,8 @@ async def stop(serving: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def versions(store: MemoryStore | SqliteStore | None = None) -> AsyncIterator[Versions]:
-    runtime = await Runtime.open(store or MemoryStore())
+async def versions(store: MemoryStore | SqliteStore | None = None, **settings: int) -> AsyncIterator[Versions]:
+    runtime = await Runtime.open(store or MemoryStore(), settings=Settings(**settings))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runtime.aclose)
         yield Versions(runtime, stack)
@@ -238,6 +240,33 @@ def test_a_move_that_was_told_is_durable(first: Definitions, second: Definitions
             await client.get("moved").send("payments", 5)
             await client.get("moved").send("notes", "x")
             assert await client.get("moved").result() == "second 5 ['x']"
+
+    asyncio.run(test())
+
+
+def test_a_move_is_told_in_the_history(first: Definitions, second: Definitions) -> None:
+    """By itself if it was told, as it is stored at once; else with the transition that stores it, and before it."""
+
+    async def test() -> None:
+        async with versions(history_transitions_max=50) as world:
+            await world.serve(first, "1")
+            client = Client(world.runtime, first)
+            ref = await client.start("order", 5)
+            await until_parked(client, ref.id, "payments")
+            await client.deploy(second, "2", policy="manual")
+            await ref.move("2")
+            await world.serve(second, "3")
+            await ref.send("payments", 5)
+            await ref.send("notes", "x")
+            assert await ref.result() == "second 5 ['x']"
+            told = [entry async for entry in ref.history()]
+        moves = [(e.seq, e.event, e.moved_to) for e in told if e.moved_to]
+        assert moves == [(2, "moved", "2"), (3, "transition", "3")]
+        assert [e.seq for e in told] == list(range(len(told)))
+        by_itself, with_transition = (history_text(e).split("\n") for e in told if e.moved_to)
+        assert [line.partition("  moved")[2] for line in by_itself] == [" to version 2 as told"]
+        assert with_transition[0].endswith("moved to version 3 by deploy")
+        assert "recv(payments) = 5" in with_transition[1]
 
     asyncio.run(test())
 

@@ -893,12 +893,13 @@ class HistoryEntry(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     WAITED_MS_FIELD_NUMBER: _builtins.int
     RAN_MS_FIELD_NUMBER: _builtins.int
+    MOVED_TO_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Which commit it is part of."""
     at_ms: _builtins.int
     """When."""
     event: _builtins.str
-    """`transition`, or the status that the process came to."""
+    """`started`, `transition`, `moved`, `edited`, or the status that the process came to."""
     goroutine_id: _builtins.int
     """The goroutine that ran."""
     woken_by: _builtins.str
@@ -923,6 +924,8 @@ class HistoryEntry(_message.Message):
     """How long the goroutine had waited; absent: not known."""
     ran_ms: _builtins.int
     """How long it ran."""
+    moved_to: _builtins.str
+    """The version that it went to: just before this transition, or, if the event is `moved`, since it was told to. Empty: none."""
     @_builtins.property
     def asks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it waits for now."""
@@ -951,10 +954,11 @@ class HistoryEntry(_message.Message):
         error: _builtins.str = ...,
         waited_ms: _builtins.int | None = ...,
         ran_ms: _builtins.int = ...,
+        moved_to: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_waited_ms", b"_waited_ms", "waited_ms", b"waited_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_waited_ms", b"_waited_ms", "asks", b"asks", "at_ms", b"at_ms", "does", b"does", "ending", b"ending", "error", b"error", "event", b"event", "from_state", b"from_state", "function", b"function", "goroutine_id", b"goroutine_id", "place", b"place", "ran_ms", b"ran_ms", "seq", b"seq", "status", b"status", "to_state", b"to_state", "value", b"value", "waited_ms", b"waited_ms", "woken_by", b"woken_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_waited_ms", b"_waited_ms", "asks", b"asks", "at_ms", b"at_ms", "does", b"does", "ending", b"ending", "error", b"error", "event", b"event", "from_state", b"from_state", "function", b"function", "goroutine_id", b"goroutine_id", "moved_to", b"moved_to", "place", b"place", "ran_ms", b"ran_ms", "seq", b"seq", "status", b"status", "to_state", b"to_state", "value", b"value", "waited_ms", b"waited_ms", "woken_by", b"woken_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__waited_ms: _TypeAlias = _typing.Literal["waited_ms"]  # noqa: Y015
     _WhichOneofArgType__waited_ms: _TypeAlias = _typing.Literal["_waited_ms", b"_waited_ms"]  # noqa: Y015
