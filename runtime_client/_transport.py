@@ -52,7 +52,7 @@ from slct_runtime.wire.slct.v1 import (
 )
 from slct_runtime.wire.work import DefinitionRecord, FromWorker, Register, ToWorker
 
-from ._send_batches import SendBatches
+from ._batches import Batches
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -70,7 +70,8 @@ class GrpcTransport(RuntimeApi):
         self.target = target
         self._opened: _Connection | None = None
         self._is_closed = False
-        self._sends = SendBatches(self._send_one, self._send_many)
+        self._sends = Batches(self._send_one, self._send_many, size_of_send)
+        self._starts = Batches(self._start_one, self._start_many, _size_of_start)
 
     async def aclose(self) -> None:
         """Let go of the connection; calls under way fail."""
@@ -82,34 +83,36 @@ class GrpcTransport(RuntimeApi):
     # --- processes -------------------------------------------------------------------------------------------------
 
     async def start(self, request: StartRequest) -> Started:
+        return await self._starts.ask(request)
+
+    async def _start_one(self, request: StartRequest) -> Started:
         message = _filled(processes_pb2.StartRequest(), convert.put_start, request)
         return convert.get_started(await self._ask(self._connection.processes.Start, message))
 
+    async def _start_many(self, requests: Sequence[StartRequest]) -> list[Started | ApiError]:
+        message = processes_pb2.StartManyRequest()
+        unsendable = _put_each(requests, processes_pb2.StartRequest, convert.put_start, message.starts)
+        response = await self._ask(self._connection.processes.StartMany, message)
+        answers = [
+            status.from_bytes(one.refusal) if one.HasField("refusal") else convert.get_started(one.started)
+            for one in response.outcomes
+        ]
+        return _merged(unsendable, answers, len(message.starts))
+
     async def send(self, request: SendRequest) -> None:
         """One that waits for its receiver goes alone: it may wait for ever."""
-        await (self._send_one(request) if request.wait else self._sends.send(request))
+        await (self._send_one(request) if request.wait else self._sends.ask(request))
 
     async def _send_one(self, request: SendRequest) -> None:
         message = _filled(processes_pb2.SendRequest(), convert.put_send, request)
         await self._ask(self._connection.processes.Send, message)
 
     async def _send_many(self, requests: Sequence[SendRequest]) -> list[ApiError | None]:
-        """One that cannot travel keeps no other from being sent."""
         message = processes_pb2.SendManyRequest()
-        outcomes: list[ApiError | None] = []
-        for request in requests:
-            try:
-                message.messages.append(_filled(processes_pb2.SendRequest(), convert.put_send, request))
-                outcomes.append(None)
-            except ApiError as error:
-                outcomes.append(error)
+        unsendable = _put_each(requests, processes_pb2.SendRequest, convert.put_send, message.messages)
         response = await self._ask(self._connection.processes.SendMany, message)
         answers = [status.from_bytes(one.refusal) if one.HasField("refusal") else None for one in response.outcomes]
-        if len(answers) != len(message.messages):
-            count = len(message.messages)
-            raise ApiError(ErrorCode.INTERNAL, f"{count} messages were sent, {len(answers)} outcomes came back")
-        answer = iter(answers)
-        return [next(answer) if outcome is None else outcome for outcome in outcomes]
+        return _merged(unsendable, answers, len(message.messages))
 
     async def ask(self, request: AskRequest) -> str:
         """The runtime itself says when time is up, as in `result`."""
@@ -258,6 +261,37 @@ def _made(kind: Callable[..., M], **fields: Any) -> M:
     """A message with these fields; None leaves one out."""
     with _grpc_errors(""):
         return convert.sendable(kind, **fields)
+
+
+def size_of_send(request: SendRequest) -> int:
+    return len(request.payload) + len(request.process_id) + len(request.channel) + len(request.key or "") + 32
+
+
+def _size_of_start(request: StartRequest) -> int:
+    labels = sum(len(name) + len(value) + 8 for name, value in request.labels.items())
+    return len(request.arguments) + len(request.definition) + len(request.process_id or "") + labels + 32
+
+
+def _put_each(
+    requests: Sequence[T], kind: Callable[[], M], put: Callable[[T, M], None], target: Any
+) -> list[ApiError | None]:
+    """Put requests into one message; gives why one cannot travel, which keeps no other from it."""
+    unsendable: list[ApiError | None] = []
+    for request in requests:
+        try:
+            target.append(_filled(kind(), put, request))
+            unsendable.append(None)
+        except ApiError as error:
+            unsendable.append(error)
+    return unsendable
+
+
+def _merged(unsendable: list[ApiError | None], answers: list[T | ApiError], asked: int) -> list[T | ApiError]:
+    """The outcomes of all, in order, from those of what has travelled."""
+    if len(answers) != asked:
+        raise ApiError(ErrorCode.INTERNAL, f"{asked} requests were made, {len(answers)} outcomes came back")
+    answer = iter(answers)
+    return [next(answer) if error is None else error for error in unsendable]
 
 
 def _filled(message: M, put: Callable[[T, M], None], value: T) -> M:

@@ -274,6 +274,19 @@ class Processes:
         return response
 
     @refusing
+    async def StartMany(self, request: processes_pb2.StartManyRequest, _: Context) -> processes_pb2.StartManyResponse:
+        outcomes = await asyncio.gather(*map(self._started, request.starts))
+        return processes_pb2.StartManyResponse(outcomes=outcomes)
+
+    async def _started(self, message: processes_pb2.StartRequest) -> processes_pb2.StartOutcome:
+        outcome = processes_pb2.StartOutcome()
+        try:
+            convert.put_started(await self._runtime.start(convert.get_start(message)), outcome.started)
+        except Exception as error:
+            return processes_pb2.StartOutcome(refusal=status.to_bytes(refusal_of(error, "Processes.StartMany")))
+        return outcome
+
+    @refusing
     async def Send(self, request: processes_pb2.SendRequest, _: Context) -> processes_pb2.SendResponse:
         sending = self._runtime.send(convert.get_send(request))
         # One that waits for a receiver may wait for ever.

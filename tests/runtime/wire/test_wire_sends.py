@@ -1,4 +1,4 @@
-"""Messages that a client sends at the same time travel together, in order; each has an outcome of its own."""
+"""What a client sends and starts at the same time travels together, in order; each has an outcome of its own."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from wire_fakes import FakeRuntime
 
-from runtime_client._send_batches import BATCH_MESSAGES_MAX, CALLS_MAX, SendBatches
-from runtime_client._transport import GrpcTransport
+from runtime_client._batches import BATCH_COUNT_MAX, CALLS_MAX, Batches
+from runtime_client._transport import GrpcTransport, size_of_send
 from slct_runtime.server import serve_grpc
-from slct_runtime.wire.api import ApiError, ErrorCode, SendRequest
+from slct_runtime.wire.api import ApiError, ErrorCode, SendRequest, Started, StartRequest
 from slct_runtime.wire.limits import BATCH_BYTES_MAX
 
 
@@ -26,7 +26,7 @@ class Wire:
         self.refused: dict[str, ApiError] = {}
         self.failure: ApiError | None = None
         self.gate = asyncio.Event()
-        self.batches = SendBatches(self._one, self._many)
+        self.batches = Batches(self._one, self._many, size_of_send)
 
     async def _one(self, one: SendRequest) -> None:
         (refusal,) = await self._many([one])
@@ -42,7 +42,7 @@ class Wire:
         return [self.refused.get(each) for each in ids]
 
     def send(self, numbers: range, payload: str = "1") -> list[asyncio.Task[None]]:
-        return [asyncio.create_task(self.batches.send(request(number, payload))) for number in numbers]
+        return [asyncio.create_task(self.batches.ask(request(number, payload))) for number in numbers]
 
 
 async def turns() -> None:
@@ -92,8 +92,8 @@ def test_what_is_sent_in_one_turn_of_the_loop_goes_together() -> None:
 def test_batches_are_bounded_in_number_and_in_size() -> None:
     async def scene(wire: Wire) -> None:
         wire.gate.set()
-        await asyncio.gather(*wire.send(range(3 * BATCH_MESSAGES_MAX)))
-        assert max(map(len, wire.calls)) == BATCH_MESSAGES_MAX
+        await asyncio.gather(*wire.send(range(3 * BATCH_COUNT_MAX)))
+        assert max(map(len, wire.calls)) == BATCH_COUNT_MAX
         wire.calls.clear()
         await asyncio.gather(*wire.send(range(10), "x" * (BATCH_BYTES_MAX // 3)))
         assert max(map(len, wire.calls)) == 2
@@ -177,6 +177,47 @@ def test_many_messages_arrive_in_order_over_a_connection_and_refusals_come_back(
         assert unsendable.code is ErrorCode.INVALID_ARGUMENT
         arrived = [asked[1].process_id for asked in runtime.asked]
         assert arrived == [f"p{number}" for number in range(200) if number != 150]
+
+    asyncio.run(test())
+
+
+def test_many_starts_travel_together_and_refusals_come_back() -> None:
+    class Choosy(FakeRuntime):
+        async def start(self, request: StartRequest) -> Started:
+            await super().start(request)
+            if request.process_id == "p7":
+                raise ApiError(ErrorCode.ALREADY_EXISTS, "p7 exists", "another id", {"process_id": "p7"})
+            return Started(request.process_id or "", created=request.process_id != "p8")
+
+    async def test() -> None:
+        runtime = Choosy()
+        server = await serve_grpc(runtime, "127.0.0.1:0")
+        transport = GrpcTransport(f"127.0.0.1:{server.port}")
+        calls: list[int] = []
+        start_many = transport._start_many
+        transport._starts._ask_many = lambda requests: (calls.append(len(requests)), start_many(requests))[1]
+        try:
+            requests = [StartRequest("order", "[[],{}]", f"p{number}", labels={"n": "1"}) for number in range(200)]
+            requests[150] = StartRequest("order", "[[],{}]", "\ud800")  # cannot travel
+            outcomes = await asyncio.gather(*map(transport.start, requests), return_exceptions=True)
+        finally:
+            await transport.aclose()
+            await server.stop(0)
+        refusals = {n: each for n, each in enumerate(outcomes) if isinstance(each, BaseException)}
+        assert sorted(refusals) == [7, 150]
+        exists, unsendable = refusals[7], refusals[150]
+        assert isinstance(exists, ApiError) and isinstance(unsendable, ApiError)
+        assert (exists.code, exists.help, exists.facts) == (
+            ErrorCode.ALREADY_EXISTS,
+            "another id",
+            {"process_id": "p7"},
+        )
+        assert unsendable.code is ErrorCode.INVALID_ARGUMENT
+        expected = [Started(f"p{n}", created=n != 8) for n in range(200) if n not in refusals]
+        assert [each for n, each in enumerate(outcomes) if n not in refusals] == expected
+        assert [asked[1] for asked in runtime.asked] == [each for n, each in enumerate(requests) if n != 150]
+        assert sum(calls) == 200
+        assert len(calls) <= CALLS_MAX
 
     asyncio.run(test())
 

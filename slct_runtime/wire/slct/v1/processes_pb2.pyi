@@ -98,6 +98,84 @@ class StartResponse(_message.Message):
 Global___StartResponse: _TypeAlias = StartResponse  # noqa: Y015
 
 @_typing.final
+class StartManyRequest(_message.Message):
+    """Asks to start processes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STARTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def starts(self) -> _containers.RepeatedCompositeFieldContainer[Global___StartRequest]:
+        """Each on its own, as by `Start`: one that is refused keeps no other from being started."""
+
+    def __init__(
+        self,
+        *,
+        starts: _abc.Iterable[Global___StartRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["starts", b"starts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartManyRequest: _TypeAlias = StartManyRequest  # noqa: Y015
+
+@_typing.final
+class StartManyResponse(_message.Message):
+    """What became of the starts, in their order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StartOutcome]:
+        """As many as there were starts."""
+
+    def __init__(
+        self,
+        *,
+        outcomes: _abc.Iterable[Global___StartOutcome] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcomes", b"outcomes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartManyResponse: _TypeAlias = StartManyResponse  # noqa: Y015
+
+@_typing.final
+class StartOutcome(_message.Message):
+    """What became of one start."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STARTED_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    refusal: _builtins.bytes
+    """Why it was refused: a `google.rpc.Status`, as a refused `Start` carries it."""
+    @_builtins.property
+    def started(self) -> Global___StartResponse:
+        """The process is there, durably."""
+
+    def __init__(
+        self,
+        *,
+        started: Global___StartResponse | None = ...,
+        refusal: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "refusal", b"refusal", "started", b"started"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "refusal", b"refusal", "started", b"started"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["started", "refusal"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___StartOutcome: _TypeAlias = StartOutcome  # noqa: Y015
+
+@_typing.final
 class SendRequest(_message.Message):
     """Asks to send to a channel."""
 

@@ -22,6 +22,11 @@ class ProcessesStub:
                 request_serializer=slct_dot_v1_dot_processes__pb2.StartRequest.SerializeToString,
                 response_deserializer=slct_dot_v1_dot_processes__pb2.StartResponse.FromString,
                 _registered_method=True)
+        self.StartMany = channel.unary_unary(
+                '/slct.v1.Processes/StartMany',
+                request_serializer=slct_dot_v1_dot_processes__pb2.StartManyRequest.SerializeToString,
+                response_deserializer=slct_dot_v1_dot_processes__pb2.StartManyResponse.FromString,
+                _registered_method=True)
         self.Send = channel.unary_unary(
                 '/slct.v1.Processes/Send',
                 request_serializer=slct_dot_v1_dot_processes__pb2.SendRequest.SerializeToString,
@@ -95,6 +100,13 @@ class ProcessesServicer:
 
     def Start(self, request, context):
         """Starts a process; with a known id and the same arguments, finds it (rule 15).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartMany(self, request, context):
+        """Starts many processes; returns when each is durable or refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -199,6 +211,11 @@ def add_ProcessesServicer_to_server(servicer, server):
                     request_deserializer=slct_dot_v1_dot_processes__pb2.StartRequest.FromString,
                     response_serializer=slct_dot_v1_dot_processes__pb2.StartResponse.SerializeToString,
             ),
+            'StartMany': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartMany,
+                    request_deserializer=slct_dot_v1_dot_processes__pb2.StartManyRequest.FromString,
+                    response_serializer=slct_dot_v1_dot_processes__pb2.StartManyResponse.SerializeToString,
+            ),
             'Send': grpc.unary_unary_rpc_method_handler(
                     servicer.Send,
                     request_deserializer=slct_dot_v1_dot_processes__pb2.SendRequest.FromString,
@@ -293,6 +310,33 @@ class Processes:
             '/slct.v1.Processes/Start',
             slct_dot_v1_dot_processes__pb2.StartRequest.SerializeToString,
             slct_dot_v1_dot_processes__pb2.StartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartMany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slct.v1.Processes/StartMany',
+            slct_dot_v1_dot_processes__pb2.StartManyRequest.SerializeToString,
+            slct_dot_v1_dot_processes__pb2.StartManyResponse.FromString,
             options,
             channel_credentials,
             insecure,
