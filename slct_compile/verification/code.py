@@ -15,11 +15,12 @@ from .program import Function, Program, runtime_word
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A state of a function."""
+    """A state of a function. `is_guarded`: an error that is raised here is handled somewhere, not only passed on by TaskGroups."""
 
     program: Program
     function: Function
     block: int
+    is_guarded: bool = True
 
     @property
     def statements(self) -> Sequence[ast.stmt]:
@@ -28,14 +29,22 @@ class Code:
     @property
     def on_error(self) -> int | None:
         """The block that handles what is raised here."""
-        return self.function.states[self.block].region.on_error
+        return self.function.states[self.block].region.on_error if self.is_guarded else None
 
     def unknown(self, text: str) -> Unknown:
         return Unknown(text, self.function.info.path, self.function.line(self.block))
 
+    def loosen(self, text: str) -> None:
+        """From here on, something is not followed: it may do anything that it can reach."""
+        self.program.loose.setdefault((self.function.info.path, self.function.line(self.block)), text)
+
     def word(self, func: ast.expr) -> str:
         """`recv`, if it is that of `runtime_client`."""
         return runtime_word(self.function, func)
+
+    def calls(self, node: ast.AST) -> bool:
+        """Whether a durable function is called anywhere in it."""
+        return any(isinstance(one, ast.Call) and self.called(one.func) is not None for one in walk(node))
 
     def called(self, func: ast.expr) -> Function | None:
         """The durable function that an expression names."""

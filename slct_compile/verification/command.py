@@ -16,11 +16,11 @@ from .._pipeline import compile_module
 from .._report import FINDINGS, OK
 from .._tree import read_tree
 from ..diagnostics import CompileError
-from .exploring import Deadlock, Place, Verdict, verify
+from .exploring import Bounds, Deadlock, Place, Verdict, verify
 from .model import Unknown
 from .program import Function, Program
 
-STATES_MAX = 5_000
+BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +50,30 @@ def verify_command(arguments: Sequence[str]) -> int:
     parser.add_argument("source", type=Path, metavar="SRC", help="directory of the sources, or one file")
     parser.add_argument("names", nargs="*", metavar="NAME", help="definitions (default: all)")
     parser.add_argument(
-        "--states", type=int, default=STATES_MAX, metavar="N", help=f"look at no more of them (default: {STATES_MAX})"
+        "--states",
+        type=int,
+        default=BOUNDS.states,
+        metavar="N",
+        help=f"look at no more of them per definition (default: {BOUNDS.states})",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=BOUNDS.seconds,
+        metavar="N",
+        help=f"take no longer per definition (default: {BOUNDS.seconds})",
     )
     try:
         options = parser.parse_args(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
-    said = list(verified(options.source, options.names, options.states))
+    said = list(verified(options.source, options.names, Bounds(options.states, options.seconds)))
     for one in said:
         print("\n".join(one.lines))
     return FINDINGS if any(one.is_finding for one in said) else OK
 
 
-def verified(source: Path, names: Sequence[str] = (), states_max: int = STATES_MAX) -> Iterator[Said]:
+def verified(source: Path, names: Sequence[str] = (), bounds: Bounds = BOUNDS) -> Iterator[Said]:
     """What can be said of each definition.
 
     Raises:
@@ -78,7 +89,7 @@ def verified(source: Path, names: Sequence[str] = (), states_max: int = STATES_M
             raise CompileError(f"there is no definition {name!r}", f"there are {', '.join(known)}")
     for definition in definitions:
         if not names or definition.name in names:
-            yield _said(Program(index, functions, definition), definition, states_max)
+            yield _said(Program(index, functions, definition), definition, bounds)
 
 
 def _functions(index: Index) -> dict[tuple[str, str], Function]:
@@ -92,11 +103,11 @@ def _functions(index: Index) -> dict[tuple[str, str], Function]:
     return found
 
 
-def _said(program: Program, definition: Definition, states_max: int) -> Said:
+def _said(program: Program, definition: Definition, bounds: Bounds) -> Said:
     name = definition.name
     try:
         program.check()
-        verdict = verify(program, states_max)
+        verdict = verify(program, bounds)
     except Unknown as unknown:
         return Said(name, None, (f"{name}: not verified: {unknown.path}:{unknown.line}: {unknown.text}",))
     lines = [*_findings(program, verdict), *_notes(program, verdict)]
@@ -126,6 +137,8 @@ def _notes(program: Program, verdict: Verdict) -> Iterator[str]:
         function = program.by_name[name]
         line = function.compiled.function.parsed.lineno
         yield f"note: {function.title} ({function.info.path}:{line}) is always dropped when main returns, never ended"
+    for (path, line), text in sorted(program.loose.items()):
+        yield f"note: not followed: {path}:{line}: {text}"
 
 
 def _shown(program: Program, place: Place) -> str:

@@ -6,16 +6,17 @@ That is a game on a finite graph: what is chosen against the author needs one mo
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic
 
 from .model import OUTSIDE, Channel, Frame, Goroutine, Join, Joint, Unknown
 from .moves import Move, moves
 from .program import Function, Program
 from .running import woken
 
-GOROUTINES_MAX = 8
+GOROUTINES_MAX = 12
 CHANNELS_MAX = 24
 
 
@@ -43,12 +44,18 @@ class Deadlock:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`never_left`: states that no message can ever leave. `outliving`: functions whose goroutines never end before main does."""
+    """`never_left`: states that no message can ever leave. `outliving`: functions whose goroutines never end before main does.
+
+    may_wait_for_ever: some data and some order lead to where main can never go on.
+    may_rest: to where, besides, nothing at all can happen any more.
+    """
 
     state_count: int
     deadlock: Deadlock | None
     never_left: tuple[Place, ...]
     outliving: tuple[str, ...]
+    may_wait_for_ever: bool
+    may_rest: bool
 
 
 @dataclass(slots=True)
@@ -57,40 +64,92 @@ class _Graph:
     moves: dict[Joint, list[Move]] = field(default_factory=dict)
 
 
-def verify(program: Program, states_max: int) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far one definition is looked at."""
+
+    states: int = 5_000
+    seconds: float = 60
+
+
+def verify(program: Program, bounds: Bounds) -> Verdict:
     """What holds of a definition.
 
     Raises:
       Unknown: something cannot be followed, or there is more than may be looked at.
     """
     assert program.main is not None
-    graph = _explored(program, program.main, states_max)
+    graph = _explored(program, program.main, bounds)
     bad = _stuck(graph)
     deadlock = _deadlock(program, graph, bad)
     hidden = {place for _, place in deadlock.waiting} if deadlock is not None else set()
     never_left = tuple(place for place in _never_left(graph) if place not in hidden)
-    return Verdict(len(graph.moves), deadlock, never_left, tuple(_outliving(graph)))
+    rests = any(_is_at_rest(graph, joint) for joint in bad)
+    return Verdict(len(graph.moves), deadlock, never_left, tuple(_outliving(graph)), bool(bad), rests)
 
 
-def _explored(program: Program, main: Function, states_max: int) -> _Graph:
+def _is_at_rest(graph: _Graph, joint: Joint) -> bool:
+    return not graph.moves[joint]
+
+
+def _explored(program: Program, main: Function, bounds: Bounds) -> _Graph:
+    """Breadth first, so that a way that is found is a short one."""
     channels = tuple(Channel(c.capacity or 0, True, c.capacity is None) for c in program.channels)
     begun = Joint((Goroutine(main.name, (Frame(main.name, main.entry),), OUTSIDE),), channels)
     graph = _Graph(woken(program, begun, 0, None))
-    waiting = list(graph.first)
+    waiting = deque(graph.first)
+    ends_at = monotonic() + bounds.seconds
     while waiting:
-        joint = waiting.pop()
+        joint = waiting.popleft()
         if joint in graph.moves:
             continue
-        _check_bounds(main, joint, len(graph.moves), states_max)
-        graph.moves[joint] = list(moves(program, joint))
+        _check_bounds(main, joint, len(graph.moves), bounds, ends_at)
+        graph.moves[joint] = _enough(joint, list(moves(program, joint)), graph)
         waiting += [result for move in graph.moves[joint] for result in move.results]
     return graph
 
 
-def _check_bounds(main: Function, joint: Joint, count: int, states_max: int) -> None:
+def _enough(joint: Joint, found: list[Move], graph: _Graph) -> list[Move]:
+    """Of what may happen, one thing is enough if whatever else may happen can do so as well after it as before.
+
+    That is a timer, an effect or a first turn that leads one goroutine to its next wait and does nothing else. Where it leads to what was looked at
+    already, nothing is left out, so that nothing is put off for ever.
+    """
+    for move in found:
+        (index, *others) = move.goroutines
+        alone = [one for one in found if index in one.goroutines and one is not move] == []
+        if (
+            alone
+            and not others
+            and _only_goes_on(joint, index, move)
+            and not any(r in graph.moves for r in move.results)
+        ):
+            return [move]
+    return found
+
+
+def _only_goes_on(joint: Joint, index: int, move: Move) -> bool:
+    if joint.goroutines[index].wait != OUTSIDE or not move.is_certain:
+        return False
+    return all(_is_same_but_for(joint, result, index) for result in move.results)
+
+
+def _is_same_but_for(joint: Joint, result: Joint, index: int) -> bool:
+    if result.has_ended or result.channels != joint.channels or len(result.goroutines) != len(joint.goroutines):
+        return False
+    goroutine = result.goroutines[index]
+    expected = list(joint.goroutines)
+    expected[index] = replace(expected[index], frames=goroutine.frames, wait=goroutine.wait)
+    return goroutine.wait is not None and result.goroutines == tuple(expected)
+
+
+def _check_bounds(main: Function, joint: Joint, count: int, bounds: Bounds, ends_at: float) -> None:
     line = main.compiled.function.parsed.lineno
-    if count >= states_max:
-        raise Unknown(f"there are more than {states_max} states (--states)", main.info.path, line)
+    if count >= bounds.states:
+        raise Unknown(f"there are more than {bounds.states} states (--states)", main.info.path, line)
+    if monotonic() > ends_at:
+        text = f"{bounds.seconds:g} seconds were not enough for more than {count} states (--seconds)"
+        raise Unknown(text, main.info.path, line)
     if len(joint.goroutines) > GOROUTINES_MAX:
         raise Unknown(f"more than {GOROUTINES_MAX} goroutines are started", main.info.path, line)
     if len(joint.channels) > CHANNELS_MAX:
@@ -110,7 +169,8 @@ def _stuck(graph: _Graph) -> set[Joint]:
 
 
 def _leading_to_a_move(graph: _Graph, before: dict[Joint, set[Joint]], index: int) -> set[Joint]:
-    waiting = [joint for joint, found in graph.moves.items() if any(index in move.goroutines for move in found)]
+    """Where the process may end, it does not wait for ever."""
+    waiting = [joint for joint, found in graph.moves.items() if any(_goes_on(move, index) for move in found)]
     reached: set[Joint] = set()
     while waiting:
         joint = waiting.pop()
@@ -118,6 +178,10 @@ def _leading_to_a_move(graph: _Graph, before: dict[Joint, set[Joint]], index: in
             reached.add(joint)
             waiting += before[joint]
     return reached
+
+
+def _goes_on(move: Move, index: int) -> bool:
+    return index in move.goroutines or any(result.has_ended for result in move.results)
 
 
 def _is_stuck(joint: Joint, index: int, can_move: list[set[Joint]], seen: frozenset[int]) -> bool:
@@ -135,17 +199,22 @@ def _deadlock(program: Program, graph: _Graph, bad: set[Joint]) -> Deadlock | No
     chosen = _forced(graph, bad)
     if not graph.first or not all(joint in chosen for joint in graph.first):
         return None
-    joint, steps = graph.first[0], []
-    while (move := chosen[joint]) is not None:
+    joint, steps = _nearest(graph.first, chosen), []
+    while (move := chosen[joint].move) is not None:
+        steps.append(_step(program, joint, move))
+        joint = _nearest(move.results, chosen)
+    for _ in range(GOROUTINES_MAX):
+        # Main is stuck already; who has not had a turn yet would be told as waiting at its begin.
+        if (move := _first_turn(program, graph, joint)) is None:
+            break
         steps.append(_step(program, joint, move))
         joint = move.results[0]
-    for _ in joint.goroutines:
-        # Main is stuck already; who has not had a turn yet would be told as waiting at its begin.
-        if (move := _first_turn(program, graph, joint)) is not None:
-            steps.append(_step(program, joint, move))
-            joint = move.results[0]
-    waiting = [(program.by_name[g.started].title, _place(g)) for g in joint.goroutines if g.frames]
+    waiting = [(program.by_name[g.frames[0].function].title, _place(g)) for g in joint.goroutines if g.frames]
     return Deadlock(tuple(steps), tuple(waiting))
+
+
+def _nearest(joints: Sequence[Joint], chosen: Mapping[Joint, _Chosen]) -> Joint:
+    return min(joints, key=lambda joint: chosen[joint].distance)
 
 
 def _first_turn(program: Program, graph: _Graph, joint: Joint) -> Move | None:
@@ -153,15 +222,23 @@ def _first_turn(program: Program, graph: _Graph, joint: Joint) -> Move | None:
     for move in graph.moves[joint]:
         (index, *others) = move.goroutines
         goroutine = joint.goroutines[index]
-        is_new = bool(goroutine.frames) and _place(goroutine).block == program.by_name[goroutine.started].entry
+        is_new = bool(goroutine.started) and _place(goroutine).block == program.by_name[goroutine.started].entry
         if is_new and not others and move.results:
             return move
     return None
 
 
-def _forced(graph: _Graph, bad: set[Joint]) -> dict[Joint, Move | None]:
-    """From where it can be brought about, each with the move to make; None: it is there. The least fixed point, so every step comes nearer."""
-    chosen: dict[Joint, Move | None] = {}
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The move to make; None: it is there. `distance`: the most steps that it may take, by data."""
+
+    move: Move | None
+    distance: int
+
+
+def _forced(graph: _Graph, bad: set[Joint]) -> dict[Joint, _Chosen]:
+    """From where it can be brought about. The least fixed point, so every step comes nearer."""
+    chosen: dict[Joint, _Chosen] = {}
     missing: dict[int, int] = {}
     needed: dict[Joint, list[tuple[Joint, Move]]] = defaultdict(list)
     for joint, found in graph.moves.items():
@@ -171,7 +248,7 @@ def _forced(graph: _Graph, bad: set[Joint]) -> dict[Joint, Move | None]:
                 missing[id(move)] = len(results)
                 for result in results:
                     needed[result].append((joint, move))
-    waiting: list[tuple[Joint, Move | None]] = [(joint, None) for joint in graph.moves if joint in bad]
+    waiting = [(joint, _Chosen(None, 0)) for joint in graph.moves if joint in bad]
     for joint, why in waiting:  # which grows
         if joint in chosen:
             continue
@@ -179,13 +256,14 @@ def _forced(graph: _Graph, bad: set[Joint]) -> dict[Joint, Move | None]:
         for source, move in needed[joint]:
             missing[id(move)] -= 1
             if missing[id(move)] == 0:
-                waiting.append((source, move))
+                waiting.append((source, _Chosen(move, why.distance + 1)))
     return chosen
 
 
 def _step(program: Program, joint: Joint, move: Move) -> Step:
     who = tuple(
-        (program.by_name[joint.goroutines[i].started].title, _place(joint.goroutines[i])) for i in move.goroutines
+        (program.by_name[joint.goroutines[i].frames[0].function].title, _place(joint.goroutines[i]))
+        for i in move.goroutines
     )
     wait = joint.goroutines[move.goroutines[0]].wait
     case = str(wait.names[move.case]) if wait is not None and wait.is_select else ""
@@ -212,7 +290,20 @@ def _never_left(graph: _Graph) -> Iterator[Place]:
 
 
 def _outliving(graph: _Graph) -> list[str]:
-    ends = [joint for joint in graph.moves if joint.has_ended and joint.goroutines]
-    running = dict.fromkeys(g.started for joint in ends for g in joint.goroutines[1:] if g.wait is not None)
-    ended = {g.started for joint in graph.moves for g in joint.goroutines[1:] if g.wait is None}
+    ends = [joint for joint in graph.moves if joint.has_ended]
+    running = dict.fromkeys(g.started for joint in ends for g in joint.goroutines[1:] if g.wait and not g.is_operation)
+    ended = {
+        joint.goroutines[index].started
+        for joint, found in graph.moves.items()
+        for move in found
+        for result in move.results
+        for index in move.goroutines
+        if _is_over(result, index)
+    }
     return [started for started in running if started not in ended]
+
+
+def _is_over(joint: Joint, index: int) -> bool:
+    """Numbers that nobody needs are left out at the end."""
+    is_told = bool(index and joint.goroutines)
+    return is_told and (index >= len(joint.goroutines) or joint.goroutines[index].wait is None)

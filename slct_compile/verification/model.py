@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -37,15 +37,96 @@ class SelectedValue:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemsValue:
-    """What is left of `range(3)`."""
+class ConstantValue:
+    """A number that is written in the code, True, False or None. None is also the channel on which nothing ever happens."""
 
+    value: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorValue:
+    """An exception that is being handled."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupValue:
+    """A TaskGroup."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutValue:
+    """A `timeout(...)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameValue:
+    """A durable function that was called, and has not begun."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceValue:
+    """A tuple, or a list. `is_shared`: somebody else may hold it too, so that it must not change any more."""
+
+    items: tuple[Value | None, ...]
+    is_list: bool = False
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RangeValue:
+    """What is left of `range(1, 3)`."""
+
+    first: int
     count: int
 
 
-Value: TypeAlias = ChannelValue | HandleValue | SelectedValue | ItemsValue
+@dataclass(frozen=True, slots=True)
+class ItemsValue:
+    """What is left of a loop over a sequence."""
+
+    items: tuple[Value | None, ...]
+
+
+Value: TypeAlias = (
+    ChannelValue
+    | HandleValue
+    | SelectedValue
+    | ConstantValue
+    | ErrorValue
+    | GroupValue
+    | TimeoutValue
+    | FrameValue
+    | SequenceValue
+    | RangeValue
+    | ItemsValue
+)
 Locals: TypeAlias = tuple[tuple[str, Value], ...]
 """The variables of which something is known, by name."""
+
+
+def inside(value: Value | None) -> Iterator[Value]:
+    """A value, and what it holds."""
+    if value is None:
+        return
+    yield value
+    match value:
+        case SequenceValue(items) | ItemsValue(items):
+            for item in items:
+                yield from inside(item)
+        case FrameValue(frame):
+            for _, argument in frame.variables:
+                yield from inside(argument)
+        case _:
+            pass
+
+
+def is_followed(value: Value | None) -> bool:
+    """Whether channels or goroutines are in it."""
+    return any(isinstance(one, ChannelValue | HandleValue | GroupValue | FrameValue) for one in inside(value))
 
 
 def known(variables: Mapping[str, Value]) -> Locals:
@@ -79,6 +160,20 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinAll:
+    """The end of a `gather`: of all of these."""
+
+    goroutines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEnd:
+    """The end of all goroutines of a TaskGroup."""
+
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outside:
     """Something that comes by itself: a timer, an effect, another process, or the turn of a goroutine that was started."""
 
@@ -89,24 +184,31 @@ class Default:
 
 
 @dataclass(frozen=True, slots=True)
+class Never:
+    """An operation on None."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wild:
     """What is not followed: it may come, or never."""
 
 
-Case: TypeAlias = Send | Recv | Join | Outside | Default | Wild
+Case: TypeAlias = Send | Recv | Join | JoinAll | GroupEnd | Outside | Default | Never | Wild
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Cases in the order in which they are tried. `is_select`: the outcome says which case it was, by its name.
 
-    `ends_at_close`: a closed channel ends a loop, and raises nothing.
+    `ends_at_close`: a closed channel ends a loop, and raises nothing. `gives`: what it comes to. `cancels`: goroutines that end if it is left by an error.
     """
 
     cases: tuple[Case, ...]
     names: tuple[int | str, ...] = ()
     is_select: bool = False
     ends_at_close: bool = False
+    gives: Value | None = None
+    cancels: tuple[int, ...] = ()
 
 
 OUTSIDE = Wait((Outside(),))
@@ -123,17 +225,33 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Goroutine:
-    """The innermost frame last; no frames: it has ended. `started`: the function that it was started with."""
+    """The innermost frame last; no frames: it has ended. `started`: the function that it was started with.
+
+    `group`: the TaskGroup that it is in. `is_operation`: it is one operation of a `gather`, and its frame says only where that is.
+    `has_failed`: it has ended with an error, which is raised where it is waited for. `is_wild`: it may be cancelled at any time.
+    """
 
     started: str
     frames: tuple[Frame, ...]
     wait: Wait | None
+    group: int | None = None
+    is_operation: bool = False
+    has_failed: bool = False
+    is_wild: bool = False
+
+
+NOBODY = Goroutine("", (), None)
+"""In the place of a goroutine that has ended, and for which nobody can wait any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """A whole process while all its goroutines wait: main first. `has_ended`: main has."""
+    """A whole process while all its goroutines wait: main first. `has_ended`: main has. `group_count`: TaskGroups are numbered below that."""
 
     goroutines: tuple[Goroutine, ...]
     channels: tuple[Channel, ...]
     has_ended: bool = False
+    group_count: int = 0
+
+
+ENDED = Joint((), (), has_ended=True)

@@ -6,9 +6,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .drafts import Closed, Outcome
-from .model import Case, Default, Join, Joint, Outside, Recv, SelectedValue, Send, Wait, Wild
+from .model import (
+    ENDED,
+    Case,
+    Default,
+    GroupEnd,
+    Join,
+    JoinAll,
+    Joint,
+    Outside,
+    Recv,
+    SelectedValue,
+    Send,
+    Wait,
+    Wild,
+)
 from .program import Program
-from .running import failed, woken
+from .running import failed, is_guarded, woken
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +54,14 @@ def moves(program: Program, joint: Joint) -> Iterator[Move]:
         if goroutine.wait is None:
             continue
         for one in _ready(joint, index, goroutine.wait):
-            yield _taken(program, joint, index, goroutine.wait, one)
+            move = _taken(program, joint, index, goroutine.wait, one)
+            is_wild = any(joint.goroutines[number].is_wild for number in move.goroutines)
+            yield replace(move, is_certain=False) if is_wild else move
         for number, case in enumerate(goroutine.wait.cases):
             if _may_come_from_outside(joint, case):
-                is_certain = _may_park(joint, goroutine.wait) and not _is_wild(joint, case)
+                is_certain = _may_park(joint, goroutine.wait) and not (_is_wild(joint, case) or goroutine.is_wild)
                 yield _from_outside(program, joint, index, goroutine.wait, number, is_certain)
-        if any(program.by_name[f.function].states[f.block].region.on_error is not None for f in goroutine.frames):
+        if goroutine.is_wild or (not goroutine.is_operation and is_guarded(program, goroutine.frames)):
             yield Move((index,), 0, False, tuple(failed(program, joint, index)))
 
 
@@ -74,6 +90,10 @@ def _is_ready_alone(joint: Joint, case: Case) -> bool:
             return not channel.is_wild and (channel.is_closed or channel.count > 0)
         case Join(number):
             return joint.goroutines[number].wait is None
+        case JoinAll(several):
+            return all(joint.goroutines[number].wait is None for number in several)
+        case GroupEnd(group):
+            return not any(goroutine.group == group and goroutine.wait is not None for goroutine in joint.goroutines)
         case _:
             return False
 
@@ -109,7 +129,7 @@ def _may_come_from_outside(joint: Joint, case: Case) -> bool:
 
 
 def _outcome(wait: Wait, case: int) -> Outcome:
-    return SelectedValue(wait.names[case]) if wait.is_select else None
+    return SelectedValue(wait.names[case]) if wait.is_select else wait.gives
 
 
 def _from_outside(program: Program, joint: Joint, index: int, wait: Wait, case: int, is_certain: bool) -> Move:
@@ -124,6 +144,8 @@ def _taken(program: Program, joint: Joint, index: int, wait: Wait, ready: _Ready
         return _met(program, joint, index, wait, ready.case, ready.partner)
     case = wait.cases[ready.case]
     outcome = _outcome(wait, ready.case)
+    if _raises(joint, case):
+        return Move((index,), ready.case, True, tuple(failed(program, joint, index)))
     if isinstance(case, Send | Recv):
         channel = joint.channels[case.channel]
         if isinstance(case, Send) and channel.is_closed:
@@ -137,6 +159,17 @@ def _taken(program: Program, joint: Joint, index: int, wait: Wait, ready: _Ready
         else:
             joint = _counted(joint, case.channel, 1)
     return Move((index,), ready.case, True, tuple(woken(program, joint, index, outcome)))
+
+
+def _raises(joint: Joint, case: Case) -> bool:
+    """Whether what is waited for has ended with an error."""
+    match case:
+        case Join(number):
+            return joint.goroutines[number].has_failed
+        case JoinAll(several):
+            return any(joint.goroutines[number].has_failed for number in several)
+        case _:
+            return False
 
 
 def _counted(joint: Joint, number: int, change: int) -> Joint:
@@ -153,7 +186,12 @@ def _met(program: Program, joint: Joint, index: int, wait: Wait, case: int, part
     is_certain = _may_park(joint, theirs)
     results: list[Joint] = []
     for after in woken(program, joint, other, _outcome(theirs, their_case)):
-        results += [after] if after.has_ended else woken(program, after, index, _outcome(wait, case))
+        if after.has_ended:
+            results.append(after)
+        elif index >= len(after.goroutines) or after.goroutines[index].wait is None:
+            results += [after, ENDED]  # cancelled by the other: what it may do yet is not followed
+        else:
+            results += woken(program, after, index, _outcome(wait, case))
     return Move((index, other), case, is_certain, _distinct(results))
 
 

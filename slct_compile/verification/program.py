@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ from .._definitions import Kind, own_async_functions
 from .._index import RUNTIME, ClassInfo, Index, ModuleInfo, module_level
 from .._manifest import Definition
 from .._meanings import Meanings
+from .._scopes import names_bound_by
 from .._walk import walk
 from ..emit import Compiled
 from ..ir import ops
@@ -33,11 +35,56 @@ class Function:
         self.parameters = compiled.function.parameters
         self.states = {state.block.id: state for state in compiled.states}
         self.entry = compiled.states[0].block.id
-        self.has_local_functions = bool(own_async_functions(compiled.function.parsed))
+        self.inner = own_async_functions(compiled.function.parsed)
 
     @cached_property
     def code(self) -> Mapping[int, list[ast.stmt]]:
         return {number: ast.parse(ops.text_of(state.code)).body for number, state in self.states.items()}
+
+    @cached_property
+    def captured(self) -> frozenset[str]:
+        """Variables that durable functions inside this one use too."""
+        return frozenset(one.id for inner in self.inner for one in walk(inner) if isinstance(one, ast.Name))
+
+    @cached_property
+    def constants(self) -> Mapping[str, int]:
+        """Numbers that the module binds once, by name."""
+        found: dict[str, int] = {}
+        times: Counter[str] = Counter()
+        for node in walk(self.info.tree):
+            if isinstance(node, ast.stmt):
+                times.update(names_bound_by(node))
+        for node in self.info.tree.body:
+            match node:
+                case ast.Assign([ast.Name(name)], ast.Constant(int(number))) | ast.AnnAssign(
+                    ast.Name(name), _, ast.Constant(int(number))
+                ) if times[name] == 1:
+                    found[name] = number
+                case _:
+                    pass
+        return found
+
+    def is_guarded(self, block: int) -> bool:
+        """Whether an error raised there is handled, and not only passed on by TaskGroups."""
+        on_error = self.states[block].region.on_error
+        while on_error is not None:
+            if on_error not in self._ends_of_groups:
+                return True
+            on_error = self.states[on_error].region.on_error
+        return False
+
+    @cached_property
+    def _ends_of_groups(self) -> frozenset[int]:
+        """States that wait for the goroutines of a TaskGroup: what the compiler makes of `async with`."""
+        calls = {block: [one for node in code for one in walk(node)] for block, code in self.code.items()}
+        managers = {
+            target.id
+            for nodes in calls.values()
+            for node in nodes
+            if isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name)
+            if isinstance(node.value, ast.Call) and runtime_word(self, node.value.func) == "TaskGroup"
+        }
+        return frozenset(block for block, nodes in calls.items() if any(_leaves(node, managers) for node in nodes))
 
     def line(self, block: int) -> int:
         return self.states[block].block.line
@@ -55,11 +102,12 @@ class DeclaredChannel:
 
 
 class Program:
-    """One definition."""
+    """One definition. `loose`: what is not followed of it, by path and line, as far as that was met."""
 
     def __init__(self, index: Index, functions: Mapping[tuple[str, str], Function], definition: Definition) -> None:
         self.index = index
         self.functions = functions
+        self.loose: dict[tuple[str, int], str] = {}
         self.by_name = {function.name: function for function in functions.values()}
         owner = index.modules[definition.module].classes.get(definition.qualname)
         self.ancestors = index.ancestors(owner) if owner is not None else []
@@ -81,8 +129,6 @@ class Program:
         """
         if self.main is None:
             raise Unknown("its goroutines are written by hand, or not in this tree", *self._head())
-        if self.main.has_local_functions:
-            raise Unknown(f"{self.main.title} defines durable functions of its own", *self._head())
         for ancestor in self.ancestors:
             if ancestor.states:
                 raise Unknown("some of its states are written by hand", *self._head())
@@ -119,6 +165,10 @@ class Program:
                 return found if found.receiver is not None else None
         return None
 
+    def has_durable(self, name: str) -> bool:
+        """Whether any durable function is called that."""
+        return any(qualname.rpartition(".")[2] == name for _, qualname in self.functions)
+
     def called(self, caller: Function, func: ast.expr) -> Function | None:
         """The durable function that an expression names."""
         match func:
@@ -144,15 +194,28 @@ def _declared(index: Index, owner: ClassInfo) -> list[DeclaredChannel]:
 
 
 def capacity_of(call: ast.Call) -> int | None:
-    """Of `Channel[int](capacity=3)` and `make_channel(3)`; None if it is not a constant."""
-    given = [*call.args, *(k.value for k in call.keywords if k.arg == "capacity")]
-    match given:
-        case []:
+    """Of `Channel[int](capacity=3)`; None if it is not a constant."""
+    match capacity_argument(call):
+        case None:
             return 0
-        case [ast.Constant(int(capacity))]:
+        case ast.Constant(int(capacity)):
             return capacity
         case _:
             return None
+
+
+def capacity_argument(call: ast.Call) -> ast.expr | None:
+    """That of `Channel[int](capacity=3)` and `make_channel(3)`."""
+    given = [*call.args, *(k.value for k in call.keywords if k.arg == "capacity")]
+    return given[0] if given else None
+
+
+def _leaves(node: ast.AST, managers: set[str]) -> bool:
+    match node:
+        case ast.Call(ast.Name("leave_async"), [ast.Name(manager), *_]):
+            return manager in managers
+        case _:
+            return False
 
 
 def runtime_word(function: Function, func: ast.expr) -> str:

@@ -7,20 +7,39 @@ Every outcome that depends on data is a result of its own. Followed are channels
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from .code import Code
 from .drafts import Draft, Outcome, Suspension
-from .expressions import arguments
-from .model import Frame, Joint, Unknown, Value, Wait, known
+from .expressions import escape, made, value_of
+from .goroutines import cancel
+from .model import (
+    ENDED,
+    OUTSIDE,
+    ConstantValue,
+    ErrorValue,
+    Frame,
+    FrameValue,
+    Joint,
+    Locals,
+    Unknown,
+    Value,
+    Wait,
+    Wild,
+    known,
+)
 from .program import Function, Program
 from .statements import ways
+from .tidying import tidy
 from .waits import wait_of
 
 STEPS_MAX = 5_000
 """States that run between two waits, over all ways."""
 FRAMES_MAX = 20
+RECURSIONS_MAX = 3
+"""Of one function, where no number says how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +50,31 @@ class _Running:
 
 def woken(program: Program, joint: Joint, index: int, outcome: Outcome) -> list[Joint]:
     """All that a process may be once this goroutine, woken with that, waits again or has ended."""
-    frames = joint.goroutines[index].frames
+    goroutine = joint.goroutines[index]
     turn = _Turn(program, index)
-    turn.waiting.append(_Running(_draft(joint, frames[-1], outcome), frames))
+    draft = _draft(joint, goroutine.frames[-1], outcome)
+    if goroutine.is_operation:
+        turn.ended(draft)
+    else:
+        turn.waiting.append(_Running(draft, goroutine.frames))
     return turn.run()
 
 
 def failed(program: Program, joint: Joint, index: int) -> list[Joint]:
     """The same, where an error is raised at its wait."""
-    frames = joint.goroutines[index].frames
+    goroutine = joint.goroutines[index]
     turn = _Turn(program, index)
-    turn.raised(_draft(joint, frames[-1], None), frames)
+    draft = _draft(joint, goroutine.frames[-1], None)
+    if goroutine.wait is not None:
+        for other in goroutine.wait.cancels:
+            cancel(turn.code(goroutine.frames), draft, other)
+    turn.raised(draft, () if goroutine.is_operation else goroutine.frames)
     return turn.run()
+
+
+def is_guarded(program: Program, frames: Sequence[Frame]) -> bool:
+    """Whether an error that is raised in the innermost frame is handled, and not only passed on by TaskGroups."""
+    return any(program.by_name[frame.function].is_guarded(frame.block) for frame in frames)
 
 
 class _Turn:
@@ -70,12 +102,13 @@ class _Turn:
         return Unknown("too much may happen between two waits", function.info.path, line)
 
     def _one(self, running: _Running) -> None:
-        code = self._code(running.frames[-1])
+        code = self.code(running.frames)
         for draft in ways(code, running.draft):
             self._left(code, draft, running.frames)
 
-    def _code(self, frame: Frame) -> Code:
-        return Code(self.program, self.program.by_name[frame.function], frame.block)
+    def code(self, frames: tuple[Frame, ...]) -> Code:
+        frame = frames[-1]
+        return Code(self.program, self.program.by_name[frame.function], frame.block, is_guarded(self.program, frames))
 
     def _left(self, code: Code, draft: Draft, frames: tuple[Frame, ...]) -> None:
         match draft.leaves:
@@ -87,70 +120,97 @@ class _Turn:
             case ast.Raise():
                 self.raised(draft, frames)
             case ast.Return() | None:
-                self._returned(draft, frames[:-1])
+                self._returned(code, draft, frames[:-1])
+            case ast.Break() | ast.Continue():
+                raise code.unknown("a jump that is not followed")
             case _:
                 assert_never(draft.leaves)
 
     def _suspended(self, code: Code, draft: Draft, frames: tuple[Frame, ...], suspension: Suspension) -> None:
         match suspension.operation:
-            case ast.Call(func) as call if (called := code.called(func)) is not None:
-                given = arguments(code, draft, call, called)
-                self._entered(code, draft, called, given, _parked(code, draft, frames, suspension.block))
+            case ast.Call(func) as call if code.called(func) is not None:
+                self._entered(code, draft, made(code, draft, call), frames, suspension.block)
+            case operation if isinstance(called := value_of(code, draft, operation), FrameValue):
+                self._entered(code, draft, called, frames, suspension.block)
             case operation:
-                wait = wait_of(code, draft, operation)
-                self._ended(draft, _parked(code, draft, frames, suspension.block), wait)
+                wait = wait_of(code, draft, operation, suspension.block)
+                self.ended(draft, _parked(code, draft, frames, suspension.block), wait)
 
-    def _entered(
-        self, code: Code, draft: Draft, called: Function, given: dict[str, Value], frames: tuple[Frame, ...]
-    ) -> None:
-        if len(frames) >= FRAMES_MAX:
-            raise code.unknown("durable functions call each other too deeply")
-        entered = replace(draft, variables=given, outcome=None, leaves=None)
-        self.waiting.append(_Running(entered, (*frames, Frame(called.name, called.entry))))
+    def _entered(self, code: Code, draft: Draft, called: Value | None, frames: tuple[Frame, ...], block: int) -> None:
+        assert isinstance(called, FrameValue)
+        here = _parked(code, draft, frames, block)
+        if _is_too_deep(frames, called.frame):
+            escape(code, draft, called)
+            self.ended(draft, here, Wait((Wild(),)))
+            return
+        entered = replace(draft, variables=dict(called.frame.variables), outcome=None, leaves=None)
+        self.waiting.append(_Running(entered, (*here, replace(called.frame, variables=()))))
 
-    def _returned(self, draft: Draft, frames: tuple[Frame, ...]) -> None:
+    def _returned(self, code: Code, draft: Draft, frames: tuple[Frame, ...]) -> None:
         if not frames:
-            self._ended(draft, (), None)
+            escape(code, draft, draft.result)
+            self.ended(draft)
         else:
-            resumed = Draft(dict(frames[-1].variables), draft.channels, draft.goroutines, None)
+            resumed = _resumed(draft, frames[-1].variables)
+            resumed.outcome = draft.result
             self.waiting.append(_Running(resumed, frames))
 
     def raised(self, draft: Draft, frames: tuple[Frame, ...]) -> None:
         """To the innermost handler; if there is none, the process ends, or the goroutine does and who waits for it hears of it."""
-        for depth in range(len(frames), 0, -1):
+        guarded = is_guarded(self.program, frames)
+        for depth in range(len(frames) if guarded else 0, 0, -1):
             frame = frames[depth - 1]
-            on_error = self._code(frame).on_error
-            if on_error is not None:
-                variables = dict(frame.variables) if depth < len(frames) else draft.variables
-                caught = Draft(dict(variables), draft.channels, draft.goroutines, None)
-                self.waiting.append(_Running(caught, (*frames[: depth - 1], replace(frame, block=on_error))))
+            region = self.program.by_name[frame.function].states[frame.block].region
+            if region.on_error is not None:
+                caught = _resumed(draft, known(draft.variables) if depth == len(frames) else frame.variables)
+                if region.caught is not None:
+                    caught.variables[region.caught] = ErrorValue()
+                self.waiting.append(_Running(caught, (*frames[: depth - 1], replace(frame, block=region.on_error))))
                 return
-        self.found[Joint((), (), has_ended=True)] = None
+        self.found[ENDED] = None
         if self.index:
-            self._ended(draft, (), None)
+            self.ended(draft, has_failed=True)
 
-    def _ended(self, draft: Draft, frames: tuple[Frame, ...], wait: Wait | None) -> None:
+    def ended(
+        self, draft: Draft, frames: tuple[Frame, ...] = (), wait: Wait | None = None, *, has_failed: bool = False
+    ) -> None:
+        """The turn has: the goroutine waits again, or is no more."""
         goroutines = list(draft.goroutines)
-        goroutines[self.index] = replace(goroutines[self.index], frames=frames, wait=wait)
-        self.found[Joint(tuple(goroutines), tuple(draft.channels), self.index == 0 and not frames)] = None
+        goroutines[self.index] = replace(goroutines[self.index], frames=frames, wait=wait, has_failed=has_failed)
+        if self.index == 0 and not frames:
+            dropped = tuple(replace(g, frames=(), wait=None if g.wait is None else OUTSIDE) for g in goroutines)
+            self.found[Joint(dropped, (), has_ended=True)] = None
+        else:
+            self.found[tidy(Joint(tuple(goroutines), tuple(draft.channels), group_count=draft.group_count))] = None
+
+
+def _is_too_deep(frames: tuple[Frame, ...], called: Frame) -> bool:
+    """A recursion of which it is not known where it ends is not followed to its end."""
+    count = sum(frame.function == called.function for frame in frames)
+    is_counted = any(isinstance(value, ConstantValue) for _, value in called.variables)
+    return len(frames) >= FRAMES_MAX or (count >= RECURSIONS_MAX and not is_counted)
 
 
 def _key(running: _Running) -> object:
     """Equal for what goes on in the same way: a loop without a wait comes back to where it was."""
     draft, (*callers, frame) = running.draft, running.frames
-    state = (draft.outcome, tuple(draft.channels), tuple(draft.goroutines))
+    state = (draft.outcome, tuple(draft.channels), tuple(draft.goroutines), draft.group_count)
     return tuple(callers), frame.function, frame.block, known(draft.variables), state
 
 
 def _draft(joint: Joint, frame: Frame, outcome: Outcome) -> Draft:
-    return Draft(dict(frame.variables), list(joint.channels), list(joint.goroutines), outcome)
+    return Draft(dict(frame.variables), list(joint.channels), list(joint.goroutines), outcome, joint.group_count)
+
+
+def _resumed(draft: Draft, variables: Locals) -> Draft:
+    """Another frame goes on, or another state of this one."""
+    return Draft(dict(variables), draft.channels, draft.goroutines, None, draft.group_count)
 
 
 def _turned(draft: Draft, function: Function, block: int) -> Draft:
     """With the variables that live into a state."""
     live = function.compiled.layout.live[block]
-    kept = {name: value for name, value in draft.variables.items() if name in live}
-    return Draft(kept, draft.channels, draft.goroutines, None)
+    return _resumed(draft, tuple((name, value) for name, value in draft.variables.items() if name in live))
 
 
 def _parked(code: Code, draft: Draft, frames: tuple[Frame, ...], block: int) -> tuple[Frame, ...]:

@@ -11,26 +11,17 @@ from ..ir import ops
 from .branches import Branch, branches_of_if, branches_of_match
 from .code import Code, is_marker, is_resume, names_in
 from .drafts import Closed, Draft, Leaving, Suspension
-from .expressions import done, forget, look, made, unbind, value_of
-from .model import ItemsValue
+from .expressions import contained, done, escape, forget, iterated, look, lose, made, unbind
+from .model import ItemsValue, RangeValue, Value, is_followed
+from .sequences import advanced, bind, is_plain_target, items_of
+
+WAYS_MAX = 256
+"""That a loop without an await may take, at once."""
 
 
 def ways(code: Code, start: Draft) -> list[Draft]:
     """All of them, each with how it leaves; with a handler, also into that."""
-    found = list(_run(code, code.statements, start.copy()))
-    if code.on_error is not None:
-        found.append(_failing(code, start, code.on_error))
-    return found
-
-
-def _failing(code: Code, start: Draft, on_error: int) -> Draft:
-    """Anything may raise, at any place."""
-    failed = start.copy()
-    for statement in code.statements:
-        if code.acts(statement):
-            raise code.unknown("goroutines, or ends of channels, in a `try` or `with`")
-        unbind(failed, statement)
-    return failed.left(on_error)
+    return list(_run(code, code.statements, _without_captured(code, start.copy())))
 
 
 def _run(code: Code, statements: Sequence[ast.stmt], draft: Draft) -> Iterator[Draft]:
@@ -38,18 +29,42 @@ def _run(code: Code, statements: Sequence[ast.stmt], draft: Draft) -> Iterator[D
     for statement in statements:
         going = [way for way in found if way.leaves is None]
         yield from (way for way in found if way.leaves is not None)
-        found = [after for way in going for after in _statement(code, statement, way)]
+        if code.on_error is not None:
+            yield from (_failing(way, statement, code.on_error) for way in going)
+        after = [one for way in going for one in _statement(code, statement, way)]
+        found = [_raising(_without_captured(code, one)) for one in after]
     yield from found
+
+
+def _failing(draft: Draft, statement: ast.stmt, on_error: int) -> Draft:
+    """Anything may raise, at any place."""
+    failed = draft.copy()
+    unbind(failed, statement)
+    return failed.left(on_error)
+
+
+def _without_captured(code: Code, draft: Draft) -> Draft:
+    """What durable functions inside this one may use and change is not followed."""
+    for name in code.function.captured.intersection(draft.variables):
+        lose(code, draft, name)
+        draft.variables.pop(name, None)
+    return draft
+
+
+def _raising(draft: Draft) -> Draft:
+    """What raises whatever the data does not go on."""
+    return draft.left(ast.Raise()) if draft.raises else draft
 
 
 def _statement(code: Code, node: ast.stmt, draft: Draft) -> Iterable[Draft]:
     leaves = _leaving(node)
     if leaves is not None:
-        look(code, draft, _last_expression(leaves))
-        return [draft.left(leaves)]
+        return [_left(code, draft, leaves)]
     match node:
-        case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
-            return [_assigned(code, draft, name, value)]
+        case ast.Assign(targets, value) if all(map(is_plain_target, targets)):
+            return [_assigned(code, draft, targets, value)]
+        case ast.AnnAssign(ast.Name() as target, _, ast.expr() as value):
+            return [_assigned(code, draft, [target], value)]
         case ast.Expr(value):
             done(code, draft, value)
             return [draft]
@@ -57,14 +72,26 @@ def _statement(code: Code, node: ast.stmt, draft: Draft) -> Iterable[Draft]:
             return _into(code, branches_of_if(code, node, draft))
         case ast.Match():
             return _into(code, branches_of_match(code, node, draft))
-        case ast.For() if isinstance(items := value_of(code, draft, node.iter), ItemsValue):
-            return _next_item(code, node, draft, items)
         case ast.For() if any(map(is_marker, walk(node))):
-            return _some_item(code, node, draft)
+            return _looped(code, node, draft)
+        case ast.For() if _is_worth_unrolling(code, node, draft):
+            return _unrolled(code, node, draft)
         case ast.Try():
             return _tried(code, node, draft)
         case _:
             return _opaque(code, node, draft)
+
+
+def _left(code: Code, draft: Draft, leaves: Leaving) -> Draft:
+    """An awaited operation is looked at when its wait is made."""
+    match leaves:
+        case ast.Return(ast.expr() as value):
+            draft.result = made(code, draft, value)
+        case ast.Raise(error):
+            look(code, draft, error)
+        case _:
+            pass
+    return draft.left(leaves)
 
 
 def _leaving(node: ast.stmt) -> Leaving | None:
@@ -73,19 +100,8 @@ def _leaving(node: ast.stmt) -> Leaving | None:
             return block
         case ast.Expr(ast.Call(ast.Name(ops.SUSPEND_MARKER), [ast.Constant(int(block)), operation])):
             return Suspension(block, operation)
-        case ast.Return() | ast.Raise():
+        case ast.Return() | ast.Raise() | ast.Break() | ast.Continue():
             return node
-        case _:
-            return None
-
-
-def _last_expression(leaves: Leaving) -> ast.expr | None:
-    """What is evaluated last; an awaited operation is looked at when its wait is made."""
-    match leaves:
-        case ast.Return(value):
-            return value
-        case ast.Raise(error):
-            return error
         case _:
             return None
 
@@ -95,35 +111,71 @@ def _into(code: Code, branches: Iterator[Branch]) -> Iterator[Draft]:
         yield from _run(code, suite, draft)
 
 
-def _assigned(code: Code, draft: Draft, name: str, value: ast.expr) -> Draft:
+def _assigned(code: Code, draft: Draft, targets: list[ast.expr], value: ast.expr) -> Draft:
     found = made(code, draft, value)
-    draft.variables.pop(name, None)
-    if found is not None:
-        draft.variables[name] = found
+    if len(targets) > 1:
+        found = contained(code, draft, found)
+    for target in targets:
+        if not isinstance(target, ast.Name) and is_followed(found) and items_of(found) is None:
+            escape(code, draft, found)
+        bind(draft, target, found)
     return draft
 
 
-def _next_item(code: Code, node: ast.For, draft: Draft, items: ItemsValue) -> Iterator[Draft]:
-    """Another item as long as there are any: how many is known."""
+def _looped(code: Code, node: ast.For, draft: Draft) -> Iterator[Draft]:
+    """Another item as long as there are any: how many is known, or depends on data."""
     assert isinstance(node.iter, ast.Name)
-    if items.count == 0:
-        return iter([draft])
-    draft.variables[node.iter.id] = ItemsValue(items.count - 1)
-    if node.orelse:
-        raise code.unknown("a loop that is not followed")
-    return _of_an_item(code, node, draft)
+    cursor = draft.variables.get(node.iter.id)
+    if not isinstance(cursor, RangeValue | ItemsValue):
+        return _some_item(code, node, draft)
+    following = advanced(cursor)
+    if following is None:
+        return _run(code, node.orelse, draft)
+    item, draft.variables[node.iter.id] = following
+    return _of_an_item(code, node, draft, item)
 
 
 def _some_item(code: Code, node: ast.For, draft: Draft) -> Iterator[Draft]:
-    """Another item, or none: that depends on data."""
     look(code, draft, node.iter)
-    yield from _of_an_item(code, node, draft.copy())
+    yield from _of_an_item(code, node, draft.copy(), None)
     forget(draft, names_in(node.target))
     yield from _run(code, node.orelse, draft)
 
 
-def _of_an_item(code: Code, node: ast.For, draft: Draft) -> Iterator[Draft]:
-    forget(draft, names_in(node.target))
+def _is_worth_unrolling(code: Code, node: ast.For, draft: Draft) -> bool:
+    """A loop without an await; where channels and goroutines are not touched, what it does is data."""
+    names = [draft.variables.get(one.id) for one in walk(node) if isinstance(one, ast.Name)]
+    return is_plain_target(node.target) and (code.acts(node) or code.calls(node) or any(map(is_followed, names)))
+
+
+def _unrolled(code: Code, node: ast.For, draft: Draft) -> Iterable[Draft]:
+    after = draft.copy()
+    items = items_of(iterated(code, after, node.iter))
+    if items is None:
+        return _opaque(code, node, draft)
+    found: list[Draft] = []
+    going = [after]
+    for item in items:
+        ended = [way for start in going for way in _one_turn(code, node, start, item)]
+        found += [way for way in ended if way.leaves is not None and not isinstance(way.leaves, ast.Continue)]
+        going = [way for way in ended if way.leaves is None or isinstance(way.leaves, ast.Continue)]
+        if len(going) > WAYS_MAX:
+            raise code.unknown("too much may happen in a loop")
+    found += [way for start in going for way in _run(code, node.orelse, start.going_on())]
+    return [way.going_on() if isinstance(way.leaves, ast.Break) else way for way in found]
+
+
+def _one_turn(code: Code, node: ast.For, draft: Draft, item: Value | None) -> Iterator[Draft]:
+    bind(draft.going_on(), node.target, item)
+    return _run(code, node.body, draft)
+
+
+def _of_an_item(code: Code, node: ast.For, draft: Draft, item: Value | None) -> Iterator[Draft]:
+    if is_plain_target(node.target):
+        bind(draft, node.target, item)
+    else:
+        escape(code, draft, item)
+        forget(draft, names_in(node.target))
     for way in _run(code, node.body, draft):
         if way.leaves is None:
             raise code.unknown("a loop that is not followed")
@@ -132,7 +184,8 @@ def _of_an_item(code: Code, node: ast.For, draft: Draft) -> Iterator[Draft]:
 
 def _tried(code: Code, node: ast.Try, draft: Draft) -> Iterator[Draft]:
     if code.acts(node):
-        raise code.unknown("goroutines, or ends of channels, in a `try`")
+        yield from _opaque(code, node, draft)
+        return
     handled = draft.copy()
     ends_a_loop = _ends_a_loop(node)
     is_closed = isinstance(draft.outcome, Closed)
@@ -176,9 +229,9 @@ def _handlers(code: Code, node: ast.Try, start: Draft, *, catches_all: bool) -> 
 
 def _opaque(code: Code, node: ast.stmt, draft: Draft) -> list[Draft]:
     """A statement whose inside is not followed: it may fall through, or leave by any jump in it."""
-    if code.acts(node):
-        raise code.unknown("goroutines or channels, made or ended in a statement that is not followed")
     ends = [leaves for one in walk(node) if isinstance(one, ast.stmt) and (leaves := _leaving(one)) is not None]
+    if isinstance(node, ast.For | ast.While):
+        ends = [leaves for leaves in ends if not isinstance(leaves, ast.Break | ast.Continue)]
     if any(isinstance(leaves, Suspension) for leaves in ends):
         raise code.unknown("an await in a statement that is not followed")
     for child in child_nodes(node):

@@ -7,14 +7,109 @@ import ast
 from .code import Code
 from .drafts import Draft
 from .expressions import all_wild, done, look, look_at_all, made, value_of
-from .model import Case, ChannelValue, Default, HandleValue, Join, Outside, Recv, Send, Value, Wait, Wild
+from .goroutines import cancel_group, start, start_operation
+from .model import (
+    OUTSIDE,
+    Case,
+    ChannelValue,
+    ConstantValue,
+    Default,
+    FrameValue,
+    GroupEnd,
+    GroupValue,
+    HandleValue,
+    Join,
+    JoinAll,
+    Never,
+    Outside,
+    Recv,
+    Send,
+    TimeoutValue,
+    Value,
+    Wait,
+    Wild,
+)
+from .sequences import items_of
+
+SHOWN_MAX = 40
+"""Letters of an expression."""
 
 
-def wait_of(code: Code, draft: Draft, node: ast.expr) -> Wait:
-    if isinstance(node, ast.Call) and code.word(node.func) == "select":
-        return _select(code, draft, node)
+def wait_of(code: Code, draft: Draft, node: ast.expr, block: int) -> Wait:
+    """`block` takes the outcome."""
+    match node:
+        case ast.Call(func) if code.word(func) == "select":
+            return _select(code, draft, node)
+        case ast.Call(func) if code.word(func) == "gather":
+            return _gather(code, draft, node, block)
+        case ast.Call(func, [ast.expr() as manager, *error]) if code.is_helper(func, "leave_async"):
+            held = value_of(code, draft, manager)
+            if isinstance(held, GroupValue):
+                return _end_of_group(code, draft, held, has_error=bool(error))
+            if isinstance(held, TimeoutValue):
+                return OUTSIDE
+        case ast.Call(func, [manager]) if code.is_helper(func, "enter_async"):
+            held = value_of(code, draft, manager)
+            if isinstance(held, GroupValue | TimeoutValue):
+                return Wait((Outside(),), gives=held)
+        case _:
+            pass
+    if isinstance(node, ast.Call) and code.word(node.func) in ("recv", "send") and _is_none(node.args[:1]):
+        return Wait(())  # as `select()`: on purpose
     iterates = isinstance(node, ast.Call) and code.is_helper(node.func, "next_async")
     return Wait((_case(code, draft, node),), ends_at_close=iterates)
+
+
+def _is_none(given: list[ast.expr]) -> bool:
+    return bool(given) and isinstance(given[0], ast.Constant) and given[0].value is None
+
+
+def _end_of_group(code: Code, draft: Draft, group: GroupValue, *, has_error: bool) -> Wait:
+    """It swallows no error: whoever leaves it by one raises it on."""
+    if has_error:
+        cancel_group(code, draft, group.index)
+    return Wait((GroupEnd(group.index),), gives=ConstantValue(False))
+
+
+def _gather(code: Code, draft: Draft, node: ast.Call, block: int) -> Wait:
+    """Frames and operations get goroutines of their own; those end with it."""
+    after = draft.copy()
+    started: list[int] = []
+    several = [_gathered(code, after, one, block, started) for one in node.args]
+    found = [indexes for indexes in several if indexes is not None]
+    if len(found) < len(several):
+        return Wait((_wild(code, draft, node),))
+    draft.take(after)
+    return Wait((JoinAll(tuple(index for indexes in found for index in indexes)),), cancels=tuple(started))
+
+
+def _gathered(code: Code, draft: Draft, node: ast.expr, block: int, started: list[int]) -> list[int] | None:
+    """The goroutines of one argument; None: it is not known which."""
+    found = made(code, draft, node.value) if isinstance(node, ast.Starred) else None
+    items = items_of(found) if isinstance(node, ast.Starred) else (_awaited(code, draft, node, block),)
+    if items is None:
+        return None
+    indexes = []
+    for item in items:
+        match item:
+            case HandleValue(index):
+                indexes.append(index)
+            case FrameValue():
+                indexes.append(start(draft, item).index)
+                started.append(indexes[-1])
+            case _:
+                return None
+    return indexes
+
+
+def _awaited(code: Code, draft: Draft, node: ast.expr, block: int) -> Value | None:
+    """A handle that is given is that of a goroutine which `gather` does not cancel."""
+    if isinstance(node, ast.Call) and not code.calls(node.func) and code.called(node.func) is None:
+        if code.word(node.func) == "go":
+            return done(code, draft, node)
+        wait = wait_of(code, draft, node, block)
+        return start_operation(code, draft, block, wait)
+    return made(code, draft, node)
 
 
 def _select(code: Code, draft: Draft, node: ast.Call) -> Wait:
@@ -28,6 +123,9 @@ def _select(code: Code, draft: Draft, node: ast.Call) -> Wait:
 
 def _case(code: Code, draft: Draft, node: ast.expr) -> Case:
     match node:
+        case ast.Call(ast.Attribute(_, "result"), []) if not code.program.has_durable("result"):
+            look(code, draft, node)
+            return Outside()
         case ast.Call(ast.Attribute(inner, "recv" | "send" | "join")):
             found = _method_case(code, draft, node, inner) or _word_case(code, draft, node)
         case ast.Call():
@@ -57,7 +155,7 @@ def _word_case(code: Code, draft: Draft, node: ast.Call) -> Case | None:
             return found
         case "go":
             handle = done(code, draft, node)
-            return None if handle is None else Join(handle.index)
+            return Join(handle.index) if isinstance(handle, HandleValue) else None
         case "after" | "sleep" | "call" | "default":
             _look_at_arguments(code, draft, node, 0)
             return Default() if word == "default" else Outside()
@@ -83,11 +181,25 @@ def _operation(word: str, found: Value | None) -> Case | None:
             return Send(number)
         case "join", HandleValue(number):
             return Join(number)
+        case "recv" | "send", ConstantValue(None):
+            return Never()
         case _:
             return None
 
 
 def _wild(code: Code, draft: Draft, node: ast.expr) -> Wild:
-    all_wild(code, draft)
+    all_wild(code, draft, f"{_shown(node)} is awaited, and not followed")
     look(code, draft, node)
     return Wild()
+
+
+def _shown(node: ast.expr) -> str:
+    """What the author awaits there: the compiler has put helpers around some of it."""
+    match node:
+        case ast.Call(ast.Name("enter_async" | "leave_async" | "next_async" as helper)):
+            return {"enter_async": "the begin of an `async with`", "leave_async": "the end of an `async with`"}.get(
+                helper, "an item of an `async for`"
+            )
+        case _:
+            text = ast.unparse(node)
+            return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."

@@ -6,32 +6,35 @@ import random
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from slct_compile.cli import main
-from slct_compile.verification.command import Said, verified
+from slct_compile.verification.command import BOUNDS, Said, verified
+from slct_compile.verification.exploring import Bounds
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "go"))
 
 from go_model import outcomes  # noqa: E402 - after the path is set
-from go_programs import Program, Recv, Select, Send  # noqa: E402 - after the path is set
+from go_programs import NIL, Close, Program, Recv, Select, Send  # noqa: E402 - after the path is set
 
 HEAD = """\
 from runtime_client import (
-    Channel, ChannelClosed, Process, after, call, close, default, go, make_channel, recv, select, send, sleep, timeout
+    Channel, ChannelClosed, Process, TaskGroup, after, call, close, default, gather, go, make_channel, recv, select, send,
+    sleep, timeout
 )
 """
 
 
-def said_of(tmp_path: Path, body: str, states_max: int = 5_000) -> Said:
+def said_of(tmp_path: Path, body: str, bounds: Bounds = BOUNDS) -> Said:
     """Of a process with these members."""
     text = HEAD + "\n\nclass P(Process):\n" + "".join(f"    {line}\n" for line in dedent(body).strip().split("\n"))
     (tmp_path / "app.py").write_text(text, encoding="utf-8")
-    (said,) = verified(tmp_path, states_max=states_max)
+    (said,) = verified(tmp_path, bounds=bounds)
     return said
 
 
@@ -76,6 +79,90 @@ DEADLOCKS = {
                 print(value)
         async def produce(self, values):
             for number in range(3):
+                await send(values, number)
+    """,
+    "one worker too many, in a list": """
+        async def main(self):
+            values = make_channel()
+            handles = [go(self.work(values)) for _ in range(3)]
+            for _ in range(2):
+                await recv(values)
+            for handle in handles:
+                await handle  # here
+        async def work(self, values):
+            await send(values, 1)
+    """,
+    "handles that are collected one by one": """
+        async def main(self):
+            ready, done = make_channel(), make_channel()
+            handles = []
+            for _ in range(2):
+                handles.append(go(self.work(ready, done)))
+            for handle in handles:
+                await handle  # here
+        async def work(self, ready, done):
+            await send(ready, 1)
+            await recv(done)
+    """,
+    "a channel per worker, one forgotten": """
+        async def main(self):
+            channels = [make_channel() for _ in range(3)]
+            for channel in channels:
+                go(self.work(channel))
+            await recv(channels[0])
+            await recv(channels[2])
+            await recv(channels[0])  # here
+        async def work(self, channel):
+            await send(channel, 1)
+    """,
+    "a gather of two who wait for a third": """
+        async def main(self):
+            left, right = make_channel(), make_channel()
+            await gather(self.work(left, right), self.work(right, left))  # here
+        async def work(self, mine, theirs):
+            await recv(mine)
+            await send(theirs, 1)
+    """,
+    "an operation in a gather": """
+        async def main(self):
+            values = make_channel()
+            await gather(send(values, 1), sleep(1))  # here
+    """,
+    "a TaskGroup whose child waits for its body": """
+        async def main(self):
+            values = make_channel()
+            async with TaskGroup() as group:  # here
+                group.go(self.work(values))
+                await sleep(1)
+            await send(values, 1)
+        async def work(self, values):
+            await recv(values)
+    """,
+    "a TaskGroup handed to its children": """
+        async def main(self):
+            values = make_channel()
+            async with TaskGroup() as group:  # here
+                group.go(self.spawn(group, values))
+        async def spawn(self, group, values):
+            group.go(self.work(values))
+            group.go(self.work(values))
+            await recv(values)
+        async def work(self, values):
+            await send(values, 1)
+    """,
+    "a channel that is None": """
+        async def main(self):
+            results = None
+            await recv(results)  # here
+    """,
+    "a count that is handed on": """
+        async def main(self):
+            values = make_channel()
+            go(self.produce(values, 3 - 1))
+            for _ in range(3):
+                await recv(values)  # here
+        async def produce(self, values, n):
+            for number in range(n):
                 await send(values, number)
     """,
     "a result for which nobody waits any more": """
@@ -228,6 +315,92 @@ CLEAN = {
             while True:
                 await sleep(1)
     """,
+    "workers in a list": """
+        async def main(self):
+            values = make_channel()
+            handles = [go(self.work(values)) for _ in range(3)]
+            for _ in handles:
+                await recv(values)
+            for handle in reversed(handles):
+                await handle
+        async def work(self, values):
+            await send(values, 1)
+    """,
+    "a gather whose parts meet": """
+        async def main(self):
+            left, right = make_channel(), make_channel()
+            await gather(self.work(left, right), send(left, 1), recv(right))
+        async def work(self, mine, theirs):
+            await recv(mine)
+            await send(theirs, 1)
+    """,
+    "a TaskGroup": """
+        async def main(self):
+            values = make_channel()
+            async with TaskGroup() as group:
+                for _ in range(2):
+                    group.go(self.work(values))
+                await send(values, 1)
+                await send(values, 1)
+        async def work(self, values):
+            await recv(values)
+    """,
+    "a TaskGroup under a timeout": """
+        async def main(self):
+            values = make_channel()
+            try:
+                async with timeout(5), TaskGroup() as group:
+                    group.go(self.work(values))
+                    group.go(self.work(values))
+                    await send(values, 1)
+            except TimeoutError:
+                return
+        async def work(self, values):
+            await recv(values)
+    """,
+    "a goroutine that is cancelled": """
+        async def main(self):
+            values = make_channel()
+            handle = go(self.work(values))
+            handle.cancel()
+            try:
+                await handle
+            finally:
+                return
+        async def work(self, values):
+            await recv(values)
+    """,
+    "channels made again and again": """
+        orders = Channel[int]()
+        async def main(self):
+            while await recv(self.orders):
+                values = make_channel()
+                worker = go(self.work(values))
+                await send(values, 1)
+                await worker
+        async def work(self, values):
+            await recv(values)
+    """,
+    "as many goroutines as data says": """
+        async def main(self, n: int):
+            values = make_channel()
+            await gather(*(self.work(values) for _ in range(n)), recv(values))
+        async def work(self, values):
+            await send(values, 1)
+    """,
+    "a channel that is closed twice, which fails": """
+        async def main(self):
+            values = make_channel()
+            close(values)
+            close(values)
+            await recv(make_channel())
+    """,
+    "a list that somebody else may change": """
+        async def main(self):
+            channels = [make_channel()]
+            change(channels)
+            await recv(channels[0])
+    """,
     "an error that a try takes": """
         async def main(self):
             values = make_channel()
@@ -278,9 +451,11 @@ def test_goroutines_that_main_always_drops_are_noted_and_no_finding(capsys: pyte
 
 
 NOT_FOLLOWED = {
-    "handed on": "async def main(self):\n    self.work\n    await sleep(1)\nasync def work(self):\n    await sleep(1)",
-    "more than 8 goroutines": "async def main(self):\n    while True:\n        go(self.work())\n        await sleep(1)\n"
+    "written by hand": "def Main_Start(self, p):\n    pass",
+    "more than 12 goroutines": "async def main(self):\n    while True:\n        go(self.work())\n        await sleep(1)\n"
     "async def work(self):\n    await recv(make_channel())",
+    "others is changed": "async def main(self):\n    handles = [go(self.work())]\n    others = handles\n"
+    "    others.append(go(self.work()))\n    await sleep(1)\nasync def work(self):\n    await sleep(1)",
 }
 
 
@@ -291,9 +466,19 @@ def test_of_what_cannot_be_followed_nothing_is_said(words: str, tmp_path: Path) 
     assert said.lines[0].startswith("p: not verified: app.py:") and words in said.lines[0]
 
 
-def test_the_bound_is_kept_and_told(tmp_path: Path) -> None:
-    said = said_of(tmp_path, CLEAN["locks in one order"], states_max=10)
+def test_what_is_not_followed_is_told_beside_the_rest(tmp_path: Path) -> None:
+    said = said_of(
+        tmp_path, "async def main(self):\n    values = make_channel()\n    print(values)\n    await sleep(1)"
+    )
+    assert said.verdict is not None and not said.is_finding
+    assert said.lines[1].startswith("  note: not followed: app.py:8: a channel is handed on")
+
+
+def test_the_bounds_are_kept_and_told(tmp_path: Path) -> None:
+    said = said_of(tmp_path, CLEAN["locks in one order"], bounds=Bounds(states=10))
     assert "there are more than 10 states (--states)" in said.lines[0]
+    said = said_of(tmp_path, CLEAN["locks in one order"], bounds=Bounds(seconds=0))
+    assert "0 seconds were not enough for more than 0 states (--seconds)" in said.lines[0]
 
 
 def test_the_command_ends_with_1_and_an_unknown_name_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -310,7 +495,8 @@ def test_no_alarm_over_the_programs_of_this_repository(where: str) -> None:
 
 def test_the_one_deadlock_among_the_behaviour_programs_is_found() -> None:
     """Rule 7 has a program that deadlocks, and is seen to at run time; no other one does."""
-    found = [said for said in verified(ROOT / "tests" / "behaviour" / "programs") if said.is_finding]
+    programs = ROOT / "tests" / "behaviour" / "programs"
+    found = [said for said in verified(programs, bounds=Bounds(states=500)) if said.is_finding]
     assert [said.name for said in found] == ["stuck"]
 
 
@@ -324,7 +510,7 @@ def test_the_documented_deadlock_is_what_the_command_says(tmp_path: Path, capsys
 
 
 def random_programs(seeds: Sequence[int]) -> Iterator[Program]:
-    """Goroutines that send, receive and select on a few channels, with nothing that depends on data."""
+    """Goroutines that send, receive, close and select on a few channels, with nothing that depends on data."""
     for seed in seeds:
         draw = random.Random(seed)
         channels = draw.randint(1, 2)
@@ -337,46 +523,111 @@ def random_programs(seeds: Sequence[int]) -> Iterator[Program]:
             assert callable(case)
             return case() if draw.random() < 0.75 else Select((case(), case()), draw.random() < 0.2)
 
-        bodies = tuple(tuple(operation() for _ in range(draw.randint(1, 3))) for _ in range(draw.randint(2, 3)))
-        yield Program(tuple(draw.choice((0, 0, 1)) for _ in range(channels)), bodies)
+        bodies = [[operation() for _ in range(draw.randint(1, 3))] for _ in range(draw.randint(2, 3))]
+        capacities = tuple(draw.choice((0, 0, 1)) for _ in range(channels))
+        if seed % 3 == 2:
+            capacities = (*capacities, NIL)
+            draw.choice(bodies).insert(0, Select((Recv(channels), case()), has_default=False))
+        if seed % 5 == 4:
+            draw.choice(bodies).append(Close(draw.randrange(channels)))
+        yield Program(capacities, tuple(map(tuple, bodies)))
 
 
-def text_of(number: int, program: Program) -> str:
-    names = ", ".join(f"c{n}" for n in range(len(program.capacities)))
+SHAPES = ("variables", "lists", "gather", "TaskGroup", "a tuple")
+"""Ways to write the same program."""
+
+
+def text_of(number: int, program: Program, shape: str) -> str:
+    """A process class that starts the goroutines, does the operations of the first, and waits for the others."""
+    count = len(program.goroutines)
+    names = [f"c{n}" for n in range(len(program.capacities))]
+    made = ["None" if capacity == NIL else f"make_channel({capacity})" for capacity in program.capacities]
+    given, channels = ", ".join(names), names
+    if shape == "lists":
+        given, channels = "cs", [f"cs[{n}]" for n in range(len(names))]
     lines = [f"class P{number}(Process):", "    async def main(self):"]
-    lines += [f"        c{n} = make_channel({capacity})" for n, capacity in enumerate(program.capacities)]
-    lines += [f"        h{n} = go(self.g{n}({names}))" for n in range(1, len(program.goroutines))]
-    lines += [f"        await {_text(o)}" for o in program.goroutines[0]]
-    lines += [f"        await h{n}" for n in range(1, len(program.goroutines))]
-    for n, body in enumerate(program.goroutines[1:], 1):
-        lines += [f"    async def g{n}(self, {names}):", *(f"        await {_text(o)}" for o in body)]
-    return "\n".join(lines) + "\n\n"
+    match shape:
+        case "lists":
+            lines.append(f"        cs = [{', '.join(made)}]")
+        case "a tuple":
+            lines.append(f"        {', '.join(names)}, _ = {', '.join(made)}, 0")
+        case _:
+            lines += [f"        {name} = {one}" for name, one in zip(names, made, strict=True)]
+    own = [f"await {_text(o, channels)}" for o in program.goroutines[0]]
+    calls = [f"self.g{n}({given})" for n in range(1, count)]
+    match shape:
+        case "gather":
+            lines.append(f"        await gather(self.g0({given}), {', '.join(calls)})")
+        case "TaskGroup":
+            lines += ["        async with TaskGroup() as group:", *(f"            group.go({call})" for call in calls)]
+            lines += [f"            {line}" for line in own]
+        case "lists":
+            lines += ["        handles = []", *(f"        handles.append(go({call}))" for call in calls)]
+            lines += [
+                *(f"        {line}" for line in own),
+                "        for handle in handles:",
+                "            await handle",
+            ]
+        case _:
+            lines += [f"        h{n} = go({call})" for n, call in enumerate(calls)]
+            lines += [f"        {line}" for line in (*own, *(f"await h{n}" for n in range(count - 1)))]
+    for n, body in enumerate(program.goroutines):
+        lines += [f"    async def g{n}(self, {given}):", *(f"        await {_text(o, channels)}" for o in body)]
+    return "\n".join(lines).replace("await close", "close") + "\n\n"
 
 
-def _text(operation: object) -> str:
+def _text(operation: object, channels: Sequence[str]) -> str:
     match operation:
         case Send(channel, value):
-            return f"send(c{channel}, {value})"
+            return f"send({channels[channel]}, {value})"
         case Recv(channel):
-            return f"recv(c{channel})"
+            return f"recv({channels[channel]})"
+        case Close(channel):
+            return f"close({channels[channel]})"
         case Select(cases, has_default):
-            return f"select({', '.join([*map(_text, cases), *(['default()'] if has_default else [])])})"
+            texts = [_text(one, channels) for one in cases]
+            return f"select({', '.join([*texts, *(['default()'] if has_default else [])])})"
         case _:
             raise AssertionError(operation)
 
 
-def test_random_programs_deadlock_where_gos_rules_say_so(tmp_path: Path) -> None:
-    """None is said to that Go's rules do not allow to, and each is that always does."""
-    programs = list(random_programs([*range(100), 231]))
-    (tmp_path / "app.py").write_text(HEAD + "".join(map(text_of, range(len(programs)), programs)), encoding="utf-8")
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """`allowed`: how Go's rules let it end."""
+
+    said: Said
+    allowed: frozenset[str]
+
+    @property
+    def is_told(self) -> bool:
+        return self.said.verdict is not None and self.said.verdict.deadlock is not None
+
+
+def compared(tmp_path: Path, seeds: Sequence[int]) -> list[Compared]:
+    programs = list(random_programs(seeds))
+    texts = [text_of(n, program, SHAPES[n % len(SHAPES)]) for n, program in enumerate(programs)]
+    (tmp_path / "app.py").write_text(HEAD + "".join(texts), encoding="utf-8")
     found = {said.name: said for said in verified(tmp_path)}
-    compared: Sequence[tuple[bool, set[str], Said]] = [
-        (said.verdict is not None and said.verdict.deadlock is not None, {o.status for o in outcomes(program)}, said)
-        for number, program in enumerate(programs)
-        for said in [found[f"p{number}"]]
+    return [
+        Compared(found[f"p{n}"], frozenset(outcome.status for outcome in outcomes(program)))
+        for n, program in enumerate(programs)
     ]
-    assert all(said.verdict is not None for _, _, said in compared)
-    false_alarms = [said.lines for has, allowed, said in compared if has and "deadlock" not in allowed]
-    missed = [said.lines for has, allowed, said in compared if not has and allowed == {"deadlock"}]
+
+
+def check_against_the_rules(tmp_path: Path, seeds: Sequence[int]) -> None:
+    """None is said to deadlock that Go's rules do not allow to, and each is that always does."""
+    found = compared(tmp_path, seeds)
+    assert all(one.said.verdict is not None for one in found)
+    false_alarms = [one.said.lines for one in found if one.is_told and "deadlock" not in one.allowed]
+    missed = [one.said.lines for one in found if not one.is_told and one.allowed == {"deadlock"}]
     assert not false_alarms and not missed
-    assert {has for has, _, _ in compared} == {True, False}
+    assert {one.is_told for one in found} == {True, False}
+
+
+def test_random_programs_deadlock_where_gos_rules_say_so(tmp_path: Path) -> None:
+    check_against_the_rules(tmp_path, [*range(100), 231])
+
+
+@pytest.mark.slow
+def test_many_random_programs_deadlock_where_gos_rules_say_so(tmp_path: Path) -> None:
+    check_against_the_rules(tmp_path, range(1000, 1400))

@@ -1,0 +1,146 @@
+"""Forgetting what nobody can reach any more, so that a loop that makes channels and goroutines comes back to where it was.
+
+The goroutines keep their numbers, and a new one takes a free number: whoever is waited for is not forgotten, so that while somebody waits for a goroutine
+its number stays its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from .model import (
+    NOBODY,
+    Case,
+    ChannelValue,
+    Frame,
+    FrameValue,
+    Goroutine,
+    GroupEnd,
+    GroupValue,
+    HandleValue,
+    ItemsValue,
+    Join,
+    JoinAll,
+    Joint,
+    Recv,
+    Send,
+    SequenceValue,
+    Value,
+    Wait,
+    inside,
+)
+
+FRAMES_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """New numbers of channels and TaskGroups, by their old ones."""
+
+    channels: dict[int, int]
+    groups: dict[int, int]
+
+
+def tidy(joint: Joint) -> Joint:
+    used = frozenset(one for goroutine in joint.goroutines for one in _used(goroutine))
+    channels = [n for n, channel in enumerate(joint.channels) if channel.is_declared or ChannelValue(n) in used]
+    groups = [number for number in range(joint.group_count) if GroupValue(number) in used]
+    goroutines = [
+        goroutine if goroutine.wait is not None or HandleValue(n) in used else NOBODY
+        for n, goroutine in enumerate(joint.goroutines)
+    ]
+    while goroutines and goroutines[-1] == NOBODY:
+        goroutines.pop()
+    if len(channels) < len(joint.channels) or len(groups) < joint.group_count:
+        numbers = _Numbers(_positions(channels), _positions(groups))
+        goroutines = [_renumbered(goroutine, numbers) for goroutine in goroutines]
+    kept = tuple(joint.channels[number] for number in channels)
+    return replace(joint, goroutines=tuple(goroutines), channels=kept, group_count=len(groups))
+
+
+def _positions(kept: list[int]) -> dict[int, int]:
+    return {old: new for new, old in enumerate(kept)}
+
+
+def _used(goroutine: Goroutine) -> Iterator[Value]:
+    for frame in goroutine.frames:
+        yield from _used_by_frame(frame)
+    if goroutine.wait is not None:
+        yield from _used_by_wait(goroutine.wait)
+        if goroutine.group is not None:
+            yield GroupValue(goroutine.group)
+
+
+@lru_cache(FRAMES_KEPT)
+def _used_by_frame(frame: Frame) -> tuple[Value, ...]:
+    return tuple(one for _, value in frame.variables for one in inside(value))
+
+
+def used_by_wait(wait: Wait) -> Iterator[Value]:
+    """Channels, goroutines and TaskGroups that it is about."""
+    yield from inside(wait.gives)
+    yield from map(HandleValue, wait.cancels)
+    for case in wait.cases:
+        match case:
+            case Send(number) | Recv(number):
+                yield ChannelValue(number)
+            case Join(number):
+                yield HandleValue(number)
+            case JoinAll(several):
+                yield from map(HandleValue, several)
+            case GroupEnd(number):
+                yield GroupValue(number)
+            case _:
+                pass
+
+
+@lru_cache(FRAMES_KEPT)
+def _used_by_wait(wait: Wait) -> tuple[Value, ...]:
+    return tuple(used_by_wait(wait))
+
+
+def _renumbered(goroutine: Goroutine, numbers: _Numbers) -> Goroutine:
+    frames = tuple(_frame(frame, numbers) for frame in goroutine.frames)
+    wait = goroutine.wait
+    if wait is not None:
+        cases = tuple(_case(case, numbers) for case in wait.cases)
+        wait = replace(wait, cases=cases, gives=_value(wait.gives, numbers))
+    group = None if goroutine.group is None or wait is None else numbers.groups[goroutine.group]
+    return replace(goroutine, frames=frames, wait=wait, group=group)
+
+
+def _frame(frame: Frame, numbers: _Numbers) -> Frame:
+    found = ((name, _value(value, numbers)) for name, value in frame.variables)
+    return replace(frame, variables=tuple((name, value) for name, value in found if value is not None))
+
+
+def _value(value: Value | None, numbers: _Numbers) -> Value | None:
+    match value:
+        case ChannelValue(number):
+            return ChannelValue(numbers.channels[number])
+        case GroupValue(number):
+            return GroupValue(numbers.groups[number])
+        case FrameValue(frame):
+            return FrameValue(_frame(frame, numbers))
+        case SequenceValue(items) | ItemsValue(items):
+            return replace(value, items=_values(items, numbers))
+        case _:
+            return value
+
+
+def _values(items: Iterable[Value | None], numbers: _Numbers) -> tuple[Value | None, ...]:
+    return tuple(_value(item, numbers) for item in items)
+
+
+def _case(case: Case, numbers: _Numbers) -> Case:
+    match case:
+        case Send(number):
+            return Send(numbers.channels[number])
+        case Recv(number):
+            return Recv(numbers.channels[number])
+        case GroupEnd(number):
+            return GroupEnd(numbers.groups[number])
+        case _:
+            return case
