@@ -496,7 +496,7 @@ def test_no_alarm_over_the_programs_of_this_repository(where: str) -> None:
 def test_the_one_deadlock_among_the_behaviour_programs_is_found() -> None:
     """Rule 7 has a program that deadlocks, and is seen to at run time; no other one does."""
     programs = ROOT / "tests" / "behaviour" / "programs"
-    found = [said for said in verified(programs, bounds=Bounds(states=500)) if said.is_finding]
+    found = [said for said in verified(programs, bounds=Bounds(states=150)) if said.is_finding]
     assert [said.name for said in found] == ["stuck"]
 
 
