@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from slct_manifest import Reason, Verdict
@@ -15,10 +16,13 @@ from slct_manifest import Reason, Verdict
 from ._takeover import Obstacle, Takeover
 from .store.base import DefinitionRow
 from .wire.api import ApiError, ErrorCode, MovePolicy
+from .wire.compact_json import make_encoder
 from .wire.conform import DoesNotFit, conform, name_of, request_json
 
+_json_text = make_encoder()
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Deployed:
     """One version of one definition. `manifest` is the parsed text of its record; `policy`: who moves to it."""
 
@@ -28,7 +32,7 @@ class Deployed:
     deployed_ms: int
     policy: MovePolicy = MovePolicy.AUTO
 
-    @property
+    @cached_property
     def capacities(self) -> dict[str, int]:
         """Declared channels and how many values each buffers."""
         return {name: int(channel.get("capacity", 0)) for name, channel in self.manifest.get("channels", {}).items()}
@@ -90,11 +94,14 @@ class Deployed:
         Raises:
           ApiError: INVALID_ARGUMENT for an argument too many, too few, unknown, or of another type.
         """
-        parameters = self.manifest.get("parameters")
-        if parameters is None:
+        if self.manifest.get("parameters") is None:
             return arguments
         positional, keywords = _parse_arguments(arguments)
-        return _Binding(self.name, list(parameters)).bind(positional, keywords)
+        return self._binding.bind(positional, keywords)
+
+    @cached_property
+    def _binding(self) -> _Binding:
+        return _Binding(self.name, list(self.manifest["parameters"]))
 
 
 def deployed_of(row: DefinitionRow) -> Deployed:
@@ -126,7 +133,7 @@ class _Binding:
         missing = [p["name"] for p in self.required if p["name"] not in given and p["name"] not in keywords]
         if missing:
             raise self.refused(f"is missing {', '.join(repr(name) for name in missing)}")
-        return json.dumps([self._positional(positional), self._keywords(keywords)], separators=(",", ":"))
+        return _json_text([self._positional(positional), self._keywords(keywords)])
 
     def _positional(self, values: list[Any]) -> list[Any]:
         out = []
@@ -258,7 +265,7 @@ def _conform(value: Any, description: Any, path: str) -> Any:
 
 
 def _conform_text(payload: str, description: Any, path: str) -> str:
-    return json.dumps(_conform(parse(payload, path), description, path), separators=(",", ":"))
+    return _json_text(_conform(parse(payload, path), description, path))
 
 
 def parse(payload: str, path: str) -> Any:

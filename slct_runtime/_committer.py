@@ -3,18 +3,26 @@
 While one commit is in flight the next batch fills, so the disk's own speed sets the size of a batch. Nothing is released
 before the store has said that it is durable (rule 26). A refused commit loses its processes from memory: nothing of them
 has left, so going back to the disk is always right.
+
+Where many processes begin at once, one whose first transition is under way is held back for it, so that both are one row and one commit;
+not for longer than `START_HELD_S`. Where few begin, nobody is: who starts one process is not to wait for a worker.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 
 from ._resident import Release, Resident
 from .store.base import Conflict, ProcessCommit, Store, StoreError
 from .wire.api import ApiError, ErrorCode
+
+STARTS_HELD_MIN = 8
+"""So many that have just begun are many."""
+START_HELD_S = 0.05
+"""A worker with a full hand has answered by then."""
 
 _log = logging.getLogger("slct.runtime")
 
@@ -27,6 +35,7 @@ class Committer:
         self._batch_processes_max = batch_processes_max
         self._lost = lost
         self._dirty: dict[str, Resident] = {}
+        self._held_until: dict[str, float] = {}  # those that have been held back: until when that may be
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
@@ -65,16 +74,30 @@ class Committer:
             if not self._dirty:
                 self._wake.clear()
                 self._settled.set()
+            elif not batch:  # all that is left is held back: until it is marked again, or long enough
+                self._wake.clear()
+                asyncio.get_running_loop().call_later(START_HELD_S, self._wake.set)
 
     def _take(self) -> list[tuple[Resident, ProcessCommit, list[Release]]]:
         batch = []
-        for process_id in list(self._dirty)[: self._batch_processes_max]:
+        held = self._held()
+        for process_id in [each for each in self._dirty if each not in held][: self._batch_processes_max]:
             resident = self._dirty.pop(process_id)
+            self._held_until.pop(process_id, None)
             if resident.is_lost or resident.pending.is_empty:
                 continue
             resident.in_commit = True
             batch.append((resident, *resident.take()))
         return batch
+
+    def _held(self) -> Set[str]:
+        """Who waits for the end of its first transition, to be stored with what that leads to."""
+        beginning = [process_id for process_id, resident in self._dirty.items() if resident.is_beginning]
+        if len(beginning) < STARTS_HELD_MIN and not self._held_until:
+            return frozenset()
+        now = asyncio.get_running_loop().time()
+        until = self._held_until
+        return {process_id for process_id in beginning if until.setdefault(process_id, now + START_HELD_S) > now}
 
     async def _flush(self, batch: list[tuple[Resident, ProcessCommit, list[Release]]]) -> None:
         loop = asyncio.get_running_loop()

@@ -162,6 +162,11 @@ class Resident:
     def has_ended(self) -> bool:
         return self.core.status.is_end
 
+    @property
+    def is_beginning(self) -> bool:
+        """Its first transition is under way, and it is not stored."""
+        return self.stored_seq is None and self.core.running is not None
+
     def drop_lost_channels(self) -> None:
         """After a transition: let go of channels that it made and nobody can reach, when there are twice as many as last time."""
         if len(self.core.channels) >= self.channels_next and self.document:

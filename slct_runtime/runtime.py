@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ from ._describe import describe
 from ._edits import cannot_edit, edited
 from ._engine import Engine, default_chance, lost, queue_row, releasing, wall_clock_ms
 from ._history import history_entry
+from ._ids import IDS
 from ._resident import ENDED, Resident
 from ._takeover_check import TakeoverCheck
 from .core.commands import EffectRequest, Payload
@@ -212,7 +212,9 @@ class Runtime(RuntimeApi):
         self._check_size(request.arguments, "arguments")
         arguments = deployed.conform_arguments(request.arguments)
         if request.process_id is None:
-            return await self._create(deployed, f"{deployed.name}-{uuid.uuid4().hex[:16]}", arguments, request.labels)
+            return await self._create(
+                deployed, IDS.new(deployed.name, self._engine.now_ms()), arguments, request.labels
+            )
         _check_id(request.process_id)
         held = await self._engine.activate(request.process_id)
         held = held or self._engine.residents.get(request.process_id)  # made while the store was asked
