@@ -113,6 +113,8 @@ class Engine(Answers):
         self.reply_waiters: dict[str, dict[str, set[asyncio.Future[Payload]]]] = {}
         self.watchers: dict[str, set[asyncio.Queue[WatchEvent | None]]] = {}
         self._parents: dict[str, set[str]] = {}  # child id to the processes that wait for its end
+        self._untold_ends: dict[str, ProcessOutcome] = {}  # of those whose watchers have not been looked for
+        self._is_telling = False
         self._chance = chance
         self._wanted: dict[str, asyncio.Future[Resident | None]] = {}
         self._wanting: dict[str, int] = {}  # who has not yet been given the process that they asked for: it stays
@@ -540,7 +542,10 @@ class Engine(Answers):
                 if release.lost is not None:
                     release.lost(unreceived(resident.process_id, resident.status))
         resident.received_waiters.clear()
-        self.spawn(self._tell_watchers(resident.process_id, outcome))
+        self._untold_ends[resident.process_id] = outcome
+        if not self._is_telling:
+            self._is_telling = True
+            self.spawn(self._tell_watchers())
         for queue in self.watchers.get(resident.process_id, ()):
             queue.put_nowait(None)
 
@@ -1149,18 +1154,22 @@ class Engine(Answers):
         self._parents.setdefault(child_id, set()).add(resident.process_id)
         self.spawn(self._report_if_ended(resident.process_id, child_id))
 
-    async def _tell_watchers(self, process_id: str, outcome: ProcessOutcome) -> None:
-        """A process has ended: those who wait for it in memory, and those on disk."""
-        told = self._parents.pop(process_id, set()) | set(await self._read_watchers(process_id))
-        for parent_id in sorted(told):
-            try:
-                await self._child_done(parent_id, process_id, outcome)
-            except ApiError as error:  # one that cannot be read must not keep the others waiting
-                _log.error("%s", error)
+    async def _tell_watchers(self) -> None:
+        """Processes have ended: tell those who wait for them in memory, and those on disk. Who ends meanwhile is looked for next, together."""
+        try:
+            while self._untold_ends:
+                ended, self._untold_ends = self._untold_ends, {}
+                waiting = {(parent, child) for child in ended for parent in self._parents.pop(child, ())}
+                waiting.update(await self.insist(self.store.watchers, list(ended)))
+                await asyncio.gather(*(self._tell_end_to(*pair, ended[pair[1]]) for pair in sorted(waiting)))
+        finally:
+            self._is_telling = False
 
-    async def _read_watchers(self, process_id: str) -> list[str]:
-        watchers: list[str] = await self.insist(self.store.watchers, process_id)
-        return watchers
+    async def _tell_end_to(self, parent_id: str, child_id: str, outcome: ProcessOutcome) -> None:
+        try:
+            await self._child_done(parent_id, child_id, outcome)
+        except ApiError as error:  # one that cannot be read must not keep the others waiting
+            _log.error("%s", error)
 
     async def _report_if_ended(self, parent_id: str, child_id: str) -> None:
         """Tell the parent of an end that came before it waited. If the child goes on, `_finished` tells it later."""

@@ -264,8 +264,8 @@ class Store(Protocol):
         """What the process has done after that seq, oldest first."""
         ...
 
-    def watchers(self, process_id: str) -> list[str]:
-        """The processes that wait for the end of this one, in order."""
+    def watchers(self, process_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """(watcher, watched) for all that wait for the end of one of these, in order of both."""
         ...
 
     def ended_watches(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:

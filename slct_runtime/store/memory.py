@@ -187,8 +187,10 @@ class MemoryStore:
         return [row for row in rows if row.seq > after_seq][:limit]
 
     @_exclusively
-    def watchers(self, process_id: str) -> list[str]:
-        return sorted((id for id, held in self._processes.items() if process_id in held.watches), key=_by_id)
+    def watchers(self, process_ids: Sequence[str]) -> list[tuple[str, str]]:
+        wanted = set(process_ids)
+        found = [(id, watched) for id, held in self._processes.items() for watched in held.watches & wanted]
+        return sorted(found, key=lambda pair: (_by_id(pair[0]), _by_id(pair[1])))
 
     @_exclusively
     def ended_watches(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:

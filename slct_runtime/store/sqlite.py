@@ -214,9 +214,11 @@ class SqliteStore:
         with self._reading() as connection:
             return [HistoryRow(*row) for row in _run(connection, "list_history", process_id, after_seq, limit)]
 
-    def watchers(self, process_id: str) -> list[str]:
+    def watchers(self, process_ids: Sequence[str]) -> list[tuple[str, str]]:
+        given = [(process_id,) for process_id in dict.fromkeys(process_ids)]
         with self._reading() as connection:
-            return [watcher for (watcher,) in _run(connection, "list_watchers", process_id)]
+            found = _fetch_rows(connection, "list_watchers", given)
+        return sorted((watcher, watched) for watcher, watched in found)
 
     def ended_watches(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
         with self._reading() as connection:

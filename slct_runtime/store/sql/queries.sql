@@ -189,8 +189,9 @@ SELECT payload FROM reply WHERE process_id = ? AND request_id = ?
 SELECT process_id, seq, at_ms, entry FROM history WHERE process_id = ? AND seq > ? ORDER BY seq LIMIT ?
 
 -- list_watchers --
--- Who waits for the end of a process.
-SELECT process_id FROM watch WHERE watched_id = ? ORDER BY process_id
+-- Who waits for the end of one of these processes, and of which.
+WITH given (watched_id) AS (VALUES {rows})
+SELECT watch.process_id, watched_id FROM given JOIN watch USING (watched_id)
 
 -- ended_watches --
 -- Who waits for the end of a process that has ended, or that is not there.

@@ -39,7 +39,7 @@ def test_a_parent_that_nobody_has_loaded_learns_of_the_end() -> None:
                 while runtime._engine.residents.get("p") is None:
                     await asyncio.sleep(0)
                 assert await client.get("p").result() == 5
-        assert disk.store.watchers("p-child") == []
+        assert disk.store.watchers(["p-child"]) == []
 
     asyncio.run(scene())
 
@@ -118,10 +118,10 @@ def test_who_no_longer_waits_is_not_told() -> None:
         async with running(disk) as (_, client, _):
             ref = await client.start("parent", 5, id="p")
             await parked(client, "p")
-            assert disk.store.watchers("p-child") == ["p"]
+            assert disk.store.watchers(["p-child"]) == [("p", "p-child")]
             await ref.send("hurry", "now")
             assert await ref.result() == "late"
-            assert disk.store.watchers("p-child") == []
+            assert disk.store.watchers(["p-child"]) == []
 
     asyncio.run(scene())
 

@@ -272,7 +272,7 @@ def test_history_is_read_in_pages_and_its_beginning_is_forgotten(store: Store) -
 
 def test_who_waits_for_whose_end(store: Store) -> None:
     store.commit([creation("p", watches_insert=("c", "d")), creation("q", watches_insert=("c",)), creation("c")])
-    assert (store.watchers("c"), store.watchers("d"), store.watchers("p")) == (["p", "q"], ["p"], [])
+    assert store.watchers(["c", "d", "p", "c"]) == [("p", "c"), ("p", "d"), ("q", "c")]
     assert store.ended_watches(("", ""), 9) == [("p", "d")]  # it does not exist
     store.commit([advance("c", 0, {"status": "failed"})])
     assert store.ended_watches(("", ""), 2) == [("p", "c"), ("p", "d")]
@@ -280,7 +280,7 @@ def test_who_waits_for_whose_end(store: Store) -> None:
     store.commit(
         [advance("p", 0, watches_delete=("c",), watches_insert=("d",)), advance("q", 7, watches_delete=("c",))]
     )
-    assert (store.watchers("c"), store.watchers("d")) == (["q"], ["p"])
+    assert (store.watchers(["c"]), store.watchers(["d"])) == ([("q", "c")], [("p", "d")])
 
 
 def test_outputs_are_read_from_an_offset(store: Store) -> None:
@@ -446,7 +446,7 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
     assert store.vacuum(20) == 0
     assert store.outputs("completed", 0, 9) == store.find_keys([("completed", "k")], 0) == []
     assert len(store.outputs("running", 0, 9)) == len(store.find_keys([("running", "k")], 0)) == 1
-    assert store.watchers("recent") == ["running"]
+    assert store.watchers(["recent"]) == [("running", "recent")]
     assert [len(store.history(name, -1, 9)) for name in ("running", "completed")] == [1, 0]
     assert [store.find_reply("running", one) for one in ("r", "old")] == ["1", None]
     assert store.find_reply("completed", "r") is None

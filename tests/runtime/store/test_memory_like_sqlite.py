@@ -82,7 +82,7 @@ def all_of(store: Store) -> Any:
         store.runnable("a", 1),
         sorted(store.find_keys([(one, k) for one in IDS for k in "kl"], 2), key=repr),
         [store.outputs(one, 1, 2) for one in IDS],
-        [store.watchers(one) for one in (*IDS, "nobody")],
+        store.watchers([*IDS, "nobody"]),
         (store.ended_watches(("", ""), 9), store.ended_watches(("a", "b"), 2)),
         [store.history(one, 1, 2) for one in IDS],
         [store.find_reply(one, r) for one in IDS for r in "rs"],
