@@ -135,7 +135,10 @@ class World:
     async def keep_up(self) -> None:
         """A runtime is up, and after each death another one."""
         settings = Settings(
-            store_retry_ms=50, resident_count_max=self.chance.choice([2, 5, 1000]), timer_window_ms=2_000
+            store_retry_ms=50,
+            resident_count_max=self.chance.choice([2, 5, 1000]),
+            timer_window_ms=2_000,
+            commit_at_once_ms_max=1 if self.seed % 10 in (2, 5, 8) else -1,
         )
         while True:
             self._handle = DiskHandle(self.disk, self._died)

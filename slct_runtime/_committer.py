@@ -4,6 +4,9 @@ While one commit is in flight the next batch fills, so the disk's own speed sets
 before the store has said that it is durable (rule 26). A refused commit loses its processes from memory: nothing of them
 has left, so going back to the disk is always right.
 
+A commit is made by a thread of its own, so that the event loop goes on. Where the disk is quick and nothing else is under way, to hand it
+over and to be woken again takes longer than the commit: then the loop makes it itself.
+
 Where many processes begin at once, one whose first transition is under way is held back for it, so that both are one row and one commit;
 not for longer than `START_HELD_S`. Where few begin, nobody is: who starts one process is not to wait for a worker.
 """
@@ -16,6 +19,7 @@ from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 
 from ._resident import Release, Resident
+from .settings import Settings
 from .store.base import Conflict, ProcessCommit, Store, StoreError
 from .wire.api import ApiError, ErrorCode
 
@@ -30,10 +34,19 @@ _log = logging.getLogger("slct.runtime")
 class Committer:
     """Writes what residents have pending. `lost` is told which residents went down with a refused commit, and why."""
 
-    def __init__(self, store: Store, batch_processes_max: int, lost: Callable[[Resident, ApiError], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        lost: Callable[[Resident, ApiError], None],
+        is_busy: Callable[[], bool],
+    ) -> None:
         self._store = store
-        self._batch_processes_max = batch_processes_max
+        self._batch_processes_max = settings.batch_processes_max
+        self._at_once_s_max = settings.commit_at_once_ms_max / 1000
         self._lost = lost
+        self._is_busy = is_busy
+        self._last_s = 1.0  # how long the last commit took
         self._dirty: dict[str, Resident] = {}
         self._held_until: dict[str, float] = {}  # those that have been held back: until when that may be
         self._wake = asyncio.Event()
@@ -84,7 +97,7 @@ class Committer:
         for process_id in [each for each in self._dirty if each not in held][: self._batch_processes_max]:
             resident = self._dirty.pop(process_id)
             self._held_until.pop(process_id, None)
-            if resident.is_lost or resident.pending.is_empty:
+            if resident.is_lost or resident.pending.is_empty or resident.may_wait:
                 continue
             resident.in_commit = True
             batch.append((resident, *resident.take()))
@@ -100,10 +113,9 @@ class Committer:
         return {process_id for process_id in beginning if until.setdefault(process_id, now + START_HELD_S) > now}
 
     async def _flush(self, batch: list[tuple[Resident, ProcessCommit, list[Release]]]) -> None:
-        loop = asyncio.get_running_loop()
         commits = [commit for _, commit, _ in batch]
         try:
-            conflicts = await loop.run_in_executor(self._writer, self._store.commit, commits)
+            conflicts = await self._commit(commits)
         except Exception as error:  # a fault of the store is no reason to stop writing for ever
             self.failure = ApiError(ErrorCode.UNAVAILABLE, f"nothing was changed: {error}", getattr(error, "help", ""))
             _log.error("%s", error, exc_info=None if isinstance(error, StoreError) else error)
@@ -118,6 +130,19 @@ class Committer:
                 self._refuse(resident, releases, _fenced(conflict))
             else:
                 self._release(resident, releases)
+
+    async def _commit(self, commits: list[ProcessCommit]) -> list[Conflict]:
+        loop = asyncio.get_running_loop()
+        if len(commits) == 1 and self._last_s <= self._at_once_s_max and not self._dirty and not self._is_busy():
+            return self._timed(commits, loop.time)
+        return await loop.run_in_executor(self._writer, self._timed, commits, loop.time)
+
+    def _timed(self, commits: list[ProcessCommit], clock_s: Callable[[], float]) -> list[Conflict]:
+        start_s = clock_s()
+        try:
+            return self._store.commit(commits)
+        finally:
+            self._last_s = clock_s() - start_s
 
     def _release(self, resident: Resident, releases: list[Release]) -> None:
         resident.in_commit = False

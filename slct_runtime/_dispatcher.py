@@ -275,6 +275,11 @@ class Dispatcher:
         self.pump()
         return session
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any worker has anything to do."""
+        return any(session.jobs for session in self._sessions)
+
     def waiting_residents(self, names: Set[str]) -> list[Resident]:
         """The processes of these definitions for which something waits for a worker."""
         jobs: list[Job] = [job for key, waiting in self._waiting.items() if key[0] in names for job in waiting]
@@ -317,6 +322,8 @@ class Dispatcher:
             if isinstance(job, EffectJob):
                 self.queues.end(job, has_begun=job.run.is_begun)
                 job.run.is_begun &= dispatch_id not in unsent
+            else:
+                job.resident.is_with_worker = False
             self._answers.job_lost(job)
         self._answers.workers_changed({name for name, _ in session.serves})
         self.pump()
@@ -429,6 +436,7 @@ class Dispatcher:
         """The job that was answered; None if nobody asked for it. What is answered before it is asked for cannot be adopted."""
         job = session.jobs.pop(dispatch_id, None)
         if isinstance(job, TransitionJob):
+            job.resident.is_with_worker = False
             session.transition_credits += 1
             return job
         for ahead in self._ahead.values():
@@ -482,6 +490,7 @@ class Dispatcher:
         order = self._answers.transition_order(job, self._dispatch_id, holds)
         session.jobs[self._dispatch_id] = job
         session.transition_credits -= 1
+        job.resident.is_with_worker = True
         self._ahead.pop(process_id, None)
         self._following.pop(process_id, None)  # it was not to be: this one travels with the document
         # What any worker holds is outdated from now on; this one holds the new state once it has answered.
@@ -519,6 +528,7 @@ class Dispatcher:
         if not self._answers.still_holds(job, order):
             ahead.session.outdated.add(order.dispatch_id)
         ahead.session.transition_credits -= 1
+        resident.is_with_worker = True
         self._answers.adopted(job)
         return True
 
@@ -566,6 +576,7 @@ class Dispatcher:
         del self._following[process_id]
         following.session.jobs[following.order.dispatch_id] = job
         following.session.transition_credits -= 1
+        job.resident.is_with_worker = True
         self._answers.adopted(job)
         return True
 

@@ -105,7 +105,7 @@ class Engine(Answers):
         self.now_ms = now_ms
         self.catalogue = Catalogue()
         self.residents = Residents(settings.resident_count_max, settings.resident_document_bytes_max)
-        self.committer = Committer(store, settings.batch_processes_max, self._lost)
+        self.committer = Committer(store, settings, self._lost, self._is_busy)
         self.dispatcher = Dispatcher(self, now_ms)
         self.beginnings = Beginnings(self.insist, store, now_ms)
         self.timers = Timers(now_ms, self._wake_all)
@@ -119,6 +119,7 @@ class Engine(Answers):
         self._wanted: dict[str, asyncio.Future[Resident | None]] = {}
         self._wanting: dict[str, int] = {}  # who has not yet been given the process that they asked for: it stays
         self._is_loading = False
+        self._is_vacuuming = False
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="slct-reader")
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -172,6 +173,9 @@ class Engine(Answers):
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_exception(stopped)
+        for release in [release for resident in self.residents for release in resident.unreleased()]:
+            if release.lost is not None:
+                release.lost(stopped)
         self._reader.shutdown(wait=True)
         self.store.close()
 
@@ -356,6 +360,10 @@ class Engine(Answers):
         if self.residents.get(resident.process_id) is resident:
             self.residents.remove(resident.process_id)
             self.dispatcher.forget(resident.process_id)
+
+    def _is_busy(self) -> bool:
+        """Whether anything would be held up if the event loop stood still for one commit."""
+        return self._is_vacuuming or self.dispatcher.is_busy
 
     def _lost(self, resident: Resident, error: ApiError) -> None:
         """Its commit was refused: nothing of it has left, so go back to what is on disk, and try again later."""
@@ -637,7 +645,11 @@ class Engine(Answers):
             if resident.has_ended and resident.updated_ms < before_ms and self._may_evict(resident):
                 self.evict(resident)
         keys_before_ms = self.now_ms() - self.settings.key_retention_ms
-        deleted: int = await self.read(self.store.vacuum, before_ms, keys_before_ms, VACUUM_AT_A_TIME)
+        self._is_vacuuming = True  # what it writes holds up commits
+        try:
+            deleted: int = await self.read(self.store.vacuum, before_ms, keys_before_ms, VACUUM_AT_A_TIME)
+        finally:
+            self._is_vacuuming = False
         return deleted
 
     # --- transitions -----------------------------------------------------------------------------------------------
@@ -754,6 +766,10 @@ class Engine(Answers):
         resident.loop = resident.loop.after(job.goroutine_id, answer.commands, ending)
         seq, version = resident.seq + 1, resident.version  # what follows may move it
         result = self.apply(resident, done, answer)
+        if not resident.pending.is_empty:
+            self.committer.mark(
+                resident
+            )  # also what waited for it to end (`Resident.may_wait`), though it has come to nothing
         if result.committed and resident.recorder is not None:
             self._record_transition(resident, resident.recorder, job, done, answer.document, seq, version)
         self._make_room(resident)
@@ -765,6 +781,8 @@ class Engine(Answers):
         match job:
             case TransitionJob(resident, goroutine_id, _):
                 self.apply(resident, TransitionLost(self.now_ms(), goroutine_id))
+                if not resident.pending.is_empty:
+                    self.committer.mark(resident)
             case EffectJob(resident, run):
                 run.dispatch_id = None
                 if resident.effects.get(run.request.effect_id) is run:

@@ -132,6 +132,7 @@ class Resident:
     error: str | None = None
     pending: Pending = field(default_factory=Pending)
     in_commit: bool = False
+    is_with_worker: bool = False  # a worker runs a transition of it
     is_lost: bool = False  # dropped after a refused commit: everything that still names it must let go
     absorbed: set[int] = field(default_factory=set)  # inbox positions that the next row makes obsolete
     stored_inbox: set[int] = field(default_factory=set)  # inbox positions that are rows now
@@ -184,6 +185,22 @@ class Resident:
             and not self.received_waiters
             and (self.has_ended or not is_ready(self.core))
         )
+
+    def unreleased(self) -> list[Release]:
+        """All that waits for something of it to be durable, or to be received."""
+        receiving = [release for releases in self.received_waiters.values() for release in releases]
+        return [*self.pending.releases, *self.pending.row_releases, *receiving]
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether what is pending may as well be stored with the row that is to come: it has only arrived, and nobody waits for it.
+
+        So a message on whose effect its sender waits, or the outcome of an effect, costs one commit and not two. If the runtime dies
+        before, it is as if that had come a moment later: the sender was told nothing, and the effect has no outcome.
+        """
+        pending = self.pending
+        has_others = pending.row_changed or pending.attempts or pending.posts_ended or pending.releases
+        return self.is_with_worker and not has_others
 
     def next_position(self) -> int:
         self.position = max(self.position, self.core.last_position) + 1

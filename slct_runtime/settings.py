@@ -31,6 +31,8 @@ class Settings:
     """How far ahead deadlines are read from the store."""
     batch_processes_max: int = 2_000
     """Processes stored by one group commit."""
+    commit_at_once_ms_max: int = 1
+    """Where commits take no longer than this, one on which everything waits is made on the event loop itself; -1 for never."""
     store_retry_ms: int = 500
     """Pause before a store that refused a commit is tried again."""
     recovery_page: int = 500
