@@ -12,6 +12,7 @@ import libcst as cst
 from ._index import ModuleInfo, dotted_name
 from ._local_functions import LocalRow
 from ._lock import LockedFunction, LockedState
+from ._names import in_words
 from ._print import text_of_node
 from ._visit import look
 from ._walk import walk
@@ -41,6 +42,11 @@ def describe(info: ModuleInfo, one: Compiled) -> dict[str, Any]:
         "slots": {slot: one.types.get(name) for name, slot in one.slots.items()},
         "states": {one.names[s.block.id]: _state(one, s, awaited.get(s.block.id)) for s in one.states},
         "local_functions": {row.name: _local_function(one, row) for row in one.local_functions},
+        "temporaries": {
+            slot: {"line": meaning.line, "text": meaning.text}
+            for name, slot in one.slots.items()
+            if (meaning := one.meanings.get(name)) is not None
+        },
     }
 
 
@@ -73,7 +79,7 @@ def _parameter(argument: ast.arg, kind: str, required: bool) -> dict[str, Any]:
 def _state(one: Compiled, state: StateCode, operation: cst.BaseExpression | None) -> dict[str, Any]:
     """One row: see `_manifest_schema.StateEntry`."""
     block, region = state.block, state.region
-    text = None if operation is None else _text(operation)
+    text = None if operation is None else in_words(_text(operation), one.meanings)
     known = one.fingerprints.get(block.id)
     calls, cases = _waits(text)
     return {

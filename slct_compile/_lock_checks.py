@@ -75,7 +75,7 @@ def _changed(
             continue
         missing = sorted(set(after.live) - set(state.live))
         if missing:
-            slots = ", ".join(map(repr, missing))
+            slots = ", ".join(_shown(now, slot) for slot in missing)
             verb = "is" if len(missing) == 1 else "are"
             finding = (
                 f"{slots} {verb} read after this await, and {verb} not saved in frames that wait there, by slct.lock"
@@ -87,6 +87,11 @@ def _changed(
                 finding,
                 f"give {'it its value' if verb == 'is' else 'them their values'} after this await, or @migrate",
             )
+
+
+def _shown(now: FunctionOutput, slot: str) -> str:
+    held = now.described["temporaries"].get(slot)
+    return repr(slot) if held is None else f"{held['text']} (line {held['line']})"
 
 
 _KEEP = "keep it until nobody waits there, or say what becomes of them: @migrate"

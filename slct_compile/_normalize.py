@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ._comprehensions import Comprehension, capturing, clauses_of, read_early, renamed, targets_of
-from ._names import Names
+from ._names import Meaning, Names
 from ._naming import label_argument, label_in_comment, operation_hint, operation_label
 from ._normal import (
     Await,
@@ -247,7 +247,11 @@ class Normalizer:
 
     def _unpack(self, target: cst.Tuple | cst.List, value: Expression) -> None:
         """All of it first, then the stores from left to right; what is nested is unpacked at its turn."""
-        names = [cst.Name(self.names.fresh("item")) for _ in target.elements]
+        what = f"the {{}} item of what is unpacked into `{self.names.shown(target)}`"
+        names = [
+            cst.Name(self.names.fresh("item", self._meaning(what.format(_ordinal(number)))))
+            for number in range(1, len(target.elements) + 1)
+        ]
         stars = [isinstance(element, cst.StarredElement) for element in target.elements]
         pattern = [
             cst.StarredElement(name, comma=cst.Comma()) if star else cst.Element(name, comma=cst.Comma())
@@ -260,7 +264,7 @@ class Normalizer:
     def _augmented(self, small: cst.AugAssign) -> None:
         """Object, key, old value, right side, in-place operator, store."""
         target = self._kept_target(small.target)
-        old = self.names.fresh("old")
+        old = self._fresh("old", target)
         self.assign(old, _plain(target))
         value = self.flatten(small.value)
         self.keep_statement(small.with_changes(target=cst.Name(old), value=value))
@@ -358,7 +362,7 @@ class Normalizer:
         """What the loop assigns to, and what each turn begins with: where the target suspends, it is stored to there."""
         if not self.suspensions.contains(target):
             return target, ()
-        item = cst.Name(self.names.fresh("item"))
+        item = cst.Name(self.names.fresh("item", self._meaning(f"what the loop gives to `{self.names.shown(target)}`")))
         return item, self._aside(lambda: self._store(target, item))
 
     def _aside(self, append: Callable[[], None]) -> Body:
@@ -383,7 +387,7 @@ class Normalizer:
             self.out.append(Match(subject, tuple(cases), place))
             return
         guarded, *rest = nodes[len(plain) :]
-        missed = self.names.fresh("missed")
+        missed = self.names.fresh("missed", self._meaning("whether the cases before have failed"))
         self.assign(missed, cst.Name("False"))
         cases += self._guarded_case(guarded, missed)
         self.out.append(Match(subject, tuple(cases), place))
@@ -473,9 +477,12 @@ class Normalizer:
 
     def _with_item(self, item: cst.WithItem, inner: cst.BaseSuite, *, asynchronous: bool) -> None:
         place, words = self.place, self.helpers
-        manager = self.names.fresh("manager")
-        entered = self.names.fresh("entered")
-        unfinished = self.names.fresh("unfinished")
+        entry = self._meaning(f"what `with {self.names.shown(item.item)}` has entered")
+        manager = self._fresh("manager", item.item, "what the `with` of {} has entered")
+        entered = self.names.fresh("entered", entry)
+        unfinished = self.names.fresh(
+            "unfinished", self._meaning(f"whether `with {self.names.shown(item.item)}` is left yet")
+        )
         self.assign(manager, self.flatten(item.item))
         if asynchronous:
             self.wait(_call(words.enter_async, cst.Name(manager)), entered)
@@ -492,7 +499,7 @@ class Normalizer:
             target = item.asname.name
             assert isinstance(target, cst.BaseAssignTargetExpression)
             bound = [_line(cst.Assign([cst.AssignTarget(target)], cst.Name(entered)))]
-        error = self.names.fresh("error")
+        error = self.names.fresh("error", self._meaning("the exception that leaves the `with`"))
         handling: list[cst.BaseStatement] = [
             _line(cst.Assign([cst.AssignTarget(cst.Name(unfinished))], cst.Name("False"))),
             cst.If(
@@ -548,9 +555,16 @@ class Normalizer:
         """Evaluate now, use later: the value itself if nothing can change it, else a temporary."""
         if self.names.is_constant(value):
             return value
-        name = self.names.fresh()
+        name = self._fresh("value", value)
         self.assign(name, _plain(value))
         return cst.Name(name)
+
+    def _fresh(self, base: str, node: cst.CSTNode, what: str = "the value of {}") -> str:
+        """A temporary for what an expression comes to."""
+        return self.names.fresh(base, self.names.value_of(node, self.place.line, what))
+
+    def _meaning(self, text: str) -> Meaning:
+        return Meaning(text, self.place.line)
 
     def flatten(self, node: Expression) -> Expression:
         """Append what must run first; give what is left to evaluate."""
@@ -558,7 +572,7 @@ class Normalizer:
             return node
         match node:
             case cst.Await(expression=operation):
-                name = self.names.fresh()
+                name = self._fresh("value", node)
                 self.wait(operation, name)
                 return cst.Name(name, lpar=node.lpar, rpar=node.rpar)
             case cst.BooleanOperation():
@@ -691,7 +705,7 @@ class Normalizer:
         self, part: cst.FormattedStringExpression
     ) -> tuple[list[cst.FormattedStringExpression], cst.FormattedStringExpression]:
         """`{await x()=}` as its words, which are the author's, and the field itself: its repr, unless it says more."""
-        name = self.names.fresh("words")
+        name = self.names.fresh("words", self._meaning("words of a formatted string"))
         self.assign(name, cst.SimpleString(repr(shown_words(part))))
         return [cst.FormattedStringExpression(cst.Name(name))], without_words(part)
 
@@ -719,10 +733,14 @@ class Normalizer:
                 f"{early!r}, read before its comprehension binds it,",
                 "choose another name, or write it as a loop",
             )
-        return self._filled(node, {name: self.names.fresh(name) for name in targets_of(node)})
+        made = {
+            name: self.names.fresh(name, Meaning(f"`{name}` of a comprehension", self.place.line, name))
+            for name in targets_of(node)
+        }
+        return self._filled(node, made)
 
     def _filled(self, node: cst.ListComp | cst.SetComp | cst.DictComp, names: Mapping[str, str]) -> Expression:
-        result = self.names.fresh(_RESULT_NAMES[type(node)])
+        result = self._fresh(_RESULT_NAMES[type(node)], node, "what is there already of {}")
         iterable = self.flatten(node.for_in.iter)
         self.assign(result, _empty(node))
         self._clause(list(clauses_of(node)), iterable, names, lambda: self._fill(node, result, names))
@@ -759,7 +777,7 @@ class Normalizer:
 
     def _fill(self, node: cst.ListComp | cst.SetComp | cst.DictComp, result: str, names: Mapping[str, str]) -> None:
         if isinstance(node, cst.DictComp):
-            key = self.names.fresh("key")
+            key = self._fresh("key", node.key, "the key {}")
             self.assign(key, self.flatten(_expression(renamed(node.key, names))))
             value = self.flatten(_expression(renamed(node.value, names)))
             item = cst.Subscript(cst.Name(result), [cst.SubscriptElement(cst.Index(cst.Name(key)))])
@@ -774,7 +792,7 @@ class Normalizer:
         if not self.suspensions.contains(node.body) and not self.suspensions.contains(node.orelse):
             return node.with_changes(test=self.test(node.test))
         test = _held_together(self.test(node.test))
-        name = self.names.fresh()
+        name = self._fresh("value", node)
         place = self.place
         self.out.append(If(test, self._into(name, node.body), self._into(name, node.orelse), place))
         return cst.Name(name)
@@ -793,7 +811,7 @@ class Normalizer:
         if last <= 1:
             return swap(node, self.operands(operands[:2]))
         left = self.keep(self.flatten(node.left))
-        name = self.names.fresh()
+        name = self._fresh("value", node)
         self._links(name, left, list(node.comparisons))
         return cst.Name(name)
 
@@ -812,7 +830,7 @@ class Normalizer:
     def _boolean(self, node: cst.BooleanOperation) -> Expression:
         if not self._branches(node):
             return node.with_changes(left=self.flatten(node.left))
-        name = self.names.fresh()
+        name = self._fresh("value", node)
         self._boolean_into(node, name, None)
         return cst.Name(name)
 
@@ -835,7 +853,7 @@ class Normalizer:
             self._leaf_into(node, value, truth)
             return
         is_tested_inside = isinstance(node.left, cst.BooleanOperation | cst.IfExp)
-        first = truth or (self.names.fresh() if is_tested_inside else None)
+        first = truth or (self._fresh("value", node.left, _TRUTH) if is_tested_inside else None)
         self._boolean_into(node.left, value, first)
         test: Expression = cst.Name(first or value or "")
         if isinstance(node.operator, cst.Or):
@@ -862,7 +880,7 @@ class Normalizer:
             case cst.UnaryOperation(operator=cst.Not()):
                 return node.with_changes(expression=parenthesized(self.test(node.expression)))
             case cst.BooleanOperation() if self._branches(node):
-                truth = self.names.fresh()
+                truth = self._fresh("value", node, _TRUTH)
                 self._boolean_into(node, None, truth)
                 return cst.Name(truth)
             case cst.BooleanOperation():
@@ -874,7 +892,7 @@ class Normalizer:
 
     def _ternary_test(self, node: cst.IfExp) -> Expression:
         """A ternary of which only the truth is wanted: it is taken in each branch, not once more after it."""
-        truth = self.names.fresh()
+        truth = self._fresh("value", node, _TRUTH)
         self._ternary_into(node, None, truth)
         return cst.Name(truth)
 
@@ -899,7 +917,13 @@ def _documented(node: cst.CSTNode) -> Iterator[cst.FormattedStringExpression]:
         yield from _documented(child)
 
 
+_TRUTH = "the truth of {}"
 _JUMPS = (cst.Return, cst.Break, cst.Continue, cst.Raise)
+
+
+def _ordinal(number: int) -> str:
+    """`2nd`; there are seldom many."""
+    return f"{number}{'th' if 10 < number % 100 < 20 else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _line(small: cst.BaseSmallStatement) -> cst.SimpleStatementLine:

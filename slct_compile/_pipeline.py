@@ -53,9 +53,10 @@ from ._slot_types import (
     slot_types,
 )
 from ._stable_names import name_states
+from ._stable_slots import Recorded, recorded_slots
 from ._suspension import Suspensions
 from ._unsupported import refuse
-from .analysis.liveness import lay_out
+from .analysis.liveness import Layout, lay_out
 from .diagnostics import CATALOGUE, Severity, Unsupported, sorted_diagnostics
 from .emit import Compiled, assign_slots, emit
 from .ir.check import check_graph, check_names, check_normal, check_states
@@ -192,7 +193,7 @@ def compile_function(
     if checked:
         check_names(state_names, function.class_members)
     trace.function("names", function, lambda: "".join(f"{i} {n}\n" for i, n in state_names.items()))
-    slots = assign_slots(function, names, layout)
+    slots = assign_slots(function, names, layout, _recorded_slots(function, names, layout, state_names, locked))
     frame = "f" if "f" not in names.taken else names.reserve("frame")
     types = _annotations(function)
     shown = slot_types(function, module.info, imports.words.any)
@@ -215,7 +216,23 @@ def compile_function(
         made,
         around,
         tuple(place for operation in graph.dropped if (place := module.place(operation)) is not None),
+        names.meanings,
     )
+
+
+def _recorded_slots(
+    function: DurableFunction,
+    names: Names,
+    layout: Layout,
+    state_names: Mapping[BlockId, str],
+    locked: LockedFunction | None,
+) -> Recorded:
+    saved = (
+        (state, [name for name in names.temporaries if name in layout.live[block] and name in layout.slots])
+        for block, state in state_names.items()
+        if block in layout.live
+    )
+    return recorded_slots(locked, saved, {*function.parameters, *function.own.locals})
 
 
 _SHOWS_ITS_SOURCE = re.compile(r"=\s*(![rsa])?[:}]")

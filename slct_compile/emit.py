@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import libcst as cst
@@ -18,11 +18,12 @@ from ._definitions import DurableFunction, Kind
 from ._fingerprints import Fingerprint
 from ._index import ModuleInfo
 from ._local_functions import LocalRow
-from ._names import Names
+from ._names import Meaning, Names
 from ._page import Page
 from ._print import text_of_node
 from ._scopes import bound_names, names_bound_by
 from ._slots import SlotRenamer
+from ._stable_slots import Recorded, free_slot
 from ._visit import transform
 from ._walk import walk
 from .analysis.liveness import Layout
@@ -68,7 +69,7 @@ class Compiled:
     types: what the source declares variables as; shown_types: as what their slots are declared.
     loose: the states to which `self` has no type; declared: what states declare again of locals. See `_slot_types.py`.
     around: the durable functions that define it, innermost first.
-    unreachable: awaits that nothing leads to.
+    unreachable: awaits that nothing leads to. meanings: what each of the compiler's own variables holds.
     """
 
     function: DurableFunction
@@ -86,6 +87,7 @@ class Compiled:
     local_functions: tuple[LocalRow, ...] = ()
     around: tuple[Compiled, ...] = ()
     unreachable: tuple[Place, ...] = ()
+    meanings: Mapping[str, Meaning] = field(default_factory=dict)
 
     @property
     def places(self) -> dict[str, str]:
@@ -111,15 +113,21 @@ class Compiled:
         return tuple(slot for name, slot in self.slots.items() if name in found)
 
 
-def assign_slots(function: DurableFunction, names: Names, layout: Layout) -> dict[str, str]:
+def assign_slots(function: DurableFunction, names: Names, layout: Layout, recorded: Recorded) -> dict[str, str]:
     """Slot names, parameters first, then in the order in which names are first bound."""
-    order = [*function.parameters, *(n for n in function.own.locals), *names.temporaries]
+    author = {*function.parameters, *function.own.locals}
     slots: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in dict.fromkeys(order):
-        if name in layout.slots and name != function.receiver:
-            slots[name] = _slot_name(function, name, taken | set(order) - {name})
-            taken.add(slots[name])
+    taken = {*author, *recorded.known, *recorded.kept.values()}
+    for name in dict.fromkeys([*function.parameters, *function.own.locals, *names.temporaries]):
+        if name not in layout.slots or name == function.receiver:
+            continue
+        if name in recorded.kept:
+            slots[name] = recorded.kept[name]
+        elif name in author:
+            slots[name] = _slot_name(function, name, taken - {name})
+        else:
+            slots[name] = _slot_name(function, free_slot(name, taken), taken)
+        taken.add(slots[name])
     return slots
 
 

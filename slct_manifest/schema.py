@@ -122,8 +122,16 @@ class LocalFunctionEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class TemporaryEntry:
+    """A variable that the compiler has made. text: what it holds, as the author would say it: "the value of `self.paid`"."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionEntry:
-    """A durable function. `slots`: name to type, in the order of the frame."""
+    """A durable function. `slots`: name to type, in the order of the frame. `temporaries`: those of them that are the compiler's."""
 
     source: str
     line: int
@@ -131,6 +139,7 @@ class FunctionEntry:
     slots: dict[str, str | None]
     states: dict[str, StateEntry]
     local_functions: dict[str, LocalFunctionEntry]
+    temporaries: dict[str, TemporaryEntry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

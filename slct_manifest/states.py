@@ -35,19 +35,62 @@ def state_reasons(old: FunctionEntry, new: FunctionEntry, name: str) -> Iterator
 def _slot_reasons(old: FunctionEntry, new: FunctionEntry, before: StateEntry, after: StateEntry) -> Iterator[Reason]:
     saved, read = _live(old, before), _live(new, after)
     for slot in sorted(read - saved):
-        yield Reason(
-            Verdict.MIGRATION,
-            f"{slot!r} is read after it, and is not saved in frames that wait there",
-            f"give it its value after this await, or make it from the others: @migrate for {slot!r}",
-        )
+        yield _missing(new, slot)
     for slot in sorted(read & saved):
-        was, becomes = old.slots.get(slot), new.slots.get(slot)
-        if not is_widened(was, becomes):
+        if slot in old.temporaries or slot in new.temporaries:
+            yield from _meaning_reasons(old, new, slot, saved, read)
+        elif not is_widened(was := old.slots.get(slot), becomes := new.slots.get(slot)):
             yield Reason(
                 Verdict.MIGRATION,
                 f"{slot!r} was saved as {was}, and is read as {becomes}",
                 "use another name for the new value, or convert the old one: @migrate",
             )
+
+
+def _missing(new: FunctionEntry, slot: str) -> Reason:
+    held = new.temporaries.get(slot)
+    if held is None:
+        return Reason(
+            Verdict.MIGRATION,
+            f"{slot!r} is read after it, and is not saved in frames that wait there",
+            f"give it its value after this await, or make it from the others: @migrate for {slot!r}",
+        )
+    return Reason(
+        Verdict.MIGRATION,
+        f"{_shown_slot(new, slot)} is used after it, and is not saved in frames that wait there",
+        "let it begin after this await, or say what becomes of those that wait: @migrate",
+    )
+
+
+def _meaning_reasons(
+    old: FunctionEntry, new: FunctionEntry, slot: str, saved: set[str], read: set[str]
+) -> Iterator[Reason]:
+    """Variables of the compiler have no names that an author knows: what they hold must be the same."""
+    if not old.temporaries or not new.temporaries:
+        return  # a build that does not say what they hold
+    was, becomes = _held(old, slot), _held(new, slot)
+    if was == becomes:
+        return
+    held, wanted = _shown_slot(old, slot), _shown_slot(new, slot)
+    is_edited = was not in {_held(new, each) for each in read} and becomes not in {_held(old, each) for each in saved}
+    if is_edited and was.startswith(_LOOP) and becomes.startswith(_LOOP):
+        yield Reason(Verdict.MOVABLE, f"what waits there is in {held}, and goes on in it: {wanted} is for others")
+    else:
+        yield Reason(Verdict.MIGRATION, f"{held} was saved there, and {wanted} is used after it", MIGRATE)
+
+
+def _held(function: FunctionEntry, slot: str) -> str:
+    """What a variable of the compiler holds; of the author's, there is nothing to say."""
+    temporary = function.temporaries.get(slot)
+    return "" if temporary is None else temporary.text
+
+
+_LOOP = "the loop over "
+
+
+def _shown_slot(function: FunctionEntry, slot: str) -> str:
+    held = function.temporaries.get(slot)
+    return f"the variable {slot!r}" if held is None else f"{held.text} (line {held.line})"
 
 
 def _live(function: FunctionEntry, state: StateEntry) -> set[str]:
@@ -191,7 +234,5 @@ def _order_warnings(old: FunctionEntry, new: FunctionEntry, name: str) -> Iterat
     if any(block.startswith(("for ", "while ", "async for ")) for block in after.within):
         return
     fresh = [s for n, s in new.states.items() if s.parks and n not in old.states and s.line < after.line]
-    for state in fresh:
-        yield Reason(
-            Verdict.MOVABLE, f"line {state.line}, `{state.awaits}`, is new before it: what waits there has passed it"
-        )
+    for line, text in dict.fromkeys((s.line, s.statement or s.awaits) for s in fresh):  # `async with` has several
+        yield Reason(Verdict.MOVABLE, f"line {line}, `{text}`, is new before it: what waits there has passed it")

@@ -12,7 +12,7 @@ from typing import assert_never
 import libcst as cst
 
 from .. import _naming
-from .._names import Names
+from .._names import Meaning, Names
 from .._normal import (
     Await,
     Body,
@@ -99,7 +99,7 @@ class _Lowering:
         return Graph(entry, {i: b for i, b in self.blocks.items() if i in reached}, operations)
 
     def result_name(self) -> str:
-        self.result = self.result or self.names.fresh("result")
+        self.result = self.result or self.names.fresh("result", Meaning("what is being returned", self.current.line))
         return self.result
 
     # --- statements ------------------------------------------------------------------------------------------------
@@ -147,7 +147,8 @@ class _Lowering:
 
     def _kept(self, node: cst.BaseStatement, context: Context) -> cst.BaseStatement:
         def leaving_block(kind: Kind, has_value: bool) -> tuple[BlockId, str]:
-            variable = self.names.fresh("result") if has_value else ""
+            returned = Meaning("what is being returned", self.current.line)
+            variable = self.names.fresh("result", returned) if has_value else ""
             leaving = self.block(f"Leave{kind.value.capitalize()}", self.current.line, context)
             self._leave_in(leaving, kind, cst.Name(variable) if has_value else None, context)
             return leaving.id, variable
@@ -216,7 +217,7 @@ class _Lowering:
 
     def _for(self, statement: For, context: Context) -> None:
         line = statement.place.line
-        cursor = self.names.fresh("items")
+        cursor = self.names.fresh("items", self._loop(statement))
         self.add(assign(cursor, _call(self.helpers.iterate, statement.iterable)))
         head = self.block("For", line, context)
         self.go_on(head)
@@ -230,10 +231,14 @@ class _Lowering:
             self._part(orelse, statement.orelse, after, context)
         self.current = after
 
+    def _loop(self, statement: For) -> Meaning:
+        return self.names.value_of(statement.iterable, statement.place.line, "the loop over {}")
+
     def _for_async(self, statement: For, context: Context) -> None:
         """Only StopAsyncIteration out of the receive itself ends the loop."""
         line = statement.place.line
-        source, item = self.names.fresh("source"), self.names.fresh("item")
+        source = self.names.fresh("source", self._loop(statement))
+        item = self.names.fresh("item", Meaning(f"an item of `{self.names.shown(statement.iterable)}`", line))
         self.add(assign(source, _call(self.helpers.iterate_async, statement.iterable)))
         head = self.block("AsyncFor", line, context)
         self.go_on(head)
@@ -268,7 +273,7 @@ class _Lowering:
 
     def _try_except(self, statement: TryExcept, context: Context) -> None:
         line = statement.place.line
-        caught = self.names.fresh("caught")
+        caught = self.names.fresh("caught", Meaning(_CAUGHT, line))
         handling = Region(context.region.on_error, context.region.caught, caught)
         dispatch = self.block("Except", line, Context(handling))
         after = self.block("AfterTry", line, context)
@@ -300,7 +305,8 @@ class _Lowering:
     def _try_star(self, statement: TryStar, context: Context) -> None:
         """PEP 654. Each clause handles its part of the group; what they raise is kept, and joined at the end."""
         line = statement.place.line
-        caught, handling = self.names.fresh("caught"), self.names.fresh("handling")
+        caught = self.names.fresh("caught", Meaning(_CAUGHT, line))
+        handling = self.names.fresh("handling", Meaning("what the `except*` have handled so far", line))
         region = Region(context.region.on_error, context.region.caught, caught)
         dispatch = self.block("Except", line, Context(region))
         after = self.block("AfterTry", line, context)
@@ -315,7 +321,7 @@ class _Lowering:
         self.add(assign(handling, _call(self.helpers.handle_star, cst.Name(caught))))
         for handler in statement.handlers:
             self._star_clause(handler, handling, Context(region))
-        error = self.names.fresh("error")
+        error = self.names.fresh("error", Meaning("what the `except*` have left", line))
         self.add(assign(error, _method(handling, "end")))
         raising = self.block("Reraise", line, Context(Region(context.region.on_error, context.region.caught, error)))
         raising.terminator = ops.Raise(cst.Raise())
@@ -326,7 +332,8 @@ class _Lowering:
         """One clause: what it handles is what is being handled while it runs; what it raises goes no further."""
         line = handler.place.line
         self.body(handler.prelude, context)
-        matched, failure = self.names.fresh("matched"), self.names.fresh("failure")
+        matched = self.names.fresh("matched", Meaning("what the `except*` handles", line))
+        failure = self.names.fresh("failure", Meaning("what the `except*` raises", line))
         self.add(assign(matched, _method(handling, "match", handler.type)))
         rest = self.block("NextClause", line, context)
         failed = self.block("ClauseFailed", line, context)
@@ -348,14 +355,16 @@ class _Lowering:
 
     def _bound_by(self, handler: Handler) -> str | None:
         """The name in the clause: the author's, unless its end is ours to write."""
-        return self.names.fresh("error") if handler.name in self.rebound else handler.name
+        if handler.name not in self.rebound:
+            return handler.name
+        return self.names.fresh("error", Meaning(f"the exception `{handler.name}`", handler.place.line))
 
     def _unbinding_handler(self, handler: Handler, start: Block, after: Block, context: Context) -> None:
         """Rule 8: a handler's name is unbound on every way out, where anything could see that it is not."""
         assert handler.name is not None
         line = handler.place.line
         # An exception that leaves the handler: unbind, and raise it on. What it was raised under is settled by then.
-        caught = self.names.fresh("caught")
+        caught = self.names.fresh("caught", Meaning(_CAUGHT, line))
         cleanup = self.block("Unbind", line, Context(Region(context.region.on_error, context.region.caught, caught)))
         cleanup.statements += [cst.SimpleStatementLine([s]) for s in unbind(handler.name)]
         cleanup.terminator = ops.Raise(cst.Raise())
@@ -372,7 +381,8 @@ class _Lowering:
     def _try_finally(self, statement: TryFinally, context: Context) -> None:
         """Rule 6. `completion` says how the body was left; `caught` holds the exception, if one left it."""
         line = statement.place.line
-        caught, completion = self.names.fresh("caught"), self.names.fresh("completion")
+        caught = self.names.fresh("caught", Meaning(_CAUGHT, line))
+        completion = self.names.fresh("completion", Meaning("how the `try` of this `finally` was left", line))
         outer = context.region.handling
         handling = Region(context.region.on_error, context.region.caught, caught)
         final = self.block("Finally", line, Context(handling))
@@ -426,6 +436,9 @@ class _Lowering:
         rest = self.block("Complete", then.line, Context(self.current.region))
         self.end(Branch(Test(test), (then.id, rest.id)))
         self.current = rest
+
+
+_CAUGHT = "the exception that was caught"
 
 
 def _call(function: str, *arguments: cst.BaseExpression) -> cst.Call:

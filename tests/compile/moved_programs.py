@@ -31,7 +31,7 @@ from slct_compile import _lock_file, _pipeline
 from slct_compile._index import Index, read_module
 from slct_compile._lock import Lock
 from slct_compile._manifest import find_process_definitions, manifest
-from slct_manifest import Verdict, compare
+from slct_manifest import Comparison, Verdict, compare
 from slct_manifest.schema import Manifest, read_manifest
 
 MODULE = "compiled_program"
@@ -152,6 +152,7 @@ def play(seed: int, counts: Counts) -> None:
         return
     counts.programs += 1
     comparison = compare(first.manifest, second.manifest)
+    counts.wrong += [f"seed {seed}: {text}" for text in foreign_words(comparison, first.manifest, second.manifest)]
     chance = random.Random(seed)
     script, *afterwards = [[chance.choice([0, 1, 1, 2, 3, ValueError]) for _ in range(7)] for _ in range(7)]
     for one in parked(first.text, script):
@@ -161,6 +162,13 @@ def play(seed: int, counts: Counts) -> None:
             counts.wrong.append(f"seed {seed}, {one.state}: {missing}\n{first.text}\n--- new\n{second.text}")
         else:
             counts.verdicts[verdict, not missing] += 1
+
+
+def foreign_words(comparison: Comparison, *manifests: Manifest) -> list[str]:
+    """Reasons that name a variable which no author has written."""
+    names = {repr(slot) for m in manifests for function in m.functions.values() for slot in function.temporaries}
+    texts = [r.text + r.help for f in comparison.functions for s in f.states for r in s.reasons]
+    return [text for text in texts if any(name in text for name in names)]
 
 
 def play_all(seeds: range) -> Counts:

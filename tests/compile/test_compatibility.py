@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from moved_programs import play_all
 from slct_compile.cli import main as slct_compile
 from slct_manifest import Comparison, Verdict, compare
 from slct_manifest.schema import read_manifest
+from slct_manifest.states import state_reasons
 from slct_manifest.types import is_widened
 
 SHOP = """from datetime import timedelta
@@ -293,6 +295,114 @@ def test_rule(builds: Builds, rule: Rule) -> None:
     assert changed(back) == rule.backward
     assert rule.said in "\n".join(texts(forth))
     assert forth.is_breaking is bool(rule.forward)
+
+
+# --- the compiler's own variables --------------------------------------------------------------------------------------
+
+TILL = """from contextlib import suppress
+
+from runtime_client import Channel, Process, recv
+
+
+class Till(Process):
+    coins = Channel[int]()
+    notes = Channel[int]()
+    paid: int = 0
+
+    async def main(self, xs: list[int], ys: list[int]) -> int:
+        for x in xs:
+            self.paid += x * await recv(self.coins)
+        return self.paid
+"""
+LOOP = "        for x in xs:\n            self.paid += x * await recv(self.coins)\n"
+DEEPER = "\n".join(f"    {line}" if line else "" for line in LOOP.split("\n"))
+NESTED = f"        for y in ys:\n{DEEPER}"
+SWAPPED = NESTED.replace("y in ys", "z in ys").replace("x in xs", "y in ys").replace("z in ys", "x in xs")
+"""A use of what the compiler keeps for itself: two operands and the loop."""
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "verdict", "said"),
+    [
+        (
+            "what is put in before renames nothing",
+            LOOP,
+            f"        for y in ys:\n            print(y, self.paid, await recv(self.notes))\n{LOOP}",
+            Verdict.MOVABLE,
+            [],
+        ),
+        (
+            "what is taken away before renames nothing",
+            f"        for y in ys:\n            print(y, self.paid, await recv(self.notes))\n{LOOP}",
+            LOOP,
+            Verdict.MOVABLE,
+            [],
+        ),
+        (
+            "another loop around",
+            LOOP,
+            NESTED,
+            Verdict.MIGRATION,
+            [
+                "the loop over `xs` (line 13) is used after it, and is not saved in frames that wait there",
+                "the loop over `ys` (line 12) is used after it, and is not saved in frames that wait there",
+            ],
+        ),
+        (
+            "the outer one of two loops taken away",
+            NESTED,
+            LOOP,
+            Verdict.MIGRATION,
+            ["the loop over `xs` (line 12) is used after it, and is not saved in frames that wait there"],
+        ),
+        (
+            "two loops that change places",
+            NESTED,
+            SWAPPED,
+            Verdict.MIGRATION,
+            [
+                "the loop over `xs` (line 13) was saved there, and the loop over `ys` (line 13) is used after it",
+                "the loop over `ys` (line 12) was saved there, and the loop over `xs` (line 12) is used after it",
+            ],
+        ),
+        (
+            "another iterable",
+            LOOP,
+            LOOP.replace("in xs", "in sorted(xs)"),
+            Verdict.MOVABLE,
+            [
+                "what waits there is in the loop over `xs` (line 12), and goes on in it: "
+                "the loop over `sorted(xs)` (line 12) is for others"
+            ],
+        ),
+    ],
+    ids=lambda each: each if isinstance(each, str) and each.count("\n") == 0 else "",
+)
+def test_the_compilers_own_variables_are_told_by_what_they_hold(
+    builds: Builds, name: str, old: str, new: str, verdict: Verdict, said: list[str]
+) -> None:
+    before, after = (TILL.replace(LOOP, text) for text in (old, new))
+    forth, _ = builds.compared(after, before)
+    (state,) = (s for f in forth.functions for s in f.states if s.name == "Main_RecvCoins")
+    of_the_author = re.compile(r"'\w+' is read after it|line \d+, .* is new before it")
+    assert sorted(r.text for r in state.reasons if not of_the_author.match(r.text)) == said
+    assert forth.verdict_of("till", "shop:Till.main", "Main_RecvCoins") is verdict
+
+
+def test_a_variable_of_the_author_is_none_of_the_compilers(builds: Builds) -> None:
+    """Where one takes the name that the other had, the values are strangers."""
+    old = read_manifest((builds.build("old", TILL) / "slct_manifest.json").read_text())
+    function = old.functions["shop:Till.main"]
+    assert {held.text for held in function.temporaries.values()} == {
+        "the value of `self.paid`",
+        "the value of `x`",
+        "the loop over `xs`",
+    }
+    slot = next(slot for slot, held in function.temporaries.items() if held.text == "the value of `x`")
+    others = {name: held for name, held in function.temporaries.items() if name != slot}
+    new = replace(function, temporaries=others)
+    reasons = [reason.text for reason in state_reasons(function, new, "Main_RecvCoins")]
+    assert reasons == [f"the value of `x` (line 13) was saved there, and the variable {slot!r} is used after it"]
 
 
 # --- types -------------------------------------------------------------------------------------------------------------
