@@ -103,7 +103,7 @@ def test_the_process_itself_is_a_reference() -> None:
 def test_an_error_in_the_short_way_is_the_error_of_the_encoder() -> None:
     with pytest.raises(Exception, match="belongs to no process") as caught:
         CODEC.encode({"channels": [Channel(1)]})
-    assert caught.value.path == ("channels", 0)  # type: ignore[attr-defined]
+    assert caught.value.path == ("channels", 0)
 
 
 @pytest.mark.parametrize("text", ["[1,[2]]", '{"a":[1]}', '"x"', "[" * 50 + "]" * 50])

@@ -164,7 +164,7 @@ def _made_by_loop(defs: Definitions, took_s: float, **settings: Any) -> list[boo
     async def scene() -> None:
         loop = asyncio.get_running_loop()
         clock_s = loop.time
-        loop.time = lambda: clock_s() * 1e-6 + disk.offset_s  # type: ignore[method-assign]
+        loop.time = lambda: clock_s() * 1e-6 + disk.offset_s
         disk.took_s = took_s
         runtime = await Runtime.open(disk, settings=Settings(**settings))
         worker = await worker_of(runtime, defs)
