@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .._index import dotted_name
 from .._walk import walk
 from ..ir import ops
-from .model import Unknown
+from .model import Frame, Unknown
 from .program import Function, Program, runtime_word
 
 
@@ -27,6 +27,10 @@ class Code:
         return self.function.code[self.block]
 
     @property
+    def place(self) -> Frame:
+        return Frame(self.function.name, self.block)
+
+    @property
     def on_error(self) -> int | None:
         """The block that handles what is raised here."""
         return self.function.states[self.block].region.on_error if self.is_guarded else None
@@ -36,7 +40,7 @@ class Code:
 
     def loosen(self, text: str) -> None:
         """From here on, something is not followed: it may do anything that it can reach."""
-        self.program.loose.setdefault((self.function.info.path, self.function.line(self.block)), text)
+        self.program.loosen(self.place, text)
 
     def word(self, func: ast.expr) -> str:
         """`recv`, if it is that of `runtime_client`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._index import Index
-from .._manifest import Definition, find_process_definitions
+from .._manifest import find_process_definitions
 from .._pipeline import compile_module
 from .._report import FINDINGS, OK
 from .._tree import read_tree
@@ -19,6 +19,7 @@ from ..diagnostics import CompileError
 from .exploring import Bounds, Deadlock, Place, Verdict, verify
 from .model import Unknown
 from .program import Function, Program
+from .promela import promela
 
 BOUNDS = Bounds()
 
@@ -63,6 +64,12 @@ def verify_command(arguments: Sequence[str]) -> int:
         metavar="N",
         help=f"take no longer per definition (default: {BOUNDS.seconds})",
     )
+    parser.add_argument(
+        "--promela",
+        type=Path,
+        metavar="OUT.pml",
+        help="write one definition as a model for Spin, beside saying what is found",
+    )
     try:
         options = parser.parse_args(arguments)
     except SystemExit as stop:
@@ -70,6 +77,11 @@ def verify_command(arguments: Sequence[str]) -> int:
     said = list(verified(options.source, options.names, Bounds(options.states, options.seconds)))
     for one in said:
         print("\n".join(one.lines))
+    if options.promela is not None:
+        names = [one.name for one in said]
+        if len(names) != 1:
+            raise CompileError("--promela writes one definition", f"name one of {', '.join(names)}")
+        options.promela.write_text(exported(options.source, names[0]), encoding="utf-8")
     return FINDINGS if any(one.is_finding for one in said) else OK
 
 
@@ -79,8 +91,32 @@ def verified(source: Path, names: Sequence[str] = (), bounds: Bounds = BOUNDS) -
     Raises:
       CompileError: the sources do not compile, or have no such definition.
     """
-    tree = read_tree(source)
-    index = Index(tree.modules)
+    for name, program in programs(source, names):
+        yield _said(program, name, bounds)
+
+
+def exported(source: Path, name: str) -> str:
+    """One definition as a model for Spin.
+
+    Raises:
+      CompileError: the sources do not compile, have no such definition, or it cannot be written down.
+    """
+    ((_, program),) = programs(source, [name])
+    try:
+        program.check()
+        return promela(program, f"slct-compile verify {source} {name}")
+    except Unknown as unknown:
+        text = f"{name} cannot be written as a model: {unknown.path}:{unknown.line}: {unknown.text}"
+        raise CompileError(text, "slct-compile verify looks at more than can be written down") from unknown
+
+
+def programs(source: Path, names: Sequence[str] = ()) -> Iterator[tuple[str, Program]]:
+    """Of each definition.
+
+    Raises:
+      CompileError: the sources do not compile, or have no such definition.
+    """
+    index = Index(read_tree(source).modules)
     functions = _functions(index)
     definitions = find_process_definitions(index)
     known = [d.name for d in definitions]
@@ -89,7 +125,7 @@ def verified(source: Path, names: Sequence[str] = (), bounds: Bounds = BOUNDS) -
             raise CompileError(f"there is no definition {name!r}", f"there are {', '.join(known)}")
     for definition in definitions:
         if not names or definition.name in names:
-            yield _said(Program(index, functions, definition), definition, bounds)
+            yield definition.name, Program(index, functions, definition)
 
 
 def _functions(index: Index) -> dict[tuple[str, str], Function]:
@@ -103,8 +139,7 @@ def _functions(index: Index) -> dict[tuple[str, str], Function]:
     return found
 
 
-def _said(program: Program, definition: Definition, bounds: Bounds) -> Said:
-    name = definition.name
+def _said(program: Program, name: str, bounds: Bounds) -> Said:
     try:
         program.check()
         verdict = verify(program, bounds)

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from .model import OUTSIDE, Channel, Frame, Goroutine, Join, Joint, Unknown
+from .applying import woken
+from .model import OUTSIDE, Channel, Frame, Goroutine, GroupEnd, Join, JoinAll, Joint, Outside, Unknown, Wait
 from .moves import Move, moves
 from .program import Function, Program
-from .running import woken
 
 GOROUTINES_MAX = 12
 CHANNELS_MAX = 24
@@ -129,7 +129,8 @@ def _enough(joint: Joint, found: list[Move], graph: _Graph) -> list[Move]:
 
 
 def _only_goes_on(joint: Joint, index: int, move: Move) -> bool:
-    if joint.goroutines[index].wait != OUTSIDE or not move.is_certain:
+    wait = joint.goroutines[index].wait
+    if wait is None or wait.is_select or wait.cases != (Outside(),) or not move.is_certain:
         return False
     return all(_is_same_but_for(joint, result, index) for result in move.results)
 
@@ -191,8 +192,21 @@ def _is_stuck(joint: Joint, index: int, can_move: list[set[Joint]], seen: frozen
         return True
     if wait is None or not wait.cases or joint in can_move[index]:
         return False
-    joined = [case.goroutine for case in wait.cases if isinstance(case, Join)]
-    return all(_is_stuck(joint, other, can_move, seen | {index}) for other in joined)
+    return all(_is_stuck(joint, other, can_move, seen | {index}) for other in _joined(joint, wait))
+
+
+def _joined(joint: Joint, wait: Wait) -> Iterator[int]:
+    """The goroutines that it waits for."""
+    for case in wait.cases:
+        match case:
+            case Join(number):
+                yield number
+            case JoinAll(several):
+                yield from (number for number in several if joint.goroutines[number].wait is not None)
+            case GroupEnd(group):
+                yield from (n for n, one in enumerate(joint.goroutines) if one.group == group and one.wait is not None)
+            case _:
+                pass
 
 
 def _deadlock(program: Program, graph: _Graph, bad: set[Joint]) -> Deadlock | None:
@@ -283,7 +297,7 @@ def _never_left(graph: _Graph) -> Iterator[Place]:
             if goroutine.frames and goroutine.wait is not None and goroutine.wait.cases:
                 place = _place(goroutine)
                 seen[place] = None
-                if any(isinstance(case, Join) for case in goroutine.wait.cases):
+                if any(isinstance(case, Join | JoinAll | GroupEnd) for case in goroutine.wait.cases):
                     left.add(place)  # to wait for a goroutine that never ends is a way to say so
         left |= {_place(joint.goroutines[index]) for move in found for index in move.goroutines}
     return (place for place in seen if place not in left)

@@ -13,9 +13,8 @@ from .._scopes import names_bound_by
 from .._walk import child_nodes, walk
 from .code import Code, is_resume, last_name, names_in
 from .drafts import Closed, Draft
-from .goroutines import cancel, start, start_stranger
+from .effects import Cancel, LoosenChannel, LoosenGoroutine, StartStranger
 from .model import (
-    Channel,
     ChannelValue,
     ConstantValue,
     Frame,
@@ -99,8 +98,7 @@ def _made_by_call(code: Code, draft: Draft, node: ast.Call) -> Value | None:
         case "make_channel":
             return _made_channel(code, draft, node)
         case "TaskGroup":
-            draft.group_count += 1
-            return GroupValue(draft.group_count - 1)
+            return draft.make_group()
         case "timeout":
             look_at_all(code, draft, node.args)
             return TimeoutValue()
@@ -116,8 +114,7 @@ def _made_by_call(code: Code, draft: Draft, node: ast.Call) -> Value | None:
 def _made_channel(code: Code, draft: Draft, call: ast.Call) -> ChannelValue:
     argument = capacity_argument(call)
     capacity = 0 if argument is None else number_of(code, draft, argument)
-    draft.channels.append(Channel(capacity or 0, is_wild=capacity is None))
-    return ChannelValue(len(draft.channels) - 1)
+    return draft.make_channel(capacity)
 
 
 def iterated(code: Code, draft: Draft, source: ast.expr) -> Value | None:
@@ -211,7 +208,7 @@ def _done_to(
             handle = _started(code, draft, frame, group)
             return handle is not None, handle
         case HandleValue(index), "cancel", []:
-            cancel(code, draft, index)
+            draft.do(Cancel(code.place, index))
             return True, None
         case SequenceValue(is_list=True), "append", [item] if isinstance(receiver, ast.Name):
             return _appended(code, draft, receiver.id, held, item), None
@@ -232,21 +229,18 @@ def _appended(code: Code, draft: Draft, name: str, held: SequenceValue, node: as
 
 def _started(code: Code, draft: Draft, node: ast.expr, group: int | None) -> HandleValue | None:
     frame = made(code, draft, node) if code.calls(node) or isinstance(node, ast.Name | ast.Subscript) else None
-    return start(draft, frame, group) if isinstance(frame, FrameValue) else None
+    return draft.start(frame, group) if isinstance(frame, FrameValue) else None
 
 
 def _closed(code: Code, draft: Draft, node: ast.expr) -> bool:
-    """Closes a channel, if it is known which. Closing it twice raises (rule 11), and so does closing None."""
+    """Closes a channel, if it is known which. Closing None raises."""
     found = value_of(code, draft, node)
     if found == ConstantValue(None):
         draft.raises = True
         return True
     if not isinstance(found, ChannelValue):
         return False
-    channel = draft.channels[found.index]
-    if channel.is_closed and not channel.is_wild:
-        draft.raises = True
-    draft.channels[found.index] = replace(channel, is_closed=True)
+    draft.close(found.index)
     return True
 
 
@@ -337,13 +331,14 @@ def escape(code: Code, draft: Draft, value: Value | None) -> None:
     for one in inside(value):
         match one:
             case ChannelValue(index):
-                _wild_channel(code, draft, index, "a channel is handed on, or used otherwise than to wait for it")
+                code.loosen("a channel is handed on, or used otherwise than to wait for it")
+                draft.loosen(LoosenChannel(index))
             case HandleValue(index):
                 code.loosen("the handle of a goroutine is handed on, or used otherwise than to wait for it")
-                draft.goroutines[index] = replace(draft.goroutines[index], is_wild=True)
+                draft.loosen(LoosenGoroutine(index))
             case GroupValue(index):
                 code.loosen("a TaskGroup is handed on")
-                start_stranger(code, draft, index)
+                draft.do(StartStranger(code.place, index))
             case FrameValue(frame):
                 title = code.program.by_name[frame.function].title
                 all_wild(code, draft, f"{title} is handed on, not awaited or started here")
@@ -351,17 +346,11 @@ def escape(code: Code, draft: Draft, value: Value | None) -> None:
                 pass
 
 
-def _wild_channel(code: Code, draft: Draft, index: int, text: str) -> None:
-    if not draft.channels[index].is_wild:
-        code.loosen(text)
-        draft.channels[index] = replace(draft.channels[index], is_wild=True)
-
-
 def all_wild(code: Code, draft: Draft, text: str) -> None:
     """Durable code runs that is not followed: it may use every declared channel."""
     code.loosen(text)
     for number in code.program.channel_numbers.values():
-        _wild_channel(code, draft, number, text)
+        draft.loosen(LoosenChannel(number))
 
 
 def unbind(draft: Draft, node: ast.stmt) -> None:

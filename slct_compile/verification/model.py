@@ -201,6 +201,7 @@ class Wait:
     """Cases in the order in which they are tried. `is_select`: the outcome says which case it was, by its name.
 
     `ends_at_close`: a closed channel ends a loop, and raises nothing. `gives`: what it comes to. `cancels`: goroutines that end if it is left by an error.
+    `is_over`: what it was for has come, and only the turn of its goroutine has not.
     """
 
     cases: tuple[Case, ...]
@@ -209,6 +210,7 @@ class Wait:
     ends_at_close: bool = False
     gives: Value | None = None
     cancels: tuple[int, ...] = ()
+    is_over: bool = False
 
 
 OUTSIDE = Wait((Outside(),))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from .applying import failed, woken
 from .drafts import Closed, Outcome
 from .model import (
-    ENDED,
     Case,
     Default,
+    Goroutine,
     GroupEnd,
     Join,
     JoinAll,
@@ -22,7 +23,7 @@ from .model import (
     Wild,
 )
 from .program import Program
-from .running import failed, is_guarded, woken
+from .running import is_guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,14 @@ def moves(program: Program, joint: Joint) -> Iterator[Move]:
                 yield _from_outside(program, joint, index, goroutine.wait, number, is_certain)
         if goroutine.is_wild or (not goroutine.is_operation and is_guarded(program, goroutine.frames)):
             yield Move((index,), 0, False, tuple(failed(program, joint, index)))
+
+
+def may_be_left(program: Program, goroutine: Goroutine) -> bool:
+    """By an error that comes at any time."""
+    assert goroutine.wait is not None
+    if goroutine.wait.is_over:
+        return False
+    return goroutine.is_wild or (not goroutine.is_operation and is_guarded(program, goroutine.frames))
 
 
 def _ready(joint: Joint, index: int, wait: Wait) -> list[_Ready]:
@@ -107,7 +116,7 @@ def _partners(joint: Joint, index: int, case: Case) -> Iterator[tuple[int, int]]
         return
     wanted: Case = Recv(case.channel) if isinstance(case, Send) else Send(case.channel)
     for other, goroutine in enumerate(joint.goroutines):
-        if other != index and goroutine.wait is not None:
+        if other != index and goroutine.wait is not None and _may_park(joint, goroutine.wait):
             for number, theirs in enumerate(goroutine.wait.cases):
                 if theirs == wanted:
                     yield other, number
@@ -134,7 +143,7 @@ def _outcome(wait: Wait, case: int) -> Outcome:
 
 def _from_outside(program: Program, joint: Joint, index: int, wait: Wait, case: int, is_certain: bool) -> Move:
     results = woken(program, joint, index, _outcome(wait, case))
-    if wait.ends_at_close and not is_certain:
+    if wait.ends_at_close and _is_wild(joint, wait.cases[case]):
         results += woken(program, joint, index, Closed())
     return Move((index,), case, is_certain, tuple(results))
 
@@ -179,20 +188,19 @@ def _counted(joint: Joint, number: int, change: int) -> Joint:
 
 
 def _met(program: Program, joint: Joint, index: int, wait: Wait, case: int, partner: tuple[int, int]) -> Move:
-    """A value passed from one goroutine to another; both go on."""
+    """A value passed from one goroutine to another: the receiver goes on, and the sender when its turn comes."""
     other, their_case = partner
     theirs = joint.goroutines[other].wait
     assert theirs is not None
-    is_certain = _may_park(joint, theirs)
-    results: list[Joint] = []
-    for after in woken(program, joint, other, _outcome(theirs, their_case)):
-        if after.has_ended:
-            results.append(after)
-        elif index >= len(after.goroutines) or after.goroutines[index].wait is None:
-            results += [after, ENDED]  # cancelled by the other: what it may do yet is not followed
-        else:
-            results += woken(program, after, index, _outcome(wait, case))
-    return Move((index, other), case, is_certain, _distinct(results))
+    parts = [(index, _outcome(wait, case)), (other, _outcome(theirs, their_case))]
+    if isinstance(wait.cases[case], Send):
+        parts.reverse()
+    (receiver, got), (sender, sent) = parts
+    assert not isinstance(sent, Closed)
+    goroutines = list(joint.goroutines)
+    goroutines[sender] = replace(goroutines[sender], wait=Wait((Outside(),), gives=sent, is_over=True))
+    results = woken(program, replace(joint, goroutines=tuple(goroutines)), receiver, got)
+    return Move((index, other), case, True, _distinct(results))
 
 
 def _distinct(found: Sequence[Joint]) -> tuple[Joint, ...]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from .._definitions import Kind, own_async_functions
 from .._index import RUNTIME, ClassInfo, Index, ModuleInfo, module_level
@@ -16,7 +17,10 @@ from .._scopes import names_bound_by
 from .._walk import walk
 from ..emit import Compiled
 from ..ir import ops
-from .model import Unknown
+from .model import Frame, Unknown
+
+if TYPE_CHECKING:
+    from .running import Turn, WakeUp
 
 _KNOWN_BASES = (f"{RUNTIME}.Process", "typing.Generic", "typing.Protocol", "abc.ABC")
 
@@ -102,12 +106,13 @@ class DeclaredChannel:
 
 
 class Program:
-    """One definition. `loose`: what is not followed of it, by path and line, as far as that was met."""
+    """One definition. `loose`: what is not followed of it, by path and line, as far as that was met. `turns`: what is known already."""
 
     def __init__(self, index: Index, functions: Mapping[tuple[str, str], Function], definition: Definition) -> None:
         self.index = index
         self.functions = functions
         self.loose: dict[tuple[str, int], str] = {}
+        self.turns: dict[WakeUp, tuple[Turn, ...]] = {}
         self.by_name = {function.name: function for function in functions.values()}
         owner = index.modules[definition.module].classes.get(definition.qualname)
         self.ancestors = index.ancestors(owner) if owner is not None else []
@@ -156,6 +161,11 @@ class Program:
                     raise Unknown(
                         f"{function.name} is no durable function, and may use channels", info.path, function.lineno
                     )
+
+    def loosen(self, place: Frame, text: str) -> None:
+        """From there on, something is not followed: it may do anything that it can reach."""
+        function = self.by_name[place.function]
+        self.loose.setdefault((function.info.path, function.line(place.block)), text)
 
     def method(self, name: str) -> Function | None:
         """What `self.name` calls in a process of this class."""

@@ -7,32 +7,17 @@ Every outcome that depends on data is a result of its own. Followed are channels
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from .code import Code
-from .drafts import Draft, Outcome, Suspension
+from .drafts import Draft, Others, Outcome, Suspension
+from .effects import Effect
 from .expressions import escape, made, value_of
-from .goroutines import cancel
-from .model import (
-    ENDED,
-    OUTSIDE,
-    ConstantValue,
-    ErrorValue,
-    Frame,
-    FrameValue,
-    Joint,
-    Locals,
-    Unknown,
-    Value,
-    Wait,
-    Wild,
-    known,
-)
+from .model import ConstantValue, ErrorValue, Frame, FrameValue, Locals, Unknown, Value, Wait, Wild, known
 from .program import Function, Program
 from .statements import ways
-from .tidying import tidy
 from .waits import wait_of
 
 STEPS_MAX = 5_000
@@ -43,33 +28,34 @@ RECURSIONS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
-    draft: Draft
+class Turn:
+    """What one goroutine did from a wake-up to the next wait. `frames` empty: it has ended, `has_failed`: by an error that nothing takes."""
+
+    effects: tuple[Effect, ...]
     frames: tuple[Frame, ...]
+    wait: Wait | None
+    has_failed: bool = False
 
 
-def woken(program: Program, joint: Joint, index: int, outcome: Outcome) -> list[Joint]:
-    """All that a process may be once this goroutine, woken with that, waits again or has ended."""
-    goroutine = joint.goroutines[index]
-    turn = _Turn(program, index)
-    draft = _draft(joint, goroutine.frames[-1], outcome)
-    if goroutine.is_operation:
-        turn.ended(draft)
-    else:
-        turn.waiting.append(_Running(draft, goroutine.frames))
-    return turn.run()
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """By numbers of its own: `channels`, `goroutines`, `groups` say how many of each it has, `closed` which of the channels are."""
+
+    frames: tuple[Frame, ...]
+    outcome: Outcome
+    raises: bool
+    channels: int
+    goroutines: int
+    groups: int
+    closed: frozenset[int]
 
 
-def failed(program: Program, joint: Joint, index: int) -> list[Joint]:
-    """The same, where an error is raised at its wait."""
-    goroutine = joint.goroutines[index]
-    turn = _Turn(program, index)
-    draft = _draft(joint, goroutine.frames[-1], None)
-    if goroutine.wait is not None:
-        for other in goroutine.wait.cancels:
-            cancel(turn.code(goroutine.frames), draft, other)
-    turn.raised(draft, () if goroutine.is_operation else goroutine.frames)
-    return turn.run()
+def turns(program: Program, wake_up: WakeUp) -> tuple[Turn, ...]:
+    """All that may come of it, by data."""
+    found = program.turns.get(wake_up)
+    if found is None:
+        found = program.turns[wake_up] = tuple(_Running(program).run(wake_up))
+    return found
 
 
 def is_guarded(program: Program, frames: Sequence[Frame]) -> bool:
@@ -77,36 +63,47 @@ def is_guarded(program: Program, frames: Sequence[Frame]) -> bool:
     return any(program.by_name[frame.function].is_guarded(frame.block) for frame in frames)
 
 
-class _Turn:
-    def __init__(self, program: Program, index: int) -> None:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    draft: Draft
+    frames: tuple[Frame, ...]
+
+
+class _Running:
+    def __init__(self, program: Program) -> None:
         self.program = program
-        self.index = index
-        self.found: dict[Joint, None] = {}
-        self.waiting: list[_Running] = []
+        self.found: dict[Turn, None] = {}
+        self.waiting: list[_Place] = []
         self.seen: set[object] = set()
 
-    def run(self) -> list[Joint]:
+    def run(self, wake_up: WakeUp) -> Iterable[Turn]:
+        others = Others(wake_up.channels, wake_up.goroutines, wake_up.groups, wake_up.closed)
+        draft = Draft(dict(wake_up.frames[-1].variables), others, wake_up.outcome)
+        if wake_up.raises:
+            self._raised(draft, wake_up.frames)
+        else:
+            self.waiting.append(_Place(draft, wake_up.frames))
         for _ in range(STEPS_MAX):
             if not self.waiting:
-                return list(self.found)
-            running = self.waiting.pop()
-            key = _key(running)
+                return self.found
+            place = self.waiting.pop()
+            key = _key(place)
             if key not in self.seen:
                 self.seen.add(key)
-                self._one(running)
-        raise self._too_much(running.frames[-1])
+                self._one(place)
+        raise self._too_much(place.frames[-1])
 
     def _too_much(self, frame: Frame) -> Unknown:
         function = self.program.by_name[frame.function]
         line = function.compiled.function.parsed.lineno
         return Unknown("too much may happen between two waits", function.info.path, line)
 
-    def _one(self, running: _Running) -> None:
-        code = self.code(running.frames)
-        for draft in ways(code, running.draft):
-            self._left(code, draft, running.frames)
+    def _one(self, place: _Place) -> None:
+        code = self._code(place.frames)
+        for draft in ways(code, place.draft):
+            self._left(code, draft, place.frames)
 
-    def code(self, frames: tuple[Frame, ...]) -> Code:
+    def _code(self, frames: tuple[Frame, ...]) -> Code:
         frame = frames[-1]
         return Code(self.program, self.program.by_name[frame.function], frame.block, is_guarded(self.program, frames))
 
@@ -114,11 +111,11 @@ class _Turn:
         match draft.leaves:
             case int(block):
                 frame = replace(frames[-1], block=block)
-                self.waiting.append(_Running(_turned(draft, code.function, block), (*frames[:-1], frame)))
+                self.waiting.append(_Place(_turned(draft, code.function, block), (*frames[:-1], frame)))
             case Suspension():
                 self._suspended(code, draft, frames, draft.leaves)
             case ast.Raise():
-                self.raised(draft, frames)
+                self._raised(draft, frames)
             case ast.Return() | None:
                 self._returned(code, draft, frames[:-1])
             case ast.Break() | ast.Continue():
@@ -134,28 +131,28 @@ class _Turn:
                 self._entered(code, draft, called, frames, suspension.block)
             case operation:
                 wait = wait_of(code, draft, operation, suspension.block)
-                self.ended(draft, _parked(code, draft, frames, suspension.block), wait)
+                self._ended(draft, _parked(code, draft, frames, suspension.block), wait)
 
     def _entered(self, code: Code, draft: Draft, called: Value | None, frames: tuple[Frame, ...], block: int) -> None:
         assert isinstance(called, FrameValue)
         here = _parked(code, draft, frames, block)
         if _is_too_deep(frames, called.frame):
             escape(code, draft, called)
-            self.ended(draft, here, Wait((Wild(),)))
+            self._ended(draft, here, Wait((Wild(),)))
             return
         entered = replace(draft, variables=dict(called.frame.variables), outcome=None, leaves=None)
-        self.waiting.append(_Running(entered, (*here, replace(called.frame, variables=()))))
+        self.waiting.append(_Place(entered, (*here, replace(called.frame, variables=()))))
 
     def _returned(self, code: Code, draft: Draft, frames: tuple[Frame, ...]) -> None:
         if not frames:
             escape(code, draft, draft.result)
-            self.ended(draft)
+            self._ended(draft)
         else:
             resumed = _resumed(draft, frames[-1].variables)
             resumed.outcome = draft.result
-            self.waiting.append(_Running(resumed, frames))
+            self.waiting.append(_Place(resumed, frames))
 
-    def raised(self, draft: Draft, frames: tuple[Frame, ...]) -> None:
+    def _raised(self, draft: Draft, frames: tuple[Frame, ...]) -> None:
         """To the innermost handler; if there is none, the process ends, or the goroutine does and who waits for it hears of it."""
         guarded = is_guarded(self.program, frames)
         for depth in range(len(frames) if guarded else 0, 0, -1):
@@ -165,23 +162,14 @@ class _Turn:
                 caught = _resumed(draft, known(draft.variables) if depth == len(frames) else frame.variables)
                 if region.caught is not None:
                     caught.variables[region.caught] = ErrorValue()
-                self.waiting.append(_Running(caught, (*frames[: depth - 1], replace(frame, block=region.on_error))))
+                self.waiting.append(_Place(caught, (*frames[: depth - 1], replace(frame, block=region.on_error))))
                 return
-        self.found[ENDED] = None
-        if self.index:
-            self.ended(draft, has_failed=True)
+        self._ended(draft, has_failed=True)
 
-    def ended(
+    def _ended(
         self, draft: Draft, frames: tuple[Frame, ...] = (), wait: Wait | None = None, *, has_failed: bool = False
     ) -> None:
-        """The turn has: the goroutine waits again, or is no more."""
-        goroutines = list(draft.goroutines)
-        goroutines[self.index] = replace(goroutines[self.index], frames=frames, wait=wait, has_failed=has_failed)
-        if self.index == 0 and not frames:
-            dropped = tuple(replace(g, frames=(), wait=None if g.wait is None else OUTSIDE) for g in goroutines)
-            self.found[Joint(dropped, (), has_ended=True)] = None
-        else:
-            self.found[tidy(Joint(tuple(goroutines), tuple(draft.channels), group_count=draft.group_count))] = None
+        self.found[Turn(draft.others.effects, frames, wait, has_failed)] = None
 
 
 def _is_too_deep(frames: tuple[Frame, ...], called: Frame) -> bool:
@@ -191,20 +179,15 @@ def _is_too_deep(frames: tuple[Frame, ...], called: Frame) -> bool:
     return len(frames) >= FRAMES_MAX or (count >= RECURSIONS_MAX and not is_counted)
 
 
-def _key(running: _Running) -> object:
+def _key(place: _Place) -> object:
     """Equal for what goes on in the same way: a loop without a wait comes back to where it was."""
-    draft, (*callers, frame) = running.draft, running.frames
-    state = (draft.outcome, tuple(draft.channels), tuple(draft.goroutines), draft.group_count)
-    return tuple(callers), frame.function, frame.block, known(draft.variables), state
-
-
-def _draft(joint: Joint, frame: Frame, outcome: Outcome) -> Draft:
-    return Draft(dict(frame.variables), list(joint.channels), list(joint.goroutines), outcome, joint.group_count)
+    draft, (*callers, frame) = place.draft, place.frames
+    return tuple(callers), frame.function, frame.block, known(draft.variables), draft.outcome, draft.others
 
 
 def _resumed(draft: Draft, variables: Locals) -> Draft:
     """Another frame goes on, or another state of this one."""
-    return Draft(dict(variables), draft.channels, draft.goroutines, None, draft.group_count)
+    return Draft(dict(variables), draft.others)
 
 
 def _turned(draft: Draft, function: Function, block: int) -> Draft:

@@ -7,40 +7,29 @@ its number stays its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from .model import (
     NOBODY,
-    Case,
     ChannelValue,
     Frame,
-    FrameValue,
     Goroutine,
     GroupEnd,
     GroupValue,
     HandleValue,
-    ItemsValue,
     Join,
     JoinAll,
     Joint,
     Recv,
     Send,
-    SequenceValue,
     Value,
     Wait,
     inside,
 )
+from .renaming import Numbers, renamed_frames, renamed_wait
 
 FRAMES_KEPT = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class _Numbers:
-    """New numbers of channels and TaskGroups, by their old ones."""
-
-    channels: dict[int, int]
-    groups: dict[int, int]
 
 
 def tidy(joint: Joint) -> Joint:
@@ -54,13 +43,13 @@ def tidy(joint: Joint) -> Joint:
     while goroutines and goroutines[-1] == NOBODY:
         goroutines.pop()
     if len(channels) < len(joint.channels) or len(groups) < joint.group_count:
-        numbers = _Numbers(_positions(channels), _positions(groups))
+        numbers = Numbers(_positions(channels), _positions(range(len(goroutines))), _positions(groups))
         goroutines = [_renumbered(goroutine, numbers) for goroutine in goroutines]
     kept = tuple(joint.channels[number] for number in channels)
     return replace(joint, goroutines=tuple(goroutines), channels=kept, group_count=len(groups))
 
 
-def _positions(kept: list[int]) -> dict[int, int]:
+def _positions(kept: Iterable[int]) -> dict[int, int]:
     return {old: new for new, old in enumerate(kept)}
 
 
@@ -101,46 +90,9 @@ def _used_by_wait(wait: Wait) -> tuple[Value, ...]:
     return tuple(used_by_wait(wait))
 
 
-def _renumbered(goroutine: Goroutine, numbers: _Numbers) -> Goroutine:
-    frames = tuple(_frame(frame, numbers) for frame in goroutine.frames)
-    wait = goroutine.wait
-    if wait is not None:
-        cases = tuple(_case(case, numbers) for case in wait.cases)
-        wait = replace(wait, cases=cases, gives=_value(wait.gives, numbers))
-    group = None if goroutine.group is None or wait is None else numbers.groups[goroutine.group]
-    return replace(goroutine, frames=frames, wait=wait, group=group)
-
-
-def _frame(frame: Frame, numbers: _Numbers) -> Frame:
-    found = ((name, _value(value, numbers)) for name, value in frame.variables)
-    return replace(frame, variables=tuple((name, value) for name, value in found if value is not None))
-
-
-def _value(value: Value | None, numbers: _Numbers) -> Value | None:
-    match value:
-        case ChannelValue(number):
-            return ChannelValue(numbers.channels[number])
-        case GroupValue(number):
-            return GroupValue(numbers.groups[number])
-        case FrameValue(frame):
-            return FrameValue(_frame(frame, numbers))
-        case SequenceValue(items) | ItemsValue(items):
-            return replace(value, items=_values(items, numbers))
-        case _:
-            return value
-
-
-def _values(items: Iterable[Value | None], numbers: _Numbers) -> tuple[Value | None, ...]:
-    return tuple(_value(item, numbers) for item in items)
-
-
-def _case(case: Case, numbers: _Numbers) -> Case:
-    match case:
-        case Send(number):
-            return Send(numbers.channels[number])
-        case Recv(number):
-            return Recv(numbers.channels[number])
-        case GroupEnd(number):
-            return GroupEnd(numbers.groups[number])
-        case _:
-            return case
+def _renumbered(goroutine: Goroutine, numbers: Numbers) -> Goroutine:
+    frames = renamed_frames(goroutine.frames, numbers)
+    if goroutine.wait is None:
+        return replace(goroutine, frames=frames, group=None)
+    group = None if goroutine.group is None else numbers.groups[goroutine.group]
+    return replace(goroutine, frames=frames, wait=renamed_wait(goroutine.wait, numbers), group=group)

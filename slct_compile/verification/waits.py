@@ -6,14 +6,15 @@ import ast
 
 from .code import Code
 from .drafts import Draft
+from .effects import CancelGroup, StartOperation
 from .expressions import all_wild, done, look, look_at_all, made, value_of
-from .goroutines import cancel_group, start, start_operation
 from .model import (
     OUTSIDE,
     Case,
     ChannelValue,
     ConstantValue,
     Default,
+    Frame,
     FrameValue,
     GroupEnd,
     GroupValue,
@@ -67,7 +68,7 @@ def _is_none(given: list[ast.expr]) -> bool:
 def _end_of_group(code: Code, draft: Draft, group: GroupValue, *, has_error: bool) -> Wait:
     """It swallows no error: whoever leaves it by one raises it on."""
     if has_error:
-        cancel_group(code, draft, group.index)
+        draft.do(CancelGroup(code.place, group.index))
     return Wait((GroupEnd(group.index),), gives=ConstantValue(False))
 
 
@@ -95,7 +96,7 @@ def _gathered(code: Code, draft: Draft, node: ast.expr, block: int, started: lis
             case HandleValue(index):
                 indexes.append(index)
             case FrameValue():
-                indexes.append(start(draft, item).index)
+                indexes.append(draft.start(item).index)
                 started.append(indexes[-1])
             case _:
                 return None
@@ -108,7 +109,7 @@ def _awaited(code: Code, draft: Draft, node: ast.expr, block: int) -> Value | No
         if code.word(node.func) == "go":
             return done(code, draft, node)
         wait = wait_of(code, draft, node, block)
-        return start_operation(code, draft, block, wait)
+        return draft.start_operation(StartOperation(Frame(code.function.name, block), wait))
     return made(code, draft, node)
 
 
