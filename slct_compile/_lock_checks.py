@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from ._index import Index, ModuleInfo
 from ._lock import Lock, LockedFunction
-from ._manifest import find_migrations, find_renames
+from ._migrations import find_migrations, find_renames
 from ._outputs import FunctionOutput, ModuleOutput
 from .diagnostics import Diagnostic, Place
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,10 @@ from slct_manifest import FORMAT
 
 from ._checks import definition_of
 from ._files import MANIFEST
-from ._index import ClassInfo, Index, ModuleInfo, module_level
+from ._index import ClassInfo, Index
+from ._migrations import find_migrations, find_renames
 from ._naming import definition_name
 from ._outputs import ModuleOutput
-from .diagnostics import CompileError
 
 DEFINITIONS = "slct_definitions.py"
 
@@ -101,73 +101,6 @@ def manifest(
         "renames": {old: new for info in index.modules.values() for old, new in find_renames(index, info)},
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-
-
-def find_migrations(index: Index, info: ModuleInfo) -> Iterator[dict[str, Any]]:
-    """What stands under `@migrate` at module level, in the order in which it is written.
-
-    Raises:
-      CompileError: one is told by something else than texts, so that only running it would tell what it is about.
-    """
-    for node in module_level(info.tree.body):
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        for decorator in reversed(node.decorator_list):
-            if isinstance(decorator, ast.Call) and index.runtime_name(info.name, decorator.func) == "migrate":
-                yield _migration(info, node.name, decorator)
-
-
-def find_renames(index: Index, info: ModuleInfo) -> Iterator[tuple[str, str]]:
-    """Old and new names of what `migrate(new, moved_from=old)` says at module level.
-
-    Raises:
-      CompileError: as `find_migrations`.
-    """
-    for node in module_level(info.tree.body):
-        match node:
-            case ast.Expr(ast.Call() as call) if index.runtime_name(info.name, call.func) == "migrate":
-                texts = _texts(info, call)
-                new, old = texts.get("function"), texts.get("moved_from")
-                if new is None or old is None or len(texts) > 2 or new.endswith(":") is not old.endswith(":"):
-                    raise _not_said(info, call)
-                yield _full_name(info, old), _full_name(info, new)
-            case _:
-                pass
-
-
-def _full_name(info: ModuleInfo, name: str) -> str:
-    return name if ":" in name else f"{info.name}:{name}"
-
-
-def _texts(info: ModuleInfo, call: ast.Call) -> dict[str, str]:
-    """The arguments, all of them texts."""
-    given = dict(zip(("function",), call.args, strict=False))
-    given.update({keyword.arg or "**": keyword.value for keyword in call.keywords})
-    texts = {key: value.value for key, value in given.items() if isinstance(value, ast.Constant)}
-    plain = {key: value for key, value in texts.items() if isinstance(value, str)}
-    if len(call.args) > 1 or len(plain) < len(given) or "function" not in plain:
-        raise _not_said(info, call)
-    return plain
-
-
-def _not_said(info: ModuleInfo, call: ast.Call) -> CompileError:
-    return CompileError(
-        f"{info.path}:{call.lineno}: `{ast.unparse(call)}` does not say in texts what it is about",
-        'write @migrate("Order.main", state="RecvPayments", to="RecvMoney") over a function, or by itself '
-        'migrate("Order.main", moved_from="Order.run"); of a module, migrate("orders:", moved_from="shop:")',
-    )
-
-
-def _migration(info: ModuleInfo, name: str, call: ast.Call) -> dict[str, Any]:
-    texts = _texts(info, call)
-    if "moved_from" in texts:
-        raise _not_said(info, call)
-    return {
-        "name": f"{info.name}:{name}",
-        "function": _full_name(info, texts["function"]),
-        "state": texts.get("state"),
-        "to": texts.get("to"),
-    }
 
 
 def _definition(index: Index, definition: Definition, functions: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ._jobs import compile_all
 from ._lock import Lock, function_data
 from ._lock_checks import lock_findings
 from ._manifest import DEFINITIONS, definitions_module, find_process_definitions, manifest
+from ._migrations import migration_findings
 from ._outputs import ModuleOutput, from_data
 from ._pipeline import compile_module
 from ._places import SOURCES, sources_file
@@ -130,7 +131,7 @@ def plan(
     else:
         outputs = {m.path: compile_module(index.view(m), m, show, lock) for m in tree.modules}
     definitions = find_process_definitions(index)
-    findings = [*tree.diagnostics, *check_tree(index, definitions)]
+    findings = [*tree.diagnostics, *check_tree(index, definitions), *migration_findings(index)]
     findings += [d for output in outputs.values() for d in output.diagnostics]
     if against_lock:
         findings += lock_findings(index, outputs, lock)

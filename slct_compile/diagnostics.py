@@ -132,6 +132,7 @@ CATALOGUE: dict[str, tuple[str, Severity]] = {
     "SLC503": ("ambiguous-state", Severity.ERROR),
     "SLC504": ("state-name-taken", Severity.ERROR),
     "SLC505": ("state-label-is-no-name", Severity.ERROR),
+    "SLC506": ("migration-not-in-texts", Severity.ERROR),
 }
 """Code to name and severity."""
 

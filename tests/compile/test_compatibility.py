@@ -524,9 +524,27 @@ def test_rule_23_a_migration_says_in_texts_what_it_is_about(
     tree.mkdir()
     text = SHOP.replace("durable, recv", "durable, migrate, recv")
     (tree / "shop.py").write_text(f"{text}\n\n@migrate({about})\ndef convert(slots):\n    return slots\n")
-    assert slct_compile([str(tree), "-o", str(builds.directory / "build"), "-q", "--no-cache"]) == 2
+    line = len(text.split("\n")) + 2
     written = about.replace('"', "'")
-    assert f"`migrate({written})` does not say in texts what it is about" in capsys.readouterr().err
+    said = f"shop.py:{line}:2: SLC506 migration-not-in-texts"
+    for arguments in (["-o", str(builds.directory / "build")], ["--check"]):
+        assert slct_compile([str(tree), *arguments, "-q", "--no-cache"]) == 1
+        printed = capsys.readouterr()
+        assert said in printed.out + printed.err
+        assert f"`migrate({written})` does not say in texts what it is about" in printed.out + printed.err
+    assert not (builds.directory / "build").exists()
+
+
+@pytest.mark.parametrize(
+    "about", ['"Order.pack"', '"Order.pack", moved_from=NAME', '"orders:", moved_from="Order.pack"']
+)
+def test_what_it_was_called_is_told_in_texts(builds: Builds, about: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = builds.directory / "src"
+    tree.mkdir()
+    (tree / "names.py").write_text(f"from runtime_client import migrate\n\nmigrate({about})\n")
+    assert slct_compile([str(tree), "--check", "--no-cache"]) == 1
+    printed = capsys.readouterr()
+    assert "names.py:3:1: SLC506 migration-not-in-texts" in printed.out + printed.err
 
 
 def test_the_command_tells_places_reasons_and_cures(builds: Builds, capsys: pytest.CaptureFixture[str]) -> None:
