@@ -20,7 +20,7 @@ from ._lock import Lock, changes, lock_text
 from ._outputs import to_data
 from ._progress import Progress
 from ._report import FINDINGS, OK, error_count, report, summary, verdict
-from ._rules import read_rules, told
+from ._rules import is_strict, read_rules, told
 from ._tree import Plan, SourceTree, module_keys, plan, understood
 from .diagnostics import Diagnostic, diagnostic_data
 
@@ -36,7 +36,9 @@ def mend(files: SourceFiles, options: argparse.Namespace) -> SourceFiles:
     rules, lock = read_rules(options.source), Lock() if options.no_lock else _lock_file.load(files.root)
 
     def look(now: SourceFiles) -> list[Diagnostic]:
-        return told(rules, plan(understood(now), lock=lock, jobs=options.jobs).diagnostics, now.contents)
+        return told(
+            rules, plan(understood(now), lock=lock, jobs=options.jobs, strict=rules.strict).diagnostics, now.contents
+        )
 
     with without_collector():
         fixed = fix(files, look)
@@ -63,7 +65,17 @@ def _build(files: SourceFiles, cache: Cache, options: argparse.Namespace) -> int
     lock = Lock() if options.no_lock else _lock_file.load(files.root)
     known = cache.modules()
     progress = Progress(options.progress)
-    planned = plan(tree, options.show, lock, options.output, known, options.jobs, progress, against_lock=options.check)
+    planned = plan(
+        tree,
+        options.show,
+        lock,
+        options.output,
+        known,
+        options.jobs,
+        progress,
+        against_lock=options.check,
+        strict=is_strict(options.source),
+    )
     progress.end()
     found = report(planned.diagnostics, files.contents, options.source, options.format)
     errors = error_count(planned.diagnostics)
@@ -104,7 +116,7 @@ def _remember(run: _Run, used: Lock, lock: Lock) -> None:
     """Keep what was found with the lock `used`, as far as it would be found again with the lock as it is now."""
     if run.cache.directory is None:
         return
-    keys = module_keys(run.tree, Index(run.tree.modules), lock)
+    keys = module_keys(run.tree, Index(run.tree.modules, strict=is_strict(run.options.source)), lock)
     every = run.planned.outputs
     outputs = {keys[path]: output for path, output in every.items() if output.is_settled or lock == used}
     if outputs.keys() != run.known.keys():

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from ._channel_checks import one_sided_channels
+from ._channel_checks import one_sided_channels, unreceived_channels
 from ._definitions import DurableFunction, ParsedModule
 from ._index import RUNTIME, ClassInfo, Index, ModuleInfo, all_statements, dotted_name, durable_functions, module_level
 from ._meanings import Meanings
@@ -587,8 +587,8 @@ def definition_of(index: Index, info: ModuleInfo, function: ast.FunctionDef | as
 
 
 def check_tree(index: Index, definitions: Sequence[Named]) -> list[Diagnostic]:
-    """Findings between modules: two definitions of one name."""
-    found: list[Diagnostic] = []
+    """Findings between modules: two definitions of one name, channels that nobody receives from."""
+    found = unreceived_channels(index, definitions)
     seen: dict[str, Named] = {}
     in_order = sorted(definitions, key=lambda d: (d.module, _node_of(index.modules[d.module], d.qualname).lineno))
     for definition in in_order:

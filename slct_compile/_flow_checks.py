@@ -29,6 +29,7 @@ from ._loop_checks import has_loops, loop_findings
 from ._meanings import Meanings
 from ._normalize import Helpers
 from ._scopes import names_bound_by, own_nodes
+from ._strict_checks import untyped_variables
 from ._walk import walk
 from .analysis.flow import Crossing, Flow, Step
 from .diagnostics import Diagnostic, Note
@@ -43,10 +44,12 @@ def flow_findings(index: Index, info: ModuleInfo, compiled: Compiled, helpers: H
     places = FlowPlaces(info, compiled)
     checks = _Checks(index, info, compiled, helpers, places)
     crosses, loops = checks.is_of_interest(), has_loops(compiled)
+    untyped = [*untyped_variables(index, info, compiled, places)] if index.strict else []
     if not crosses and not loops:
-        return []
+        return untyped
     flow = Flow(compiled.states)
     return [
+        *untyped,
         *(checks.findings(flow) if crosses else ()),
         *(loop_findings(compiled, flow, places) if loops else ()),
     ]

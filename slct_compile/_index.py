@@ -150,9 +150,10 @@ def dotted_name(node: ast.expr) -> str:
 
 
 class Index:
-    """Every module of the tree, and what names in them mean."""
+    """Every module of the tree, and what names in them mean. `strict`: every variable that is saved is to have a type."""
 
-    def __init__(self, modules: Sequence[ModuleInfo]) -> None:
+    def __init__(self, modules: Sequence[ModuleInfo], *, strict: bool = False) -> None:
+        self.strict = strict
         self.modules = {m.name: m for m in modules}
         self._sorted = sorted(self.modules)
         self._reached: dict[int, frozenset[str]] = {}
@@ -162,7 +163,7 @@ class Index:
     def view(self, info: ModuleInfo) -> Index:
         """All of the tree that the compilation of one module may look at: it sees no more, so that nothing else can matter."""
         reached = self.reach(info)
-        view = Index([self.modules[name] for name in reached])
+        view = Index([self.modules[name] for name in reached], strict=self.strict)
         seen = frozenset(reached)
         view._durable_classes = {key for key in self.durable_classes() if key[0] in seen}
         return view

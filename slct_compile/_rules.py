@@ -6,32 +6,36 @@ Only warnings can be left out. What has an error cannot be compiled, and saying 
     select = ["SLC3"]            # only codes that begin so; by itself, all
     ignore = ["SLC301"]
     per-file-ignores = { "scripts/*" = ["SLC301"] }
+    strict = true                # SLC207, which nobody sees otherwise
 """
 
 from __future__ import annotations
 
 import fnmatch
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ._files import content_of
 from .diagnostics import CATALOGUE, CompileError, Diagnostic, Severity
 
 CONFIG = "pyproject.toml"
 _NOQA = re.compile(r"#\s*noqa(?::\s*(?P<codes>[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.IGNORECASE)
-_KEYS = ("select", "ignore", "per-file-ignores")
+_KEYS = ("select", "ignore", "per-file-ignores", "strict")
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Beginnings of codes. `select`: what is told, None for all; `ignore`: what is not; `by_file`: the same for paths that match."""
+    """Beginnings of codes. `select`: what is told, None for all; `ignore`: what is not; `by_file`: the same for paths that match.
+
+    strict: whether SLC207 is looked for."""
 
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = ()
     by_file: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    strict: bool = False
 
     def tells(self, diagnostic: Diagnostic, line: str) -> bool:
         """Whether this finding is told; `line` is the text that it points at."""
@@ -79,7 +83,15 @@ def read_rules(source: Path) -> Rules:
     return Rules()
 
 
+def is_strict(source: Path) -> bool:
+    """Whether the table asks for types. Asked on every run, so that a table without the word is not looked at any closer."""
+    contents = (content_of(directory / CONFIG) for directory in (source.resolve(), *source.resolve().parents))
+    return any(c is not None and b"slct" in c and b"strict" in c for c in contents) and read_rules(source).strict
+
+
 def _table(path: Path) -> dict[str, Any] | None:
+    import tomllib  # most runs have nothing to read
+
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -97,10 +109,14 @@ def _rules(table: dict[str, Any], path: Path) -> Rules:
         raise CompileError(
             f"{path}: per-file-ignores is {by_file!r}", 'per-file-ignores = { "scripts/*" = ["SLC301"] }'
         )
+    strict = table.get("strict", False)
+    if not isinstance(strict, bool):
+        raise CompileError(f"{path}: strict is {strict!r}", "strict = true, or false")
     return Rules(
         _codes(table["select"], "select", path, may_be_errors=True) if "select" in table else None,
         _codes(table.get("ignore", []), "ignore", path),
         {pattern: _codes(codes, "per-file-ignores", path) for pattern, codes in by_file.items()},
+        strict,
     )
 
 

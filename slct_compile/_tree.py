@@ -114,6 +114,7 @@ def plan(
     progress: Progress | None = None,
     *,
     against_lock: bool = False,
+    strict: bool = False,
 ) -> Plan:
     """Compile everything, in memory.
 
@@ -124,8 +125,9 @@ def plan(
       known: What earlier runs found, by `module_keys`.
       jobs: In how many OS processes; None: as many as pay.
       against_lock: Tell, too, what the lock has and the sources have no more.
+      strict: Tell, too, what has no type and is saved.
     """
-    index, lock = Index(tree.modules), lock or Lock()
+    index, lock = Index(tree.modules, strict=strict), lock or Lock()
     if show is None:
         outputs = _outputs(tree, index, lock, known or {}, jobs, progress)
     else:
@@ -182,7 +184,7 @@ def module_keys(tree: SourceTree, index: Index, lock: Lock) -> dict[str, str]:
     """A digest, by path, of all that the compilation of a module can see.
 
     That is its text, the texts of the modules in its view, which of their classes are durable (other modules decide that by
-    deriving from them), and its part of the lock.
+    deriving from them), its part of the lock, and whether types are asked for.
     """
     texts = {path: digest(content) for path, content in tree.files.items() if is_python(path)}
     durable: dict[str, list[str]] = {}
@@ -193,7 +195,7 @@ def module_keys(tree: SourceTree, index: Index, lock: Lock) -> dict[str, str]:
         parts.setdefault(name.partition(":")[0], {})[name] = function_data(function)
     seen = {n: [n, m.path, m.is_package, texts[m.path], durable.get(n)] for n, m in index.modules.items()}
     return {
-        m.path: digest_of([m.path, texts[m.path], [seen[n] for n in index.reach(m)], parts.get(m.name)])
+        m.path: digest_of([m.path, texts[m.path], [seen[n] for n in index.reach(m)], parts.get(m.name), index.strict])
         for m in tree.modules
     }
 

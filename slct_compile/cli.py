@@ -20,6 +20,7 @@ from ._cache import Cache, Stamp, cache_directory, digest
 from ._files import LOCK, SourceFiles, check_places, content_of, read_files
 from ._passes import PASSES
 from ._report import FINDINGS, OK, USAGE, error_count, report, summary, verdict
+from ._rules import is_strict
 from .diagnostics import CATALOGUE, CompileError, read_diagnostic
 
 
@@ -125,7 +126,7 @@ def _compile(arguments: Sequence[str]) -> int:
 def _cache(options: argparse.Namespace) -> Cache:
     is_wanted = not options.no_cache and options.show is None
     output = "" if options.output is None else os.path.realpath(options.output)
-    chosen = [output, str(options.no_lock), str(options.check)]
+    chosen = [output, str(options.no_lock), str(options.check), str(is_strict(options.source))]
     return Cache(cache_directory() if is_wanted else None, options.source, chosen)
 
 

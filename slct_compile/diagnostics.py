@@ -114,6 +114,7 @@ CATALOGUE: dict[str, tuple[str, Severity]] = {
     "SLC204": ("iterator-across-suspension", Severity.WARNING),
     "SLC205": ("global-not-saved", Severity.WARNING),
     "SLC206": ("identity-across-suspension", Severity.WARNING),
+    "SLC207": ("untyped-across-suspension", Severity.WARNING),
     "SLC209": ("context-after-suspension", Severity.WARNING),
     "SLC301": ("blocking-call", Severity.WARNING),
     "SLC302": ("durable-call-not-awaited", Severity.ERROR),

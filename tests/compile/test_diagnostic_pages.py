@@ -16,13 +16,13 @@ PAGES = Path(__file__).parents[2] / "docs" / "diagnostics"
 _EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-def codes_of(example: str, directory: Path, lock: Lock | None = None, *, against_lock: bool = False) -> list[str]:
-    return [d.code for d in planned(example, directory, lock, against_lock=against_lock).diagnostics]
+def codes_of(example: str, directory: Path, lock: Lock | None = None, **checks: bool) -> list[str]:
+    return [d.code for d in planned(example, directory, lock, **checks).diagnostics]
 
 
-def planned(example: str, directory: Path, lock: Lock | None = None, *, against_lock: bool = False) -> Plan:
+def planned(example: str, directory: Path, lock: Lock | None = None, **checks: bool) -> Plan:
     (directory / "example.py").write_text(example, encoding="utf-8")
-    return plan(read_tree(directory), lock=lock, against_lock=against_lock)
+    return plan(read_tree(directory), lock=lock, **checks)
 
 
 def recorded(page: str, directory: Path) -> Lock | None:
@@ -39,9 +39,9 @@ def test_a_page_shows_what_is_refused_and_what_to_write_instead(code: str, tmp_p
     assert page.startswith(f"# {code} {CATALOGUE[code][0]}\n")
     refused, accepted = _EXAMPLE.findall(page)
     lock = recorded(page, tmp_path)
-    against_lock = code in ("SLC501", "SLC502")
-    assert set(codes_of(refused, tmp_path, lock, against_lock=against_lock)) == {code}
-    assert codes_of(accepted, tmp_path, lock, against_lock=against_lock) == []
+    checks = {"against_lock": code in ("SLC501", "SLC502"), "strict": code == "SLC207"}
+    assert set(codes_of(refused, tmp_path, lock, **checks)) == {code}
+    assert codes_of(accepted, tmp_path, lock, **checks) == []
 
 
 def test_every_page_belongs_to_a_code() -> None:

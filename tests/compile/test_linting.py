@@ -103,11 +103,12 @@ def test_the_table_in_pyproject_chooses(source: Path, table: str, expected: int)
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ('ignored = ["SLC301"]', "[tool.slct] has no 'ignored'\nhint: it has select, ignore, per-file-ignores"),
+        ('ignored = ["SLC301"]', "[tool.slct] has no 'ignored'\nhint: it has select, ignore, per-file-ignores, strict"),
         ('ignore = "SLC301"', "ignore is 'SLC301', not a list of codes"),
         ('ignore = ["E501"]', "ignore has 'E501', which no code begins with"),
         ('ignore = ["SLC102"]', "ignore has 'SLC102', which is an error: what has it cannot be compiled"),
         ('per-file-ignores = ["SLC301"]', "per-file-ignores is ['SLC301']"),
+        ("strict = 1", "strict is 1\nhint: strict = true, or false"),
         ("ignore = [", "cannot be read"),
     ],
 )
@@ -257,3 +258,104 @@ def test_a_name_that_is_not_there(source: Path, capsys: Out) -> None:
     ):
         assert words in shown, shown
     assert check(source, "from runtime_client import *\nfrom runtime_client import testing\n") == 0
+
+
+UNTYPED = """from runtime_client import Channel, Process, call, now, recv, select, sleep
+
+import other
+
+
+def price(item: str) -> int:
+    return 1
+
+
+class Order(Process):
+    payments = Channel[int]()
+    notes = Channel()
+    paid: int = 0
+
+    async def main(self, customer{annotated}, *rest: str) -> None:
+        {body}
+        await recv(self.notes)
+        print(customer, x)
+        await recv(self.payments)
+"""
+
+
+@pytest.mark.parametrize(
+    "binding",
+    ["x = 1", "x = f'{rest}'", "x = [other.f()]", "x = dict(other.f())", "x = other.Thing()", "x = self.paid + 1", "x: int = other.f()",
+     "x = await recv(self.payments)", "x = await self.payments.recv()", "x = await call(price, 'a')", "x = price('a')", "x = now()",
+     "x = await select(recv(self.payments))", "x: int; x = other.f()", "x = not other.f()", "x = 0 if rest else 1",
+     "x = 'a'\n        x += other.f()"],
+)  # fmt: skip
+def test_strict_mode_is_silent_where_the_type_is_plain(source: Path, capsys: Out, binding: str) -> None:
+    (source.parent / "pyproject.toml").write_text("[tool.slct]\nstrict = true\n")
+    assert found_in(source, capsys, UNTYPED.format(annotated=": str", body=binding)) == []
+
+
+@pytest.mark.parametrize(
+    ("binding", "line"),
+    [("x = other.f()", 16), ("x = None", 16), ("x = await recv(self.notes)", 16), ("x, y = 1, 2", 16), ("x = other.y", 16),
+     ("x = 1\n        x = other.f()", 17), ("for x in other.f(): pass", 16), ("with other.f() as x: pass", 16),
+     ("match other.f():\n            case [x]: pass", 17), ("print(x := other.f())", 16), ("x = await call(other.f)", 16)],
+)  # fmt: skip
+def test_strict_mode_asks_for_types_of_what_is_saved(source: Path, capsys: Out, binding: str, line: int) -> None:
+    text = UNTYPED.format(annotated=": str", body=binding)
+    assert found_in(source, capsys, text) == []
+    (source.parent / "pyproject.toml").write_text("[tool.slct]\nstrict = true\n")
+    assert found_in(source, capsys, text) == [("SLC207", line)]  # and not what the cache knew
+    assert found_in(source, capsys, text) == [("SLC207", line)]
+    assert found_in(source, capsys, text.replace("print(customer, x)", "print(customer)")) == []
+    (source.parent / "pyproject.toml").write_text('[tool.slct]\nstrict = true\nignore = ["SLC207"]\n')
+    assert found_in(source, capsys, text) == []
+
+
+def test_strict_mode_asks_for_types_of_parameters(source: Path, capsys: Out) -> None:
+    (source.parent / "pyproject.toml").write_text("[tool.slct]\nstrict = true\n")
+    assert found_in(source, capsys, UNTYPED.format(annotated="", body="x = 1")) == [("SLC207", 15)]
+    assert check(source, UNTYPED.format(annotated="", body="x = 1")) == 1
+    shown = capsys.readouterr().out
+    assert "shop.py:15:26: warning: SLC207 untyped-across-suspension" in shown
+    assert shown.count("the process waits here") == 1 and "'customer' is used here, after that" in shown
+
+
+ENDS = """from runtime_client import Channel, Process, close, go, recv, select, send
+
+
+class Order(Process):
+    notes = Channel[str]()
+
+    async def main(self, which: str) -> None:
+        {body}
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["await recv(self.notes)", "await self.notes.recv()", "await recv('notes')", "await select(a=recv(self.notes))", "go(self.use(self.notes))",
+     "await self.other.send(self.notes)", "await send(self.other, self.notes)", "print(len(self.notes))", "print(self.notes.closed)",
+     "close(self.notes)", "pass", "mine = self.notes\n        await recv(mine)", "await recv(which)", "await recv(f'{which}s')", "await recv(getattr(self, which))",
+     "async for note in self.notes: print(note)", "async for note in (self.notes): print(note)", "print({'n': 'notes'})"],
+)  # fmt: skip
+def test_a_channel_that_may_be_received_from_is_no_finding(source: Path, capsys: Out, body: str) -> None:
+    assert found_in(source, capsys, ENDS.format(body=body)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["await recv('x'); await send('notes', 'a')", "await send(self.notes, 'a')", "await self.notes.send('a')", "await send('notes', 'a')", "await select(a=send(self.notes, 'a'))"],
+)  # fmt: skip
+def test_a_declared_channel_that_nothing_receives_from(source: Path, capsys: Out, body: str) -> None:
+    assert found_in(source, capsys, ENDS.format(body=body)) == [("SLC306", 5)]
+
+
+def test_the_other_end_may_be_anywhere_in_the_tree(source: Path, capsys: Out) -> None:
+    (source / "other.py").write_text(
+        "from shop import Order\n\n\nclass Late(Order):\n    async def main(self, which: str) -> None:\n"
+    )
+    with (source / "other.py").open("a") as file:
+        file.write("        await self.notes.recv()\n")
+    assert found_in(source, capsys, ENDS.format(body="await send(self.notes, 'a')")) == []
+    (source / "other.py").write_text("async def use(client):\n    await client.send('order-1', 'notes', 'a')\n")
+    assert found_in(source, capsys, ENDS.format(body="pass")) == [("SLC306", 5)]
