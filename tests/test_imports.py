@@ -84,7 +84,7 @@ def test_runtime_imports_neither_compiler_nor_client() -> None:
 
 
 def test_client_imports_only_the_wire_and_the_data_that_it_carries() -> None:
-    wire = ("slct_runtime.wire", "slct_runtime.core.commands", "slct_runtime.core.queues")
+    wire = ("slct_runtime.wire", *(f"slct_runtime.core.{data}" for data in ("commands", "queues", "records")))
     wrong = [
         i
         for i in imports_of("runtime_client")
