@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -17,6 +19,7 @@ def facts(directory: Path) -> dict[str, str | int | float]:
         "file_system": file_system(directory),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
+        "servers_loop": "asyncio" if find_spec("uvloop") is None else f"uvloop {version('uvloop')}",
         "load_before": round(os.getloadavg()[0], 2),
     }
 

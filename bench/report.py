@@ -51,7 +51,8 @@ class Report:
         machine = self.machine
         lines = [
             f"{machine['processor_count']} x {machine['processor']}, {machine['file_system']}, {machine['system']}, "
-            f"Python {machine['python']}, SQLite {machine['sqlite']}; load when it began: {machine['load_before']}.",
+            f"Python {machine['python']}, SQLite {machine['sqlite']}, "
+            f"servers on {machine.get('servers_loop', 'asyncio')}; load when it began: {machine['load_before']}.",
         ]
         if self.figures:
             lines += ["", *self._limits(), "", *self._rates(last or {})]

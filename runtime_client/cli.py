@@ -34,6 +34,7 @@ from . import _cli_versions
 from ._client import Client, Rate
 from ._definitions import Definitions
 from ._errors import ClientError, SlctError
+from ._loops import run_serving
 from ._schedule import CatchUp, Overlap, ScheduleSpec
 from ._source import path_in_build
 
@@ -42,6 +43,9 @@ DAY_MS = 24 * 3600 * 1000
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 """What a shell reports for a command that died of SIGPIPE."""
+
+SERVING = frozenset({"runtime", "worker", "dev"})
+"""Commands that go on until they are stopped."""
 
 Verb = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -59,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        code: int = asyncio.run(arguments.run(arguments))
+        run = run_serving if arguments.command in SERVING else asyncio.run
+        code: int = run(arguments.run(arguments))
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -610,7 +615,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="slct", description="Run durable processes, talk to them and look at them.")
     parser.add_argument("--version", action="version", version=f"slct {distribution_version('slct')}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_VerbParser)
+    verbs = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", required=True, parser_class=_VerbParser
+    )
     _add_servers(verbs)
     _add_actions(verbs)
     _add_views(verbs)
