@@ -117,8 +117,11 @@ class Worker:
                     _log.warning("connected")
                 delay_s = RECONNECT_DELAY_S_MIN
                 self.connected.set()
-                await _Serving(self.definitions, session, self._stopping, self._drain_s).run()
+                serving = _Serving(self.definitions, session, self._stopping, self._drain_s)
+                await serving.run()
                 self.connected.clear()
+                if serving.has_failed:  # the same order may come again at once
+                    await self._pause(RECONNECT_DELAY_S_MAX)
         finally:
             if is_ours:
                 await runtime.aclose()
@@ -165,6 +168,7 @@ class _Serving:
         self._effects: dict[int, asyncio.Task[None]] = {}
         self._words: list[FromWorker] = []  # how effects have ended, not yet said
         self._is_draining = False
+        self.has_failed = False
         self._taken_s = 0.0  # when the orders that are carried out now were taken, by the clock of the loop
         self._nothing_more = asyncio.Event()
 
@@ -223,6 +227,9 @@ class _Serving:
                     await self._session.answer(answers)
         except ApiError as error:
             _log.warning("connection to the runtime was lost: %s", error)
+        except Exception:
+            self.has_failed = True
+            _log.exception("the worker itself has failed; what it had goes to others, and it connects again")
 
     def _carry_out(self, order: ToWorker, answers: list[FromWorker]) -> None:
         match order:
@@ -310,11 +317,13 @@ class _Serving:
 
     async def _say(self) -> None:
         """Answer for all effects that have ended in this turn of the loop, at once."""
-        if len(self._effects) > 1:
-            await asyncio.sleep(0)
-        words, self._words = self._words, []
-        if words:
-            await self._answer(words)
+        try:
+            if len(self._effects) > 1:
+                await asyncio.sleep(0)
+        finally:  # this one may be cancelled just now, and nobody else would say it before another one ends
+            words, self._words = self._words, []
+            if words:
+                await self._answer(words)
 
     async def _report(self, dispatch_id: int, attempt: Attempt) -> None:
         """Tell how far it has come, not too often."""
