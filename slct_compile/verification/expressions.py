@@ -6,7 +6,7 @@ Followed is what stays in variables, arguments, lists and tuples. A channel that
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from .._scopes import names_bound_by
@@ -22,6 +22,7 @@ from .model import (
     GroupValue,
     HandleValue,
     ItemsValue,
+    RecordValue,
     SequenceValue,
     TimeoutValue,
     Value,
@@ -30,6 +31,7 @@ from .model import (
     known,
 )
 from .program import Function, capacity_argument
+from .records import fields_of
 from .sequences import (
     as_shared,
     beside,
@@ -51,6 +53,8 @@ def value_of(code: Code, draft: Draft, node: ast.expr) -> Value | None:
             return draft.variables.get(name)
         case ast.Attribute(ast.Name(receiver), name) if receiver == code.function.receiver:
             return _declared(code, name)
+        case ast.Attribute(inner, name) if isinstance(held := value_of(code, draft, inner), RecordValue):
+            return dict(held.fields).get(name)
         case ast.Constant(str(name)):
             return _declared(code, name)
         case ast.Constant(int() | None as value):
@@ -104,11 +108,18 @@ def _made_by_call(code: Code, draft: Draft, node: ast.Call) -> Value | None:
             return TimeoutValue()
         case _:
             pass
+    if (given := fields_of(code, node)) is not None:
+        return _made_record(code, draft, given)
     if code.is_helper(node.func, "iterate") and len(node.args) == 1:
         return cursor_of(iterated(code, draft, node.args[0]))
     if code.is_helper(node.func, "iterate_async") and node.args:
         return value_of(code, draft, node.args[0])
     return None
+
+
+def _made_record(code: Code, draft: Draft, given: Sequence[tuple[str, ast.expr]]) -> RecordValue:
+    found = {name: contained(code, draft, made(code, draft, value)) for name, value in given}
+    return RecordValue(known({name: value for name, value in found.items() if value is not None}))
 
 
 def _made_channel(code: Code, draft: Draft, call: ast.Call) -> ChannelValue:

@@ -77,6 +77,13 @@ class SequenceValue:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordValue:
+    """A dataclass into whose fields nobody puts anything else; those of which something is known."""
+
+    fields: Locals
+
+
+@dataclass(frozen=True, slots=True)
 class RangeValue:
     """What is left of `range(1, 3)`."""
 
@@ -101,6 +108,7 @@ Value: TypeAlias = (
     | TimeoutValue
     | FrameValue
     | SequenceValue
+    | RecordValue
     | RangeValue
     | ItemsValue
 )
@@ -120,6 +128,9 @@ def inside(value: Value | None) -> Iterator[Value]:
         case FrameValue(frame):
             for _, argument in frame.variables:
                 yield from inside(argument)
+        case RecordValue(fields):
+            for _, held in fields:
+                yield from inside(held)
         case _:
             pass
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .._definitions import Kind, own_async_functions
-from .._index import RUNTIME, ClassInfo, Index, ModuleInfo, module_level
+from .._index import RUNTIME, ClassInfo, Index, ModuleInfo, dotted_name, module_level
 from .._manifest import Definition
 from .._meanings import Meanings
 from .._scopes import names_bound_by
@@ -22,6 +22,7 @@ from .model import Frame, Unknown
 if TYPE_CHECKING:
     from .running import Turn, WakeUp
 
+_SETTERS = ("setattr", "delattr", "object.__setattr__", "object.__delattr__")
 _KNOWN_BASES = (f"{RUNTIME}.Process", "typing.Generic", "typing.Protocol", "abc.ABC")
 
 
@@ -162,6 +163,15 @@ class Program:
                         f"{function.name} is no durable function, and may use channels", info.path, function.lineno
                     )
 
+    @cached_property
+    def stored_attributes(self) -> frozenset[str]:
+        """Names of attributes that somebody sets or deletes anywhere in the tree."""
+        nodes = [node for info in self.index.modules.values() for node in walk(info.tree)]
+        attributes = (node for node in nodes if isinstance(node, ast.Attribute))
+        found = {node.attr for node in attributes if isinstance(node.ctx, ast.Store | ast.Del)}
+        by_name = (node for node in nodes if isinstance(node, ast.Call) and dotted_name(node.func) in _SETTERS)
+        return frozenset(found.union(*(_texts(node) for node in by_name)))
+
     def loosen(self, place: Frame, text: str) -> None:
         """From there on, something is not followed: it may do anything that it can reach."""
         function = self.by_name[place.function]
@@ -218,6 +228,10 @@ def capacity_argument(call: ast.Call) -> ast.expr | None:
     """That of `Channel[int](capacity=3)` and `make_channel(3)`."""
     given = [*call.args, *(k.value for k in call.keywords if k.arg == "capacity")]
     return given[0] if given else None
+
+
+def _texts(call: ast.Call) -> set[str]:
+    return {one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)}
 
 
 def _leaves(node: ast.AST, managers: set[str]) -> bool:

@@ -45,7 +45,7 @@ from .model import (
 from .program import DeclaredChannel, Program
 
 CHANNELS = 32
-GOROUTINES = 16
+GOROUTINES = 32
 GROUPS = 8
 NIL_COUNT = 2
 """Channels on which nothing ever happens: one for those who send, one for those who receive."""

@@ -16,6 +16,8 @@ from .model import (
     ItemsValue,
     Join,
     JoinAll,
+    Locals,
+    RecordValue,
     Recv,
     Send,
     SequenceValue,
@@ -38,8 +40,12 @@ def renamed_frames(frames: tuple[Frame, ...], numbers: Numbers) -> tuple[Frame, 
 
 
 def renamed_frame(frame: Frame, numbers: Numbers) -> Frame:
-    found = ((name, renamed(value, numbers)) for name, value in frame.variables)
-    return replace(frame, variables=tuple((name, value) for name, value in found if value is not None))
+    return replace(frame, variables=_renamed_all(frame.variables, numbers))
+
+
+def _renamed_all(variables: Locals, numbers: Numbers) -> Locals:
+    found = ((name, renamed(value, numbers)) for name, value in variables)
+    return tuple((name, value) for name, value in found if value is not None)
 
 
 def renamed(value: Value | None, numbers: Numbers) -> Value | None:
@@ -52,6 +58,8 @@ def renamed(value: Value | None, numbers: Numbers) -> Value | None:
             return GroupValue(numbers.groups[number])
         case FrameValue(frame):
             return FrameValue(renamed_frame(frame, numbers))
+        case RecordValue(fields):
+            return RecordValue(_renamed_all(fields, numbers))
         case SequenceValue(items) | ItemsValue(items):
             return replace(value, items=tuple(renamed(item, numbers) for item in items))
         case _:

@@ -23,10 +23,17 @@ from go_model import outcomes  # noqa: E402 - after the path is set
 from go_programs import NIL, Close, Program, Recv, Select, Send  # noqa: E402 - after the path is set
 
 HEAD = """\
+from dataclasses import dataclass
 from runtime_client import (
     Channel, ChannelClosed, Process, TaskGroup, after, call, close, default, gather, go, make_channel, recv, select, send,
     sleep, timeout
 )
+
+
+@dataclass
+class Pair:
+    left: object
+    right: object
 """
 
 
@@ -154,6 +161,17 @@ DEADLOCKS = {
         async def main(self):
             results = None
             await recv(results)  # here
+    """,
+    "channels in a dataclass": """
+        async def main(self):
+            pair = Pair(make_channel(), right=make_channel())
+            worker = go(self.work(pair))
+            await recv(pair.left)
+            await recv(pair.left)  # here
+            await worker
+        async def work(self, pair):
+            await send(pair.left, 1)
+            await send(pair.right, 1)
     """,
     "a count that is handed on": """
         async def main(self):
@@ -471,7 +489,7 @@ def test_what_is_not_followed_is_told_beside_the_rest(tmp_path: Path) -> None:
         tmp_path, "async def main(self):\n    values = make_channel()\n    print(values)\n    await sleep(1)"
     )
     assert said.verdict is not None and not said.is_finding
-    assert said.lines[1].startswith("  note: not followed: app.py:8: a channel is handed on")
+    assert said.lines[1].startswith("  note: not followed: app.py:15: a channel is handed on")
 
 
 def test_the_bounds_are_kept_and_told(tmp_path: Path) -> None:
@@ -524,6 +542,8 @@ def random_programs(seeds: Sequence[int]) -> Iterator[Program]:
             return case() if draw.random() < 0.75 else Select((case(), case()), draw.random() < 0.2)
 
         bodies = [[operation() for _ in range(draw.randint(1, 3))] for _ in range(draw.randint(2, 3))]
+        if seed % 4 == 1:
+            bodies = list(_balanced(draw, channels))
         capacities = tuple(draw.choice((0, 0, 1)) for _ in range(channels))
         if seed % 3 == 2:
             capacities = (*capacities, NIL)
@@ -531,6 +551,17 @@ def random_programs(seeds: Sequence[int]) -> Iterator[Program]:
         if seed % 5 == 4:
             draw.choice(bodies).append(Close(draw.randrange(channels)))
         yield Program(capacities, tuple(map(tuple, bodies)))
+
+
+def _balanced(draw: random.Random, channels: int) -> Iterator[list[Send | Recv | Select]]:
+    """As many sends as receives, each by somebody else: many of these end."""
+    bodies: list[list[Send | Recv | Select]] = [[] for _ in range(draw.randint(2, 3))]
+    for value in range(draw.randint(2, 4)):
+        sender, receiver = draw.sample(bodies, 2)
+        channel = draw.randrange(channels)
+        sender.insert(draw.randint(0, len(sender)), Send(channel, value))
+        receiver.insert(draw.randint(0, len(receiver)), Recv(channel))
+    yield from (body or [Select((), has_default=True)] for body in bodies)
 
 
 SHAPES = ("variables", "lists", "gather", "TaskGroup", "a tuple")
@@ -585,8 +616,8 @@ def _text(operation: object, channels: Sequence[str]) -> str:
         case Close(channel):
             return f"close({channels[channel]})"
         case Select(cases, has_default):
-            texts = [_text(one, channels) for one in cases]
-            return f"select({', '.join([*texts, *(['default()'] if has_default else [])])})"
+            texts = [*(_text(one, channels) for one in cases), *(["default()"] if has_default else [])]
+            return f"select({', '.join(texts)})"
         case _:
             raise AssertionError(operation)
 

@@ -4,7 +4,7 @@
    spin -t FILE             tells the way there
 */
 #define CHANNELS 32
-#define GOROUTINES 16
+#define GOROUTINES 32
 #define GROUPS 8
 #define NO_RECEIVER 0 /* a channel that is nil, to those who send */
 #define NO_SENDER 1 /* and to those who receive */
