@@ -17,6 +17,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from ._resident import Release, Resident
 from .settings import Settings
@@ -52,6 +53,7 @@ class Committer:
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
+        self._flushed = asyncio.Event()  # a new one for each commit
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="slct-writer")
         self._task = asyncio.create_task(self._run(), name="slct-committer")
         self.failure: ApiError | None = None  # why the last commit was refused; None once one has succeeded
@@ -65,6 +67,11 @@ class Committer:
     async def settle(self) -> None:
         """Wait until everything marked so far, and what follows from it, is stored or refused."""
         await self._settled.wait()
+
+    async def next_flush(self, timeout_s: float) -> None:
+        """Wait for the end of the next commit, or until that time is over."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._flushed.wait(), timeout_s)
 
     async def stop(self) -> None:
         """Write what there is. Where the whole event loop is being torn down, nobody writes any more, and nothing is waited for."""
@@ -84,6 +91,8 @@ class Committer:
             batch = self._take()
             if batch:
                 await self._flush(batch)
+                self._flushed.set()
+                self._flushed = asyncio.Event()
             if not self._dirty:
                 self._wake.clear()
                 self._settled.set()

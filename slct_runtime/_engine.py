@@ -12,6 +12,7 @@ import json
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
@@ -83,6 +84,10 @@ from .wire.work import ChannelFact, EffectAnswer, Follows, RunEffect, RunTransit
 
 RESUMED_AT_A_TIME = 100
 """Faulted processes that are looked at before the store is asked for more."""
+DUE_AT_A_TIME = 500
+"""Processes whose deadlines have come, and that are loaded before the others are."""
+DUE_HELD_S = 1.0
+"""So long others are kept waiting by those."""
 VACUUM_AT_A_TIME = 200
 """Ended processes deleted while commits and reads wait."""
 
@@ -115,6 +120,8 @@ class Engine(Answers):
         self._parents: dict[str, set[str]] = {}  # child id to the processes that wait for its end
         self._untold_ends: dict[str, ProcessOutcome] = {}  # of those whose watchers have not been looked for
         self._is_telling = False
+        self._due_elsewhere: deque[str] = deque()  # processes that are not in memory, and whose deadlines have come
+        self._is_taking_up = False
         self._chance = chance
         self._wanted: dict[str, asyncio.Future[Resident | None]] = {}
         self._wanting: dict[str, int] = {}  # who has not yet been given the process that they asked for: it stays
@@ -593,7 +600,32 @@ class Engine(Answers):
                 self._wake(resident)
         self.dispatcher.pump()
         if absent:
-            self.spawn(self._take_up(absent))
+            self._due_elsewhere.extend(absent)
+            if not self._is_taking_up:
+                self._is_taking_up = True
+                self.spawn(self._take_up_due())
+
+    async def _take_up_due(self) -> None:
+        """Load those that are due, some at a time. Where memory is full, the next ones when most of those have gone on.
+
+        Where nobody can go on with them, for want of a worker perhaps, others are not kept waiting for long.
+        """
+        try:
+            while self._due_elsewhere:
+                page = [self._due_elsewhere.popleft() for _ in range(min(DUE_AT_A_TIME, len(self._due_elsewhere)))]
+                await self._take_up(page)
+                until = time.monotonic() + DUE_HELD_S
+                while self._is_crowded_by(page) and (left_s := until - time.monotonic()) > 0:
+                    await self.committer.next_flush(left_s)
+        finally:
+            self._is_taking_up = False
+
+    def _is_crowded_by(self, process_ids: list[str]) -> bool:
+        """Whether memory holds more than it should, and most of these are still at work."""
+        if len(self.residents) <= self.settings.resident_count_max + DUE_AT_A_TIME:
+            return False
+        found = (self.residents.get(process_id) for process_id in process_ids)
+        return sum(1 for one in found if one is not None and not one.is_idle) > len(process_ids) // 2
 
     async def _take_up(self, process_ids: list[str]) -> None:
         """Load processes: that applies what is due to them. One that cannot be read keeps no other from running.
