@@ -252,6 +252,9 @@ class Engine(Answers):
                 future.set_exception(error)
             future_errors_seen(wanted.values())
             return
+        except Exception as error:  # a row that makes no sense to the store must not stop the loading of others
+            await self._load_one_by_one(wanted, error)
+            return
         for process_id, future in wanted.items():
             self._wanted.pop(process_id, None)
             try:
@@ -260,6 +263,16 @@ class Engine(Answers):
                 self.residents.remove(process_id)  # perhaps half restored
                 future.set_exception(_unreadable(process_id, error))
         future_errors_seen(wanted.values())
+
+    async def _load_one_by_one(self, wanted: dict[str, asyncio.Future[Resident | None]], error: Exception) -> None:
+        if len(wanted) > 1:
+            for process_id, future in wanted.items():
+                await self._load({process_id: future})
+            return
+        ((process_id, future),) = wanted.items()
+        self._wanted.pop(process_id, None)
+        future.set_exception(_unreadable(process_id, error))
+        future_errors_seen([future])
 
     def _found(self, process_id: str, loaded: LoadedProcess | None) -> Resident | None:
         return self.residents.get(process_id) or (self._restore(loaded) if loaded is not None else None)
@@ -827,6 +840,7 @@ class Engine(Answers):
     def edit(self, resident: Resident, made: Edited, told: str) -> None:
         """Another document for a parked process: an administrative change, fenced like a transition."""
         resident.document = made.document
+        self.residents.measure(resident)
         resident.seq += 1
         resident.updated_ms = self.now_ms()
         self.dispatcher.forget(resident.process_id)

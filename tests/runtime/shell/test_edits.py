@@ -126,6 +126,20 @@ def test_what_cannot_be_changed_is_refused_whole(
     asyncio.run(test())
 
 
+def test_what_memory_holds_is_measured_anew(order: Definitions, tmp_path: Path) -> None:
+    """The bound `resident_document_bytes_max` counts documents as they are."""
+
+    async def test() -> None:
+        async with serving(order, tmp_path / "slct.db") as client:
+            ref = await client.start("order", 100)
+            await until_parked(client, ref.id, "payments")
+            residents = client.api._engine.residents
+            await ref.edit({"paid": 10**300}, who="ada", why="to see")
+            assert residents.document_bytes == sum(len(each.document) for each in residents)
+
+    asyncio.run(test())
+
+
 def test_a_faulted_process_is_repaired_and_taken_up(tmp_path: Path) -> None:
     """Rule 6: with the value mended, the same transition goes through."""
     definitions = build(tmp_path / "faulty", FAULTY)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -428,6 +429,27 @@ def test_a_process_that_cannot_be_read_keeps_nobody_else_from_running() -> None:
             assert await client.get("good").result(5) == 10
             with pytest.raises(ClientError, match="process 'newer' cannot be read from the store"):
                 await client.get("newer").result(5)
+
+    asyncio.run(scene())
+
+
+def test_a_row_that_cannot_be_read_keeps_no_other_from_being_loaded(tmp_path: Path) -> None:
+    """It comes with others in one query, and the store itself cannot make sense of it."""
+
+    async def scene() -> None:
+        path = tmp_path / "s.db"
+        async with Client.embedded(str(path), defs) as client:
+            for process_id in ("good", "broken"):
+                await client.start("sum", 10, id=process_id)
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE process SET labels = '{' WHERE process_id = 'broken'")
+        async with asyncio.timeout(10), Client.embedded(str(path), defs) as client:
+            good, broken = client.get("good"), client.get("broken")
+            both = await asyncio.gather(good.send("numbers", 10), broken.send("numbers", 10), return_exceptions=True)
+            assert both[0] is None
+            assert isinstance(both[1], ClientError)
+            assert "process 'broken' cannot be read from the store" in str(both[1])
+            assert await good.result(5) == 10
 
     asyncio.run(scene())
 
