@@ -213,15 +213,16 @@ def _deadlock(program: Program, graph: _Graph, bad: set[Joint]) -> Deadlock | No
     chosen = _forced(graph, bad)
     if not graph.first or not all(joint in chosen for joint in graph.first):
         return None
-    joint, steps = _nearest(graph.first, chosen), []
+    steps: list[Step] = []
+    joint = _nearest(graph.first, chosen)
     while (move := chosen[joint].move) is not None:
-        steps.append(_step(program, joint, move))
+        steps += _steps(program, joint, move)
         joint = _nearest(move.results, chosen)
     for _ in range(GOROUTINES_MAX):
-        # Main is stuck already; who has not had a turn yet would be told as waiting at its begin.
-        if (move := _first_turn(program, graph, joint)) is None:
+        # Main is stuck already; who has a turn to come would be told as waiting where it was.
+        if (move := _turn_to_come(program, graph, joint)) is None:
             break
-        steps.append(_step(program, joint, move))
+        steps += _steps(program, joint, move)
         joint = move.results[0]
     waiting = [(program.by_name[g.frames[0].function].title, _place(g)) for g in joint.goroutines if g.frames]
     return Deadlock(tuple(steps), tuple(waiting))
@@ -231,15 +232,19 @@ def _nearest(joints: Sequence[Joint], chosen: Mapping[Joint, _Chosen]) -> Joint:
     return min(joints, key=lambda joint: chosen[joint].distance)
 
 
-def _first_turn(program: Program, graph: _Graph, joint: Joint) -> Move | None:
-    """A goroutine that has not begun begins; None if all have."""
+def _turn_to_come(program: Program, graph: _Graph, joint: Joint) -> Move | None:
+    """A goroutine begins that has not begun, or goes on of which the value was taken already; None if there is none."""
     for move in graph.moves[joint]:
         (index, *others) = move.goroutines
         goroutine = joint.goroutines[index]
         is_new = bool(goroutine.started) and _place(goroutine).block == program.by_name[goroutine.started].entry
-        if is_new and not others and move.results:
+        if (is_new or _has_met(goroutine)) and not others and move.results:
             return move
     return None
+
+
+def _has_met(goroutine: Goroutine) -> bool:
+    return goroutine.wait is not None and goroutine.wait.is_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +277,12 @@ def _forced(graph: _Graph, bad: set[Joint]) -> dict[Joint, _Chosen]:
             if missing[id(move)] == 0:
                 waiting.append((source, _Chosen(move, why.distance + 1)))
     return chosen
+
+
+def _steps(program: Program, joint: Joint, move: Move) -> Iterator[Step]:
+    """That somebody goes on whose value was taken in an earlier step is not worth telling."""
+    if not _has_met(joint.goroutines[move.goroutines[0]]):
+        yield _step(program, joint, move)
 
 
 def _step(program: Program, joint: Joint, move: Move) -> Step:

@@ -604,7 +604,11 @@ def text_of(number: int, program: Program, shape: str) -> str:
             lines += [f"        {line}" for line in (*own, *(f"await h{n}" for n in range(count - 1)))]
     for n, body in enumerate(program.goroutines):
         lines += [f"    async def g{n}(self, {given}):", *(f"        await {_text(o, channels)}" for o in body)]
-    return "\n".join(lines).replace("await close", "close") + "\n\n"
+    text = "\n".join(lines).replace("await close", "close") + "\n\n"
+    if not any(isinstance(operation, Close) for body in program.goroutines for operation in body):
+        return text
+    # Only in a select, a receive from a closed channel does not raise, as in Go.
+    return re.sub(r"await (recv\(.*\))$", r"await select(\1)", text, flags=re.MULTILINE)
 
 
 def _text(operation: object, channels: Sequence[str]) -> str:
