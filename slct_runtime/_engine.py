@@ -40,6 +40,7 @@ from .core import (
     is_ready,
     new_process,
     next_due_ms,
+    payloads_under_way,
     step,
     watched_processes,
 )
@@ -866,7 +867,8 @@ class Engine(Answers):
     def obstacles(self, resident: Resident, deployed: Deployed) -> tuple[Obstacle, ...]:
         """Why the process as it stands cannot go on under that version; nothing if it can."""
         takeover = self.catalogue.takeover(resident.definition, resident.written_by, deployed.version)
-        found = takeover.obstacles(resident.document, filled_channels(resident.core))
+        core = resident.core
+        found = takeover.obstacles(resident.document, filled_channels(core), payloads_under_way(core))
         return found or deployed.obstacles_to_begin(resident.document, resident.arguments)
 
     def _migrations(self, resident: Resident) -> Payload:

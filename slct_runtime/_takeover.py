@@ -7,7 +7,8 @@ version needs of the other is for `slct_manifest` to say; here it is asked for w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Set
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,17 +92,22 @@ class Takeover:
             return ""
         return json.dumps([manifest_data(migration) for migration in self._migrations.ahead], separators=(",", ":"))
 
-    def obstacles(self, document: str, filled_channels: Set[str]) -> tuple[Obstacle, ...]:
+    def obstacles(
+        self, document: str, filled_channels: Set[str], under_way: Iterable[str] = ()
+    ) -> tuple[Obstacle, ...]:
         """All that keeps a process from going on.
 
         Args:
           document: As its own version wrote it; "" of one that has not begun.
           filled_channels: Those that hold something. (Who waits at one is in a state that says so.)
+          under_way: Values that were sent and are not received yet: frames may be among them.
         """
         whole = [*self._of_process, *(self._of_channels[name] for name in self._of_channels if name in filled_channels)]
         if whole:
             return (Obstacle("", "", "", "", tuple(whole)),)
-        spots = dict.fromkeys(map(self._translated, _spots(json.loads(document)))) if document else {}
+        texts = [document] if document else []
+        texts += [text for text in under_way if _FRAME_OR_LOCAL.search(text)]
+        spots = dict.fromkeys(self._translated(spot) for text in texts for spot in _spots(json.loads(text)))
         return tuple(obstacle for spot in spots if (obstacle := self._of_spot(spot)) is not None)
 
     def _translated(self, spot: Spot) -> Spot:
@@ -139,6 +145,10 @@ def _unless_of_library(spot: Spot) -> Obstacle | None:
         return None
     unknown = Reason(Verdict.STUCK, "its own version does not tell what is needed there")
     return Obstacle(spot.function, spot.state, "", spot.local_function, (unknown,))
+
+
+_FRAME_OR_LOCAL = re.compile(r'"(frame|local)"')
+"""Few values have one, and those that have none need not be parsed."""
 
 
 def _spots(document: Any) -> Iterator[Spot]:

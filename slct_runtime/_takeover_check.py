@@ -15,7 +15,7 @@ from ._catalogue import Deployed
 from ._census import pages
 from ._engine import Engine, restore_core
 from ._takeover import Obstacle, Takeover
-from .core import filled_channels
+from .core import filled_channels, payloads_under_way
 from .store.base import LoadedProcess
 from .wire.api import HeldPlace, HeldReason, TakeoverInfo
 
@@ -50,7 +50,8 @@ class TakeoverCheck:
             row = process.row
             core, later = restore_core(process)
             in_use = filled_channels(core) | {arrived.name for arrived in later if arrived.kind == "message"}
-            found = self._takeover.obstacles(row.document, in_use)
+            sent = [arrived.payload for arrived in later if arrived.payload is not None]
+            found = self._takeover.obstacles(row.document, in_use, [*payloads_under_way(core), *sent])
             found = found or self._new.obstacles_to_begin(row.document, row.arguments)
             self._process_count += 1
             self._movable_count += not found

@@ -31,6 +31,7 @@ from ._views import (
     filled_channels,
     is_ready,
     next_due_ms,
+    payloads_under_way,
     watched_processes,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "is_ready",
     "new_process",
     "next_due_ms",
+    "payloads_under_way",
     "step",
     "to_json",
     "watched_processes",

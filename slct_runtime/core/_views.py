@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from ._model import Process, ProcessStatus
-from .commands import CallCase, Case, DefaultCase, JoinCase, RecvCase, ResultCase, SendCase, TimerCase
+from .commands import CallCase, Case, DefaultCase, JoinCase, Payload, RecvCase, ResultCase, SendCase, TimerCase
 
 
 def next_due_ms(process: Process) -> int | None:
@@ -39,6 +39,15 @@ def channel_facts(process: Process) -> Iterator[tuple[str, int, bool]]:
 def filled_channels(process: Process) -> frozenset[str]:
     """Channels in which something was sent that nobody has received."""
     return frozenset(name for name, channel in process.channels.items() if channel.queue)
+
+
+def payloads_under_way(process: Process) -> Iterator[Payload]:
+    """Values that nobody holds yet: in channels, and what goroutines are woken with whose turn is to come."""
+    for channel in process.channels.values():
+        yield from (entry.payload for entry in channel.queue)
+    for goroutine in process.goroutines.values():
+        if goroutine.resumption is not None and goroutine.resumption.payload is not None:
+            yield goroutine.resumption.payload
 
 
 def describe_waits(process: Process) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -271,6 +271,49 @@ def test_a_move_is_told_in_the_history(first: Definitions, second: Definitions) 
     asyncio.run(test())
 
 
+SENDS_FRAMES = """
+class Order(Process):
+    payments = Channel[int]()
+    jobs = Channel[object](capacity=3)
+
+    async def main(self, total: int) -> str:
+        await self.jobs.send(self.packing(total))
+        await recv(self.payments)
+        frame = await self.jobs.recv()
+        return await frame
+
+    async def packing(self, total: int) -> str:
+        return f"packed {total}"
+"""
+
+
+def test_rule_22_a_frame_in_a_channel_is_a_frame(tmp_path: Path) -> None:
+    """It was sent and not received yet: its function must be there as well."""
+
+    async def test() -> None:
+        old = build(tmp_path / "old", SENDS_FRAMES)
+        renamed = SENDS_FRAMES.replace("packing", "wrapping")
+        new = build(tmp_path / "new", renamed, tmp_path / "old")
+        async with versions() as world:
+            await world.serve(old, "1")
+            client = Client(world.runtime, old)
+            ref = await client.start("order", 5)
+            await until_parked(client, ref.id, "payments")
+            (found,) = await client.check(new, "2")
+            assert (found.movable_count, found.held_count) == (0, 1)
+            (place,) = found.held
+            assert (place.function, place.reasons[0].text) == (
+                "orders:Order.packing",
+                "there is no such function any more",
+            )
+            await world.serve(new, "2")
+            await ref.send("payments", 1)
+            assert await ref.result() == "packed 5"
+            assert await version_of(client, ref.id) == "1"
+
+    asyncio.run(test())
+
+
 class Fenced(MemoryStore):
     """Notes the commits of a row that leave its `seq` where it was: who started from the same one could commit as well."""
 
