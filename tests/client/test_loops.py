@@ -23,7 +23,7 @@ async def kind_of_loop() -> type[asyncio.AbstractEventLoop]:
 
 def test_uvloop_is_taken_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("uvloop")
-    module.new_event_loop = OwnLoop  # type: ignore[attr-defined]
+    module.new_event_loop = OwnLoop
     monkeypatch.setitem(sys.modules, "uvloop", module)
     assert run_serving(kind_of_loop()) is OwnLoop
 
@@ -41,7 +41,7 @@ def test_commands_that_go_on_until_they_are_stopped_take_it(
     taken: list[str] = []
 
     def note(kind: str, work: object) -> int:
-        work.close()  # type: ignore[attr-defined]
+        work.close()
         taken.append(kind)
         return 0
 
