@@ -57,6 +57,9 @@ def _description_lines(description: ProcessDescription) -> Iterator[str]:
         yield from _indented("  error: ", description.error)
     if info.status not in ENDED and not description.worker_count:
         yield f"  no worker serves version {info.version} of {info.definition}: nothing of it runs until one does"
+    if description.forked_from is not None:
+        process_id, seq = description.forked_from
+        yield f"  forked from {process_id} at {seq}"
     if description.unreceived_count:
         yield f"  messages {_lost_or_waiting(description)}: {description.unreceived_count}"
     yield from _values(description.fields, "  ")

@@ -23,6 +23,7 @@ from slct_runtime.wire.api import (
     AskRequest,
     EditRequest,
     ErrorCode,
+    ForkRequest,
     HistoryEntry,
     ListRequest,
     MovePolicy,
@@ -46,6 +47,7 @@ from ._definitions import Definitions
 from ._errors import (
     AlreadyExists,
     CannotEdit,
+    CannotFork,
     CannotMove,
     CannotRetry,
     ClientError,
@@ -75,6 +77,7 @@ _ERRORS: dict[ErrorCode, type[ClientError]] = {
 }
 _PRECONDITIONS: dict[str, type[ClientError]] = {
     "edit": CannotEdit,
+    "fork": CannotFork,
     "move": CannotMove,
     "retry": CannotRetry,
     "history": NoHistory,
@@ -429,6 +432,24 @@ class Client:
             )
         return await self.start(Schedule, spec, id=id, labels=labels)
 
+    async def fork(self, process_id: str, at: int, *, who: str, why: str, id: str | None = None) -> ProcessRef[Any]:
+        """A new process that begins with what another one had after its transition `at`; that one is left as it is.
+
+        For another try, from before a mistake: it has the document, what waited in channels, the deadlines and the labels of then, and an
+        identity of its own. Effects that were under way are run anew. The same again, under the same `id`, gives the same process.
+
+        Args:
+          at: A seq of its history. id: of the new process. who, why: are kept in its history.
+
+        Raises:
+          NoHistory: the runtime keeps none. CannotFork: what it had then is not kept (any more), it had ended, or no worker runs its
+          version. NotFound: no such process. AlreadyExists: `id` is another process.
+
+        Source: docs/changing-code.md, "Repair".
+        """
+        forked = await _asked(self.api.fork(ForkRequest(process_id, at, id, who, why)))
+        return ProcessRef(self, forked.process_id)
+
     def get(self, process_id: str) -> ProcessRef:
         """A process by its id; nothing is asked yet."""
         return ProcessRef(self, process_id)
@@ -743,6 +764,10 @@ class SyncClient:
     def schedule(self, cron: str, definition: str | type[Process], /, *args: Any, **options: Any) -> SyncProcessRef:
         """See `Client.schedule`."""
         return SyncProcessRef(self, self.wait(self._client.schedule(cron, definition, *args, **options)))
+
+    def fork(self, process_id: str, at: int, *, who: str, why: str, id: str | None = None) -> SyncProcessRef[Any]:
+        """See `Client.fork`."""
+        return SyncProcessRef(self, self.wait(self._client.fork(process_id, at, who=who, why=why, id=id)))
 
     def get(self, process_id: str) -> SyncProcessRef:
         """See `Client.get`."""

@@ -16,6 +16,7 @@
         |-- AlreadyExists           that id or key was used with other arguments
         |-- NotRunning              the process has ended, or the channel is closed
         |-- CannotEdit              a value of the process cannot be changed by hand, or not just now
+        |-- CannotFork              the process as it was then is not kept, or nothing can begin there
         |-- CannotMove              the process cannot go on under that version
         |-- CannotRetry             the process is not faulted
         |-- NoHistory               the runtime keeps none
@@ -199,6 +200,22 @@ class CannotEdit(ClientError):
     @property
     def path(self) -> str:
         return self.facts.get("path", "")
+
+    @property
+    def reason(self) -> str:
+        return self.facts.get("reason", "")
+
+
+class CannotFork(ClientError):
+    """No process can begin there; the message says why, and so does `reason`. `process_id`, `seq`."""
+
+    @property
+    def process_id(self) -> str:
+        return self.facts.get("process_id", "")
+
+    @property
+    def seq(self) -> int:
+        return int(self.facts.get("seq", -1))
 
     @property
     def reason(self) -> str:

@@ -22,6 +22,7 @@ from slct_runtime.wire.api import (
     AskRequest,
     EditRequest,
     ErrorCode,
+    ForkRequest,
     HistoryEntry,
     ListRequest,
     MovePolicy,
@@ -141,6 +142,11 @@ class GrpcTransport(RuntimeApi):
         message = _filled(processes_pb2.EditRequest(), convert.put_edit, request)
         response = await self._ask(self._connection.processes.Edit, message)
         return tuple(response.changes)
+
+    async def fork(self, request: ForkRequest) -> Started:
+        message = _filled(processes_pb2.ForkRequest(), convert.put_fork, request)
+        response = await self._ask(self._connection.processes.Fork, message)
+        return Started(response.process_id, response.created)
 
     async def describe(self, process_id: str) -> ProcessDescription:
         message = _made(processes_pb2.DescribeRequest, process_id=process_id)

@@ -403,6 +403,15 @@ async def edit(arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def fork(arguments: argparse.Namespace) -> int:
+    """Begin a new process with what another one had after a transition of its history; prints its id."""
+    who = arguments.who or getpass.getuser()
+    async with _client(arguments) as client:
+        ref = await client.fork(arguments.id, arguments.at, who=who, why=arguments.why, id=arguments.new_id)
+    print(ref.id)
+    return 0
+
+
 def _json_or_text(text: str) -> Any:
     try:
         return json.loads(text)
@@ -746,6 +755,11 @@ def _add_actions(verbs: Any) -> None:
         help="a shared field, paid=100, or a local, main.total=100; JSON or text",
     )
     verb.add_argument("--why", required=True, metavar="TEXT", help="kept in the history of the process")
+    verb.add_argument("--who", metavar="NAME", help="the same (default: the user who runs this command)")
+    verb = _add_to_process(verbs, "fork", fork)
+    verb.add_argument("--at", type=_count, required=True, metavar="SEQ", help="after which entry of `slct history`")
+    verb.add_argument("--as", dest="new_id", metavar="NEW_ID", help="id of the new process (default: one is made)")
+    verb.add_argument("--why", required=True, metavar="TEXT", help="kept in the history of the new process")
     verb.add_argument("--who", metavar="NAME", help="the same (default: the user who runs this command)")
     _add_version_actions(verbs)
     verb = _add(verbs, "queue", limit_queue)

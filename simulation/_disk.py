@@ -196,6 +196,10 @@ class DiskHandle:
 
         return read
 
+    def forget_states(self) -> None:
+        """Without an error of its own: no history is kept in these runs, and a seed means what it meant before there were states."""
+        self._alive()
+
     def commit(self, batch: Sequence[ProcessCommit]) -> list[Conflict]:
         self._alive()
         disk = self._disk

@@ -145,6 +145,9 @@ class Network(RuntimeApi):
     async def edit(self, request: Any) -> Any:
         return await self._call("edit", request)
 
+    async def fork(self, request: Any) -> Any:
+        return await self._call("fork", request)
+
     async def describe(self, process_id: str) -> Any:
         return await self._call("describe", process_id)
 

@@ -48,6 +48,7 @@ def describe(loaded: LoadedProcess, functions: Mapping[str, Any]) -> ProcessDesc
         error="" if row.error is None else error_text(row.error),
         unreceived_count=core.unreceived_count
         or sum(c.message_count for c in core.channels.values()) + waiting.total(),
+        forked_from=core.origin,
     )
 
 

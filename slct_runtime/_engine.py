@@ -29,6 +29,7 @@ from ._history import TRIM_EVERY, Recorder, arguments_text, history_row
 from ._jobs import EffectJob, Job, TransitionJob
 from ._resident import EffectRun, MoveOrder, Release, Resident
 from ._residents import Residents
+from ._states import Past, StateKeeper
 from ._takeover import Obstacle
 from ._timers import Timers
 from .core import (
@@ -137,6 +138,8 @@ class Engine(Answers):
         """Read what is deployed, take up every process that needs attention, and watch the deadlines."""
         self.catalogue.add(await self.read(self.store.definitions))
         await self._open_queues()
+        if not self.settings.history_transitions_max:
+            await self.read(self.store.forget_states)  # what is used from here on nobody notes
         await self.recover()
         self.spawn(self._read_windows())
         if self.settings.ended_retention_ms is not None:
@@ -340,8 +343,9 @@ class Engine(Answers):
                 event = CancelRequested(now, row.position)
             case "effect":
                 effect_id = int(row.name)
-                if resident.effects.pop(effect_id, None) is not None:
+                if (run := resident.effects.pop(effect_id, None)) is not None:
                     resident.pending.effects_ended.add(effect_id)
+                    _note_ended(resident, run)
                 event = EffectDone(now, row.position, effect_id, row.payload, row.error)
             case "child":
                 event = ChildDone(now, row.position, row.name, row.payload, row.error)
@@ -449,17 +453,19 @@ class Engine(Answers):
             labels=labels,
         )
         resident.pending.row_changed = True
-        self._begin_history(resident)
         self._admit(resident)
         self.apply(resident, Started(now))
+        self._begin_history(resident)
         self.committer.mark(resident)
         self.dispatcher.pump()
         return resident
 
     def apply(self, resident: Resident, event: Event, answer: TransitionAnswer | None = None) -> Step:
         """Let the core decide, remember what it decided, and carry it out as far as may be done before it is durable."""
-        status, is_status_change = resident.core.status, False
+        status, is_status_change, seq = resident.core.status, False, resident.seq
         result = step(resident.core, event)
+        if resident.keeper is not None:
+            resident.keeper.received(resident.core, result.effects)
         resident.core = result.process
         resident.updated_ms = event.now_ms
         if status is not resident.core.status and resident.core.status is ProcessStatus.RUNNING:
@@ -477,8 +483,7 @@ class Engine(Answers):
             resident.seq += 1  # an administrative change: fenced like a transition
             is_status_change = True
             self._row_changed(resident)
-        for effect in result.effects:
-            self._carry_out(resident, effect)
+        self._carry_out_all(resident, result.effects, is_new_state=resident.seq != seq)
         if result.committed:
             resident.drop_lost_channels()  # not before: what it has lent to effects counts
         if resident.told is not None and resident.core.running is None:
@@ -495,6 +500,16 @@ class Engine(Answers):
     def _row_changed(self, resident: Resident) -> None:
         resident.pending.row_changed = True
         self.committer.mark(resident)
+
+    def _carry_out_all(self, resident: Resident, effects: Iterable[Effect], is_new_state: bool) -> None:
+        """NB: a state is kept before the next goroutine runs: then the process may move first, and that is another one."""
+        for effect in effects:
+            if is_new_state and isinstance(effect, RunGoroutine):
+                self._keep_state(resident)
+                is_new_state = False
+            self._carry_out(resident, effect)
+        if is_new_state:
+            self._keep_state(resident)
 
     def _carry_out(self, resident: Resident, effect: Effect) -> None:
         match effect:
@@ -845,11 +860,68 @@ class Engine(Answers):
         resident.seq += 1
         resident.updated_ms = self.now_ms()
         self.dispatcher.forget(resident.process_id)
+        self._keep_state(resident)
         if resident.recorder is not None:
             self._record(resident, HistoryEntry(resident.seq, resident.updated_ms, event="edited", value=told))
         else:
             _log.warning("process %r was edited: %s", resident.process_id, told)
         self._row_changed(resident)
+
+    def fork(self, definition: str, past: Past, process_id: str, told: str) -> Resident:
+        """A new process that begins where another one was; not yet stored."""
+        now = self.now_ms()
+        assert past.core.origin is not None
+        resident = Resident(
+            process_id=process_id,
+            definition=definition,
+            version=past.version,
+            core=past.core,
+            document=past.document,
+            arguments=past.arguments,
+            arguments_digest="",  # no start is this one repeated (rule 15)
+            seq=past.core.origin[1],
+            stored_seq=None,
+            created_ms=now,
+            updated_ms=now,
+            labels=past.labels,
+        )
+        resident.pending.inbox = {row.position: row for row in past.messages}
+        self._begin_history(resident)
+        if resident.recorder is not None:
+            self._record(resident, HistoryEntry(resident.seq, now, event="forked", value=told))
+            self._keep_state(resident)
+        self._row_changed(resident)
+        self._admit(resident)
+        for text in past.effects.values():
+            self._request_again(resident, effect_request(text))
+        for watched in watched_processes(resident.core):
+            resident.pending.row_releases.append(Release(partial(self._watch, resident, watched)))
+        self.apply(resident, TimerDue(now))
+        self.dispatcher.pump()
+        return resident
+
+    def _request_again(self, resident: Resident, request: EffectRequest) -> None:
+        """An effect under way where it was forked. One at most once may have begun there: nobody begins it again (rule 19)."""
+        self._request_effect(resident, request)
+        if request.at_most_once:
+            run = resident.effects[request.effect_id]
+            run.is_begun, run.attempt = True, 1
+            resident.pending.requests[request.effect_id] = effect_row(resident.process_id, run)
+
+    def is_served(self, definition: str, past: Past) -> bool:
+        """Whether a worker is there that runs that version, or one to which the process would move by itself.
+
+        Effects that are under way run under the version that asked for them.
+        """
+        if past.effects:
+            return bool(self.dispatcher.worker_count((definition, past.version)))
+        takes_over = (
+            each
+            for each in self.catalogue.later(definition, past.version)
+            if each.policy is MovePolicy.AUTO and not self._obstacles(past, past.version, each)
+        )
+        runs = (past.version, *(each.version for each in takes_over))
+        return any(self.dispatcher.worker_count((definition, version)) for version in runs)
 
     # --- versions (rule 22) ----------------------------------------------------------------------------------------
 
@@ -866,10 +938,13 @@ class Engine(Answers):
 
     def obstacles(self, resident: Resident, deployed: Deployed) -> tuple[Obstacle, ...]:
         """Why the process as it stands cannot go on under that version; nothing if it can."""
-        takeover = self.catalogue.takeover(resident.definition, resident.written_by, deployed.version)
-        core = resident.core
-        found = takeover.obstacles(resident.document, filled_channels(core), payloads_under_way(core))
-        return found or deployed.obstacles_to_begin(resident.document, resident.arguments)
+        return self._obstacles(resident, resident.written_by, deployed)
+
+    def _obstacles(self, process: Resident | Past, written_by: str, deployed: Deployed) -> tuple[Obstacle, ...]:
+        takeover = self.catalogue.takeover(deployed.name, written_by, deployed.version)
+        core = process.core
+        found = takeover.obstacles(process.document, filled_channels(core), payloads_under_way(core))
+        return found or deployed.obstacles_to_begin(process.document, process.arguments)
 
     def _migrations(self, resident: Resident) -> Payload:
         """What its document has to go through on its way to the version that it has moved to (rule 23)."""
@@ -920,6 +995,7 @@ class Engine(Answers):
             self._note_writer(resident)
             resident.seq += 1  # an administrative change: fenced like a transition
             self._row_changed(resident)
+            self._keep_state(resident)
             if resident.recorder is not None:
                 self._record(resident, resident.recorder.moved(resident.seq, self.now_ms(), resident.version))
 
@@ -992,9 +1068,11 @@ class Engine(Answers):
         if not self.settings.history_transitions_max or resident.has_ended:
             return
         resident.recorder = Recorder(resident.document, resident.version)
-        if resident.stored_seq is None:
+        resident.keeper = StateKeeper(resident.core)
+        if resident.stored_seq is None and resident.core.origin is None:
             started = HistoryEntry(0, resident.created_ms, event="started", value=arguments_text(resident.arguments))
             self._record(resident, started)
+            self._keep_state(resident)
 
     def _record_transition(
         self,
@@ -1035,6 +1113,12 @@ class Engine(Answers):
         resident.pending.history.append(history_row(resident.process_id, entry))
         if entry.seq % TRIM_EVERY == 0:
             resident.pending.history_until = entry.seq - self.settings.history_transitions_max
+
+    def _keep_state(self, resident: Resident) -> None:
+        """As it is after this commit: another process can begin there."""
+        if resident.keeper is not None:
+            kept = (resident.written_by, resident.core, resident.document, resident.arguments, resident.labels)
+            resident.pending.states.append(resident.keeper.keep(resident.process_id, resident.seq, *kept))
 
     # --- effects ---------------------------------------------------------------------------------------------------
 
@@ -1162,6 +1246,7 @@ class Engine(Answers):
             return
         resident.pending.attempts.pop(effect_id, None)
         resident.pending.effects_ended.add(effect_id)
+        _note_ended(resident, run)
         resident.pending.row_releases.append(Release(partial(self.dispatcher.cancel_effect, run)))
 
     # --- other processes: orders that are carried out by this runtime, as effects of its own ----------------------
@@ -1289,6 +1374,11 @@ class Engine(Answers):
         elif outcome.status == "failed" and error is None:
             error = plain_error("RuntimeError", "failed")
         self.arrive(parent, "child", child_id, outcome.result, error)
+
+
+def _note_ended(resident: Resident, run: EffectRun) -> None:
+    if resident.keeper is not None:
+        resident.keeper.ended(run.request.effect_id, effect_row(resident.process_id, run).request)
 
 
 def _labels(resident: Resident) -> tuple[tuple[str, str], ...]:

@@ -16,10 +16,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ._history import Recorder
+from ._states import StateKeeper
 from .core import Process, is_ready, next_due_ms, to_json, watched_processes, without_lost_channels
 from .core.commands import Case, Command, EffectRequest, Ending, Parked, Payload, RecvCase
 from .core.records import record
-from .store.base import EffectRow, HistoryRow, InboxRow, KeyRow, OutputRow, ProcessCommit, ProcessRow, ReplyRow
+from .store.base import (
+    EffectRow,
+    HistoryRow,
+    InboxRow,
+    KeyRow,
+    OutputRow,
+    ProcessCommit,
+    ProcessRow,
+    ReplyRow,
+    StateRow,
+)
 from .wire.api import ApiError
 
 CHANNELS_MIN = 32
@@ -74,6 +85,7 @@ class Pending:
     replies: list[ReplyRow] = field(default_factory=list)
     history: list[HistoryRow] = field(default_factory=list)
     history_until: int | None = None
+    states: list[StateRow] = field(default_factory=list)
     row_releases: list[Release] = field(default_factory=list)
 
     @property
@@ -140,6 +152,7 @@ class Resident:
     stored_watches: frozenset[str] = frozenset()  # other processes whose ends it waits for, as stored
     is_posting: bool = False  # orders to other processes are being carried out, one after the other
     recorder: Recorder | None = None  # None: no history is kept
+    keeper: StateKeeper | None = None  # the same
     keys: dict[str, str] = field(default_factory=dict)  # accepted here and perhaps not durable yet: key to digest
     received_waiters: dict[int, list[Release]] = field(default_factory=dict)
     loop: Loop = NO_LOOP
@@ -235,6 +248,7 @@ class Resident:
         self.pending.outputs = pending.outputs
         self.pending.replies = pending.replies
         self.pending.history, self.pending.history_until = pending.history, pending.history_until
+        self.pending.states = pending.states
         self.pending.row_releases = pending.row_releases
 
     def _take_row(self, pending: Pending) -> tuple[ProcessCommit, list[Release]]:
@@ -258,6 +272,7 @@ class Resident:
             replies_insert=tuple(pending.replies),
             history_insert=tuple(pending.history),
             history_delete_until=pending.history_until,
+            states_insert=tuple(pending.states),
             watches_insert=tuple(sorted(watches - watched)) if watches is not watched else (),
             watches_delete=tuple(sorted(watched - watches)) if watches is not watched else (),
         )

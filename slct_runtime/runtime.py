@@ -21,6 +21,7 @@ from ._engine import Engine, default_chance, lost, queue_row, releasing, wall_cl
 from ._history import history_entry
 from ._ids import IDS
 from ._resident import ENDED, Resident
+from ._states import Past, cannot_fork, past
 from ._takeover_check import TakeoverCheck
 from .core.commands import EffectRequest, Payload
 from .core.events import RetryRequested, TerminateRequested
@@ -33,6 +34,7 @@ from .wire.api import (
     AskRequest,
     EditRequest,
     ErrorCode,
+    ForkRequest,
     HistoryEntry,
     ListRequest,
     MovePolicy,
@@ -401,6 +403,64 @@ class Runtime(RuntimeApi):
         await self._durable(resident)
         return made.changes
 
+    async def fork(self, request: ForkRequest) -> Started:
+        if not request.who or not request.why:
+            raise ApiError(ErrorCode.INVALID_ARGUMENT, "who forks a process, and why, is kept with it", "say both")
+        self._check_history()
+        definition, begins = await self._past(request)
+        new_id = begins.core.process_id
+        held = await self._engine.activate(new_id)
+        held = held or self._engine.residents.get(new_id)  # made while the store was asked
+        if held is not None:
+            return await self._forked_before(held, begins)
+        if not self._engine.is_served(definition, begins):
+            others = "which has an effect under way" if begins.effects else "nor one that takes it over"
+            reason = f"no worker runs version {begins.version!r} of {definition!r}, {others}"
+            raise cannot_fork(request, reason, f"start one: slct worker BUILD --version {begins.version}")
+        told = f"from {request.process_id} at {request.seq}; by {request.who}: {request.why}"
+        await self._durable(self._engine.fork(definition, begins, new_id, told))
+        return Started(new_id, created=True)
+
+    async def _past(self, request: ForkRequest) -> tuple[str, Past]:
+        """The definition and what the new process begins with.
+
+        Raises:
+          ApiError: FAILED_PRECONDITION, it is not kept, or the process had ended.
+        """
+        store, process_id, seq = self._engine.store, request.process_id, request.seq
+        now = await self._stored(process_id)
+        # In this order: what leaves the inbox meanwhile is used by then; what is used after a state goes with it, or later.
+        used = await self._engine.read(store.used_after, process_id, seq)
+        state = await self._engine.read(store.find_state, process_id, seq)
+        if not 0 <= seq <= now.row.seq:
+            raise cannot_fork(request, f"it has come to {now.row.seq}", "`slct history` has what it has done")
+        if state is None:
+            raise cannot_fork(request, await self._why_not_kept(process_id, seq), "`slct history` has what is kept")
+        if not state.core:
+            raise cannot_fork(request, "it had ended", "fork it at an earlier one")
+        new_id = request.new_id
+        if new_id is None:
+            new_id = IDS.new(now.row.definition, self._engine.now_ms())
+        _check_id(new_id)
+        return now.row.definition, past(request, new_id, state, now, used)
+
+    async def _why_not_kept(self, process_id: str, seq: int) -> str:
+        first = await self._engine.read(self._engine.store.history, process_id, -1, 1)
+        if first and seq < first[0].seq:
+            return f"that is not kept any more, its history begins at {first[0].seq}"
+        return "what it had then is not kept: no history was kept at some time since"
+
+    async def _forked_before(self, held: Resident, begins: Past) -> Started:
+        if held.core.origin != begins.core.origin:
+            raise ApiError(
+                ErrorCode.ALREADY_EXISTS,
+                f"process {held.process_id!r} exists, as {held.definition!r}",
+                "use another id",
+                {"process_id": held.process_id, "definition": held.definition},
+            )
+        await self._durable(held)
+        return Started(held.process_id, created=False)
+
     async def result(self, process_id: str, timeout_ms: int | None) -> ProcessOutcome:
         resident = await self._any(process_id)
         if resident.has_ended:
@@ -452,13 +512,7 @@ class Runtime(RuntimeApi):
         ]
 
     async def history(self, process_id: str, after_seq: int, limit: int) -> Sequence[HistoryEntry]:
-        if not self._engine.settings.history_transitions_max:
-            raise ApiError(
-                ErrorCode.FAILED_PRECONDITION,
-                "this runtime keeps no history",
-                "start it with a setting of history_transitions_max: slct runtime --history 1000",
-                {"request": "history", "setting": "history_transitions_max"},
-            )
+        self._check_history()
         await self._any(process_id)
         rows = await self._engine.read(self._engine.store.history, process_id, after_seq, limit)
         return [history_entry(row) for row in rows]
@@ -524,6 +578,15 @@ class Runtime(RuntimeApi):
         if not loaded:
             raise _unknown(process_id)
         return loaded[0]
+
+    def _check_history(self) -> None:
+        if not self._engine.settings.history_transitions_max:
+            raise ApiError(
+                ErrorCode.FAILED_PRECONDITION,
+                "this runtime keeps no history",
+                "start it with a setting of history_transitions_max: slct runtime --history 1000",
+                {"request": "history", "setting": "history_transitions_max"},
+            )
 
     def _deployed(self, resident: Resident) -> Deployed:
         return self._engine.catalogue.find(resident.definition, resident.version)

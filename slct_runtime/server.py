@@ -336,6 +336,11 @@ class Processes:
         return processes_pb2.EditResponse(changes=await self._runtime.edit(convert.get_edit(request)))
 
     @refusing
+    async def Fork(self, request: processes_pb2.ForkRequest, _: Context) -> processes_pb2.ForkResponse:
+        forked = await self._runtime.fork(convert.get_fork(request))
+        return processes_pb2.ForkResponse(process_id=forked.process_id, created=forked.created)
+
+    @refusing
     async def Describe(self, request: processes_pb2.DescribeRequest, _: Context) -> processes_pb2.DescribeResponse:
         response = processes_pb2.DescribeResponse()
         convert.put_description(await self._runtime.describe(request.process_id), response)

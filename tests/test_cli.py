@@ -51,7 +51,7 @@ def address(examples_build: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """Where a runtime listens, with a worker that serves the examples."""
     address = f"127.0.0.1:{free_port()}"
     store = tmp_path_factory.mktemp("cli") / "slct.db"
-    runtime = serve("runtime", "--store", f"sqlite:///{store}", "--listen", address)
+    runtime = serve("runtime", "--store", f"sqlite:///{store}", "--listen", address, "--history", "100")
     worker = serve("worker", examples_build, "--runtime", address, "--version", "1")
     yield address
     stop(worker)
@@ -470,3 +470,24 @@ def test_a_value_of_a_parked_process_is_edited(slct: Slct) -> None:
     assert "error: the process has not a shared field 'piad'\nhint: it has paid\n" in err
     assert slct("edit", "edited", "paid=50")[0] == 2
     assert slct("terminate", "edited")[0] == 0
+
+
+def test_a_process_is_forked(slct: Slct) -> None:
+    assert slct("start", "order", "ada", "100", "--id", "forked")[0] == 0
+    waiting = shown(slct, "forked")
+    while not any("payments" in wait for goroutine in waiting["goroutines"] for wait in goroutine["waits_for"]):
+        waiting = shown(slct, "forked")
+    seq = str(waiting["info"]["seq"])
+    why = ("--who", "ada", "--why", "to see")
+    assert slct("fork", "forked", "--at", seq, "--as", "again", *why) == (0, "again\n", "")
+    assert f"  forked from forked at {seq}\n" in slct("show", "again")[1]
+    assert shown(slct, "again")["forked_from"] == ["forked", int(seq)]
+    assert f"forked from forked at {seq}; by ada: to see" in slct("history", "again")[1]
+    code, out, err = slct("fork", "forked", "--at", "99", *why)
+    assert (code, out) == (1, "")
+    assert err == (
+        f"error: process 'forked' cannot be forked at 99: it has come to {seq}\nhint: `slct history` has what it has done\n"
+    )
+    assert slct("fork", "forked", "--at", seq)[0] == 2
+    for name in ("forked", "again"):
+        assert slct("terminate", name)[0] == 0

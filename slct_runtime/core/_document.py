@@ -86,6 +86,7 @@ def _others(process: Process) -> dict[str, Any]:
         ("attached", list(process.attached)),
         ("shown", sorted(process.shown)),
         ("by", process.written_by),
+        ("from", process.origin),
     ):
         if value:
             others[name] = value
@@ -116,6 +117,7 @@ def from_json(text: str, process_id: str, messages: Iterable[QueuedMessage] = ()
         attached=dict.fromkeys(others.get("attached", ())),
         shown=frozenset(others.get("shown", ())),
         written_by=others.get("by", ""),
+        origin=tuple(others["from"]) if "from" in others else None,
     )
     seen = [m for m in messages if m[0] <= process.last_position]
     return _indexed(_with_messages(process, seen))

@@ -81,6 +81,7 @@ class Draft:
             shown=self.shown,
             attached=self.attached,
             written_by=self.base.written_by,
+            origin=self.base.origin,
         )
 
     def channel(self, name: str) -> ChannelState:

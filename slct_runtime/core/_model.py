@@ -73,6 +73,7 @@ class Process:
     written_by: str = (
         ""  # a note of the shell's: the version that wrote the document, where it is not the process's own
     )
+    origin: tuple[str, int] | None = None  # another: the process that it was forked from, and after which seq
 
 
 def check(process: Process) -> None:

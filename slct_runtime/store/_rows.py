@@ -10,7 +10,7 @@ from typing import Any
 from ._codes import KINDS, STATUSES
 from ._queries import Row
 from ._shorthand import spelt_out
-from .base import DefinitionRow, EffectRow, InboxRow, OutputRow, ProcessCommit, ProcessRow, ProcessSummary
+from .base import DefinitionRow, EffectRow, InboxRow, OutputRow, ProcessCommit, ProcessRow, ProcessSummary, StateRow
 
 
 def is_independent(batch: Sequence[ProcessCommit]) -> bool:
@@ -73,6 +73,11 @@ def effect_row(values: Row) -> EffectRow:
 
 def output_row(values: Row) -> OutputRow:
     return OutputRow(*values)
+
+
+def state_row(values: Row) -> StateRow:
+    process_id, seq, version, labels, core, document, arguments, used = values
+    return StateRow(process_id, seq, version, core, spelt_out(document), arguments, labels_of(labels), used or "")
 
 
 def definition_row(values: Row) -> DefinitionRow:

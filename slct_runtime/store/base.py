@@ -118,6 +118,24 @@ class HistoryRow:
 
 
 @record(frozen=True, slots=True)
+class StateRow:
+    """A process as one commit has left it, kept as long as the entry of its history; another process can begin there.
+
+    `version` is the one that wrote `document`. `core` is "" if it had ended. `used`: JSON text of what has left it since the state
+    before, and that state had: messages that were received, requests of effects that ended; "" for nothing (see `_states.py`).
+    """
+
+    process_id: str
+    seq: int
+    version: str
+    core: str
+    document: str
+    arguments: str
+    labels: dict[str, str]
+    used: str
+
+
+@record(frozen=True, slots=True)
 class DefinitionRow:
     """One deployed definition: `manifest` is its JSON text, `policy` says which processes move to it ("auto", "manual", "pin")."""
 
@@ -153,7 +171,7 @@ class ProcessCommit:
     `row` None: only inbox, key and effect rows change, and there is no condition on `seq`.
     `expected_seq` None with a row: the process is created, and a conflict if its id exists.
     Otherwise the stored `seq` must equal `expected_seq`, or the whole commit is a conflict.
-    `history_delete_until`: entries up to that seq are no longer kept.
+    `history_delete_until`: entries and states up to that seq are no longer kept.
     `watches_insert` and `watches_delete`: other processes whose ends it waits for, from now on or no more.
     `create` and `inbox_insert` may concern other processes (children started, messages sent): they stand and fall
     with this commit. A created process whose id exists already is left as it is (rule 15).
@@ -171,6 +189,7 @@ class ProcessCommit:
     replies_insert: tuple[ReplyRow, ...] = ()
     history_insert: tuple[HistoryRow, ...] = ()
     history_delete_until: int | None = None
+    states_insert: tuple[StateRow, ...] = ()
     watches_insert: tuple[str, ...] = ()
     watches_delete: tuple[str, ...] = ()
     create: tuple[ProcessRow, ...] = ()
@@ -262,6 +281,18 @@ class Store(Protocol):
 
     def history(self, process_id: str, after_seq: int, limit: int) -> list[HistoryRow]:
         """What the process has done after that seq, oldest first."""
+        ...
+
+    def find_state(self, process_id: str, seq: int) -> StateRow | None:
+        """The process as it was after that commit; None if that is not kept."""
+        ...
+
+    def used_after(self, process_id: str, seq: int) -> list[str]:
+        """What was used in each commit after that one, in order: the `used` of states that have any."""
+        ...
+
+    def forget_states(self) -> None:
+        """No state is kept any more, durably."""
         ...
 
     def watchers(self, process_ids: Sequence[str]) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ from .base import (
     ProcessSummary,
     QueueRow,
     ReplyRow,
+    StateRow,
     StoreUnavailable,
 )
 
@@ -47,6 +48,7 @@ class _Held:
     outputs: dict[int, OutputRow] = field(default_factory=dict)
     replies: dict[str, ReplyRow] = field(default_factory=dict)
     history: dict[int, HistoryRow] = field(default_factory=dict)
+    states: dict[int, StateRow] = field(default_factory=dict)
     watches: set[str] = field(default_factory=set)
 
     def copy(self) -> _Held:
@@ -58,6 +60,7 @@ class _Held:
             dict(self.outputs),
             dict(self.replies),
             dict(self.history),
+            dict(self.states),
             set(self.watches),
         )
 
@@ -101,6 +104,11 @@ class MemoryStore:
     @_exclusively
     def put_queue(self, row: QueueRow) -> None:
         self._queues[row.name] = row
+
+    @_exclusively
+    def forget_states(self) -> None:
+        for held in self._processes.values():
+            held.states = {}
 
     @_exclusively
     def delete_queue(self, name: str) -> None:
@@ -185,6 +193,18 @@ class MemoryStore:
         held = self._processes.get(process_id)
         rows = () if held is None else _in_order(held.history)
         return [row for row in rows if row.seq > after_seq][:limit]
+
+    @_exclusively
+    def find_state(self, process_id: str, seq: int) -> StateRow | None:
+        held = self._processes.get(process_id)
+        row = None if held is None else held.states.get(seq)
+        return None if row is None else replace(row, labels=dict(row.labels))
+
+    @_exclusively
+    def used_after(self, process_id: str, seq: int) -> list[str]:
+        held = self._processes.get(process_id)
+        rows = () if held is None else _in_order(held.states)
+        return [row.used for row in rows if row.seq > seq and row.used]
 
     @_exclusively
     def watchers(self, process_ids: Sequence[str]) -> list[tuple[str, str]]:
@@ -276,8 +296,12 @@ class _Changes:
         for entry in commit.history_insert:
             _check(entry.seq not in held.history, f"history {entry.seq} of {entry.process_id!r} is there already")
             held.history[entry.seq] = entry
+        for state in commit.states_insert:
+            _check(state.seq not in held.states, f"state {state.seq} of {state.process_id!r} is there already")
+            held.states[state.seq] = replace(state, labels=dict(state.labels))
         if (until := commit.history_delete_until) is not None:
             held.history = {seq: entry for seq, entry in held.history.items() if seq > until}
+            held.states = {seq: state for seq, state in held.states.items() if seq > until}
         held.watches |= set(commit.watches_insert)
         held.watches -= set(commit.watches_delete)
         for position in commit.inbox_delete:

@@ -39,6 +39,7 @@ from ._rows import (
     output_row,
     process_row,
     process_summary,
+    state_row,
 )
 from ._schema import migrate
 from ._shorthand import shortened
@@ -57,6 +58,7 @@ from .base import (
     ProcessRow,
     ProcessSummary,
     QueueRow,
+    StateRow,
     StoreError,
     StoreUnavailable,
 )
@@ -134,6 +136,13 @@ class SqliteStore:
         with self._writing() as connection:
             _run(connection, "put_queue", row.name, row.limits)
 
+    def forget_states(self) -> None:
+        with self._reading() as connection:
+            if _run(connection, "any_state").fetchone() is None:
+                return  # nothing to write: a runtime that only looks opens without a commit
+        with self._writing() as connection:
+            _run(connection, "forget_states")
+
     def delete_queue(self, name: str) -> None:
         with self._writing() as connection:
             _run(connection, "delete_queue", name)
@@ -160,7 +169,7 @@ class SqliteStore:
             return 0
         with self._writing() as connection:
             ended = _run(connection, "ended_before", before_ms, count_max).fetchall()
-            for table in ("_inbox", "_effects", "_keys", "_outputs", "_replies", "_history", "_watches", ""):
+            for table in ("_inbox", "_effects", "_keys", "_outputs", "_replies", "_history", "_states", "_watches", ""):
                 _run_rows(connection, f"delete_processes{table}", ended)
             return len(ended)
 
@@ -213,6 +222,15 @@ class SqliteStore:
     def history(self, process_id: str, after_seq: int, limit: int) -> list[HistoryRow]:
         with self._reading() as connection:
             return [HistoryRow(*row) for row in _run(connection, "list_history", process_id, after_seq, limit)]
+
+    def find_state(self, process_id: str, seq: int) -> StateRow | None:
+        with self._reading() as connection:
+            found = _run(connection, "find_state", process_id, seq).fetchone()
+        return None if found is None else state_row(found)
+
+    def used_after(self, process_id: str, seq: int) -> list[str]:
+        with self._reading() as connection:
+            return [used for (used,) in _run(connection, "list_used", process_id, seq)]
 
     def watchers(self, process_ids: Sequence[str]) -> list[tuple[str, str]]:
         given = [(process_id,) for process_id in dict.fromkeys(process_ids)]
@@ -382,10 +400,9 @@ def _write_rest(connection: sqlite3.Connection, batch: Sequence[ProcessCommit]) 
             "insert_history",
             [(r.process_id, r.seq, r.at_ms, r.entry) for commit in batch for r in commit.history_insert],
         ),
-        (
-            "delete_history",
-            [(c.process_id, c.history_delete_until) for c in batch if c.history_delete_until is not None],
-        ),
+        ("insert_states", [_state(row) for commit in batch for row in commit.states_insert]),
+        ("delete_history", _forgotten(batch)),
+        ("delete_states", _forgotten(batch)),
         ("insert_watches", [(commit.process_id, watched) for commit in batch for watched in commit.watches_insert]),
         ("delete_watches", [(commit.process_id, watched) for commit in batch for watched in commit.watches_delete]),
         ("delete_inbox", [(commit.process_id, at) for commit in batch for at in commit.inbox_delete]),
@@ -457,6 +474,24 @@ def _effect(row: EffectRow) -> Row:
         row.progress,
         row.last_error,
     )
+
+
+def _state(row: StateRow) -> Row:
+    document = shortened(row.document)
+    return (
+        row.process_id,
+        row.seq,
+        row.version,
+        labels_text(row.labels),
+        row.core,
+        document,
+        row.arguments,
+        row.used or None,
+    )
+
+
+def _forgotten(batch: Sequence[ProcessCommit]) -> list[Row]:
+    return [(c.process_id, c.history_delete_until) for c in batch if c.history_delete_until is not None]
 
 
 # --- statements -----------------------------------------------------------------------------------------------------

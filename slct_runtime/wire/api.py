@@ -58,6 +58,20 @@ class EditRequest:
     why: str
 
 
+@record(frozen=True, slots=True)
+class ForkRequest:
+    """Begin a new process with what `process_id` had after transition `seq`. `new_id` None: the runtime makes one.
+
+    `who` and `why` are kept in the history of the new process.
+    """
+
+    process_id: str
+    seq: int
+    new_id: str | None
+    who: str
+    why: str
+
+
 class MovePolicy(StrEnum):
     """Which processes of earlier versions go on under a version (rule 22).
 
@@ -172,7 +186,8 @@ class EffectInfo:
 class ProcessDescription:
     """Everything `slct show` prints. `fields` are the shared fields as readable JSON; `error` is readable text.
 
-    `worker_count`: workers connected that serve its version of the definition.
+    `worker_count`: workers connected that serve its version of the definition. `forked_from`: the process, and after which transition
+    of it, where this one began.
     """
 
     info: ProcessInfo
@@ -184,6 +199,7 @@ class ProcessDescription:
     error: str = ""
     unreceived_count: int = 0
     worker_count: int = 0
+    forked_from: tuple[str, int] | None = None
 
     @property
     def status(self) -> str:
@@ -387,6 +403,10 @@ class RuntimeApi(Protocol):
     async def retry(self, process_id: str) -> None: ...
     async def edit(self, request: EditRequest) -> Sequence[str]:
         """Change values of a parked process, durably; gives what was changed, for people."""
+        ...
+
+    async def fork(self, request: ForkRequest) -> Started:
+        """Begin a new process where another one was, durably; the other one is left as it is."""
         ...
 
     async def describe(self, process_id: str) -> ProcessDescription: ...

@@ -792,6 +792,20 @@ def get_edit(message: processes_pb2.EditRequest) -> api.EditRequest:
     )
 
 
+def put_fork(request: api.ForkRequest, into: processes_pb2.ForkRequest) -> None:
+    into.process_id = request.process_id
+    into.seq = request.seq
+    if request.new_id is not None:
+        into.new_id = request.new_id
+    into.who = request.who
+    into.why = request.why
+
+
+def get_fork(message: processes_pb2.ForkRequest) -> api.ForkRequest:
+    new_id = message.new_id if message.HasField("new_id") else None
+    return api.ForkRequest(message.process_id, message.seq, new_id, message.who, message.why)
+
+
 def put_ask(request: api.AskRequest, into: processes_pb2.AskRequest) -> None:
     into.process_id = request.process_id
     into.channel = request.channel
@@ -992,6 +1006,8 @@ def put_description(description: api.ProcessDescription, into: processes_pb2.Des
     into.error = description.error
     into.unreceived_count = description.unreceived_count
     into.worker_count = description.worker_count
+    if description.forked_from is not None:
+        into.forked_from.process_id, into.forked_from.seq = description.forked_from
 
 
 def get_description(message: processes_pb2.DescribeResponse) -> api.ProcessDescription:
@@ -1005,6 +1021,9 @@ def get_description(message: processes_pb2.DescribeResponse) -> api.ProcessDescr
         error=message.error,
         unreceived_count=message.unreceived_count,
         worker_count=message.worker_count,
+        forked_from=(message.forked_from.process_id, message.forked_from.seq)
+        if message.HasField("forked_from")
+        else None,
     )
 
 

@@ -96,6 +96,19 @@ DELETE FROM history WHERE (process_id, seq) IN (
     SELECT history.process_id, history.seq FROM given JOIN history
     ON history.process_id = given.process_id AND history.seq <= given.until)
 
+-- insert_states --
+-- Keep processes as they are now.
+INSERT INTO state (process_id, seq, version, labels, core, document, arguments, used)
+WITH given (process_id, seq, version, labels, core, document, arguments, used) AS (VALUES {rows})
+SELECT * FROM given WHERE process_id IS NOT NULL
+
+-- delete_states --
+-- Forget how processes were up to a seq.
+WITH given (process_id, until) AS (VALUES {rows})
+DELETE FROM state WHERE (process_id, seq) IN (
+    SELECT state.process_id, state.seq FROM given JOIN state
+    ON state.process_id = given.process_id AND state.seq <= given.until)
+
 -- insert_watches --
 -- Note whose end a process waits for.
 INSERT INTO watch (process_id, watched_id)
@@ -188,6 +201,14 @@ SELECT payload FROM reply WHERE process_id = ? AND request_id = ?
 -- One page of what a process has done.
 SELECT process_id, seq, at_ms, entry FROM history WHERE process_id = ? AND seq > ? ORDER BY seq LIMIT ?
 
+-- find_state --
+-- A process as it was.
+SELECT process_id, seq, version, labels, core, document, arguments, used FROM state WHERE process_id = ? AND seq = ?
+
+-- list_used --
+-- What was used after a state, in order.
+SELECT used FROM state WHERE process_id = ? AND seq > ? AND used IS NOT NULL ORDER BY seq
+
 -- list_watchers --
 -- Who waits for the end of one of these processes, and of which.
 WITH given (watched_id) AS (VALUES {rows})
@@ -278,6 +299,18 @@ DELETE FROM reply WHERE process_id IN (VALUES {rows})
 -- delete_processes_history --
 -- Part of deleting processes.
 DELETE FROM history WHERE process_id IN (VALUES {rows})
+
+-- any_state --
+-- Whether the state of any process is kept.
+SELECT 1 FROM state LIMIT 1
+
+-- forget_states --
+-- Forget how all processes were.
+DELETE FROM state
+
+-- delete_processes_states --
+-- Part of deleting processes.
+DELETE FROM state WHERE process_id IN (VALUES {rows})
 
 -- delete_processes_watches --
 -- Part of deleting processes.

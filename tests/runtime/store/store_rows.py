@@ -15,6 +15,7 @@ from slct_runtime.store.base import (
     ProcessCommit,
     ProcessRow,
     ReplyRow,
+    StateRow,
     Store,
 )
 
@@ -73,6 +74,10 @@ def reply(process_id: str, request_id: str, payload: str = "1", at_ms: int = 100
 
 def history(process_id: str, seq: int, entry: str = "{}", at_ms: int = 100) -> HistoryRow:
     return HistoryRow(process_id, seq, at_ms, entry)
+
+
+def state(process_id: str, seq: int, core: str = "{}", used: str = "") -> StateRow:
+    return StateRow(process_id, seq, "1", core, '{"format":1,"process":{}}', "", {"x": "1"} if core else {}, used)
 
 
 def load_one(store: Store, process_id: str) -> LoadedProcess:

@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from store_rows import advance, creation, effect, history, key, load_one, message, outcome, output, process, reply
+from store_rows import (
+    advance,
+    creation,
+    effect,
+    history,
+    key,
+    load_one,
+    message,
+    outcome,
+    output,
+    process,
+    reply,
+    state,
+)
 
 from slct_runtime.store import MemoryStore, SqliteStore
 from slct_runtime.store.base import (
@@ -270,6 +283,23 @@ def test_history_is_read_in_pages_and_its_beginning_is_forgotten(store: Store) -
     assert store.history("p", 5, 9) == []
 
 
+def test_how_a_process_was_is_found_and_what_it_has_used_since(store: Store) -> None:
+    kept = [state("p", 0), state("p", 1, used='[["message",1,"c","7"]]'), state("p", 2, "", used='[["effect",1,"{}"]]')]
+    store.commit([creation("p"), creation("q"), advance("p", 0, states_insert=tuple(kept))])
+    assert [store.find_state("p", seq) for seq in range(3)] == kept
+    assert store.find_state("p", 3) is store.find_state("q", 0) is store.find_state("nobody", 0) is None
+    assert store.used_after("p", 0) == [kept[1].used, kept[2].used]
+    assert (store.used_after("p", 1), store.used_after("p", 2), store.used_after("q", 0)) == ([kept[2].used], [], [])
+    store.commit([advance("p", 7, states_insert=(state("p", 3),))])  # from another seq: nothing of it counts
+    assert store.find_state("p", 3) is None
+    store.commit([advance("p", 1, history_delete_until=0), advance("q", 0, states_insert=(state("q", 0),))])
+    assert [store.find_state("p", seq) for seq in range(2)] == [None, kept[1]]
+    store.forget_states()
+    store.forget_states()
+    assert store.find_state("p", 1) is store.find_state("q", 0) is None
+    assert store.used_after("p", 0) == []
+
+
 def test_who_waits_for_whose_end(store: Store) -> None:
     store.commit([creation("p", watches_insert=("c", "d")), creation("q", watches_insert=("c",)), creation("c")])
     assert store.watchers(["c", "d", "p", "c"]) == [("p", "c"), ("p", "d"), ("q", "c")]
@@ -437,6 +467,7 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
             outputs_insert=(output(name, 0),),
             keys_insert=(key(name, "k", accepted_ms=50),),
             history_insert=(history(name, 0),),
+            states_insert=(state(name, 0),),
             watches_insert=("recent",),
             replies_insert=(reply(name, "r", at_ms=50), reply(name, "old", at_ms=5)),
         )
@@ -448,6 +479,7 @@ def test_vacuum_deletes_old_ended_processes_with_all_that_is_theirs(store: Store
     assert len(store.outputs("running", 0, 9)) == len(store.find_keys([("running", "k")], 0)) == 1
     assert store.watchers(["recent"]) == [("running", "recent")]
     assert [len(store.history(name, -1, 9)) for name in ("running", "completed")] == [1, 0]
+    assert [store.find_state(name, 0) for name in ("running", "completed")] == [state("running", 0), None]
     assert [store.find_reply("running", one) for one in ("r", "old")] == ["1", None]
     assert store.find_reply("completed", "r") is None
     store.commit([creation("completed")])

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_rows import effect, history, key, message, outcome, output, process, reply
+from store_rows import effect, history, key, message, outcome, output, process, reply, state
 
 from slct_runtime.store import MemoryStore, SqliteStore
 from slct_runtime.store.base import ProcessCommit, ProcessFilter, Store, StoreUnavailable
@@ -61,6 +61,12 @@ def commits(draw: st.DrawFn) -> ProcessCommit:
         watches_delete=draw(some(st.sampled_from([*IDS, "nobody"]), max_size=1)),
         history_insert=draw(some(st.builds(history, st.just(own), small), max_size=1)),
         history_delete_until=draw(st.none() | small),
+        states_insert=draw(
+            some(
+                st.builds(state, st.just(own), small, st.sampled_from(["", "{}"]), st.sampled_from(["", "[1]"])),
+                max_size=1,
+            )
+        ),
         replies_insert=draw(some(st.builds(reply, st.just(own), st.sampled_from("rs"), st.sampled_from("12")))),
         create=draw(some(process_ids.flatmap(lambda one: rows(one, 0)), max_size=1)),
     )
@@ -85,6 +91,8 @@ def all_of(store: Store) -> Any:
         store.watchers([*IDS, "nobody"]),
         (store.ended_watches(("", ""), 9), store.ended_watches(("a", "b"), 2)),
         [store.history(one, 1, 2) for one in IDS],
+        [store.find_state(one, seq) for one in (*IDS, "nobody") for seq in (1, 2)],
+        [store.used_after(one, 1) for one in (*IDS, "nobody")],
         [store.find_reply(one, r) for one in IDS for r in "rs"],
         store.query(ProcessFilter(), "", 10),
         store.query(ProcessFilter(status="running", labels={"x": "1"}), "a", 2),

@@ -92,6 +92,7 @@ def test_one_that_asks_for_an_effect_is_not(store: SqliteStore, path: Path) -> N
 def test_what_was_stored_before_there_was_shorthand_is_read(path: Path) -> None:
     SqliteStore(path).close()
     with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE state")
         connection.execute("PRAGMA user_version = 8")
         connection.execute(
             """

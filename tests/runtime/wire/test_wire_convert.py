@@ -60,6 +60,7 @@ ROUNDTRIPS: dict[Any, Roundtrip] = {
     commands.Case: Roundtrip(convert.put_case, convert.get_case, commands_pb2.Case),
     api.StartRequest: Roundtrip(convert.put_start, convert.get_start, processes_pb2.StartRequest),
     api.Started: Roundtrip(convert.put_started, convert.get_started, processes_pb2.StartResponse),
+    api.ForkRequest: Roundtrip(convert.put_fork, convert.get_fork, processes_pb2.ForkRequest),
     api.EditRequest: Roundtrip(convert.put_edit, convert.get_edit, processes_pb2.EditRequest),
     api.AskRequest: Roundtrip(convert.put_ask, convert.get_ask, processes_pb2.AskRequest),
     api.SendRequest: Roundtrip(convert.put_send, convert.get_send, processes_pb2.SendRequest),

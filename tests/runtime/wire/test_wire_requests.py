@@ -22,6 +22,7 @@ from slct_runtime.wire.api import (
     AskRequest,
     EditRequest,
     ErrorCode,
+    ForkRequest,
     ListRequest,
     MovePolicy,
     ProcessOutcome,
@@ -60,6 +61,7 @@ async def refusal_of(request: Awaitable[Any]) -> ApiError:
 
 START = StartRequest("order", '[["ada",100],{}]', "order-17", "1", {"country": "se"})
 EDIT = EditRequest("p", {"paid": "100"}, {"main.total": "7"}, "ada", "the bank was late")
+FORK = ForkRequest("p", 40, "q", "ada", "to see what happens")
 RECORDS = (DefinitionRecord("order", "1", '{"format":1}'), DefinitionRecord("counter", "2", "{}"))
 
 REQUESTS: dict[str, tuple[Callable[[RuntimeApi], Awaitable[Any]], tuple[Any, ...], Any]] = {
@@ -79,6 +81,7 @@ REQUESTS: dict[str, tuple[Callable[[RuntimeApi], Awaitable[Any]], tuple[Any, ...
     "terminate": (lambda r: r.terminate("p"), ("terminate", "p"), None),
     "retry": (lambda r: r.retry("p"), ("retry", "p"), None),
     "edit": (lambda r: r.edit(EDIT), ("edit", EDIT), ("paid = 100 (was 40)",)),
+    "fork": (lambda r: r.fork(FORK), ("fork", FORK), Started("q", False)),
     "describe": (lambda r: r.describe("p"), ("describe", "p"), description("p")),
     "list": (lambda r: r.list(ListRequest("order", limit=7)), ("list", ListRequest("order", limit=7)), []),
     "history": (lambda r: r.history("p", 2, 7), ("history", "p", 2, 7), [HISTORY_ENTRY]),

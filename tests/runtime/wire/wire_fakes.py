@@ -14,6 +14,7 @@ from slct_runtime.wire.api import (
     EditRequest,
     EffectInfo,
     ErrorCode,
+    ForkRequest,
     FrameInfo,
     GoroutineInfo,
     HeldPlace,
@@ -185,6 +186,10 @@ class FakeRuntime(RuntimeApi):
     async def edit(self, request: EditRequest) -> Sequence[str]:
         self.note("edit", request)
         return ("paid = 100 (was 40)",)
+
+    async def fork(self, request: ForkRequest) -> Started:
+        self.note("fork", request)
+        return Started(request.new_id or "made-up", request.new_id is None)
 
     async def describe(self, process_id: str) -> ProcessDescription:
         self.note("describe", process_id)

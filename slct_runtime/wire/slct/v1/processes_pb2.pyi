@@ -593,6 +593,98 @@ class EditResponse(_message.Message):
 Global___EditResponse: _TypeAlias = EditResponse  # noqa: Y015
 
 @_typing.final
+class ForkRequest(_message.Message):
+    """Asks for a new process that begins with what another one had."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    NEW_ID_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.str
+    """The other one."""
+    seq: _builtins.int
+    """After which of its transitions."""
+    new_id: _builtins.str
+    """Id of the new one; absent: the runtime makes one."""
+    who: _builtins.str
+    """Who does that."""
+    why: _builtins.str
+    """Why."""
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.str = ...,
+        seq: _builtins.int = ...,
+        new_id: _builtins.str | None = ...,
+        who: _builtins.str = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_new_id", b"_new_id", "new_id", b"new_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_new_id", b"_new_id", "new_id", b"new_id", "process_id", b"process_id", "seq", b"seq", "who", b"who", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__new_id: _TypeAlias = _typing.Literal["new_id"]  # noqa: Y015
+    _WhichOneofArgType__new_id: _TypeAlias = _typing.Literal["_new_id", b"_new_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__new_id) -> _WhichOneofReturnType__new_id | None: ...
+
+Global___ForkRequest: _TypeAlias = ForkRequest  # noqa: Y015
+
+@_typing.final
+class ForkResponse(_message.Message):
+    """The new process is there, durably."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    CREATED_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.str
+    """Its id."""
+    created: _builtins.bool
+    """False if it was there already, forked at the same place."""
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.str = ...,
+        created: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "process_id", b"process_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForkResponse: _TypeAlias = ForkResponse  # noqa: Y015
+
+@_typing.final
+class ForkedFrom(_message.Message):
+    """Where a process was forked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.str
+    """From which process."""
+    seq: _builtins.int
+    """After which of its transitions."""
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.str = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["process_id", b"process_id", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForkedFrom: _TypeAlias = ForkedFrom  # noqa: Y015
+
+@_typing.final
 class ProcessInfo(_message.Message):
     """One line of a list."""
 
@@ -867,6 +959,7 @@ class DescribeResponse(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     UNRECEIVED_COUNT_FIELD_NUMBER: _builtins.int
     WORKER_COUNT_FIELD_NUMBER: _builtins.int
+    FORKED_FROM_FIELD_NUMBER: _builtins.int
     result: _builtins.bytes
     """The encoded result, once completed."""
     error: _builtins.str
@@ -895,6 +988,10 @@ class DescribeResponse(_message.Message):
     def effects(self) -> _containers.RepeatedCompositeFieldContainer[Global___EffectInfo]:
         """Effects without outcome."""
 
+    @_builtins.property
+    def forked_from(self) -> Global___ForkedFrom:
+        """Where it began; absent: it was started."""
+
     def __init__(
         self,
         *,
@@ -907,13 +1004,19 @@ class DescribeResponse(_message.Message):
         error: _builtins.str = ...,
         unreceived_count: _builtins.int = ...,
         worker_count: _builtins.int = ...,
+        forked_from: Global___ForkedFrom | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_result", b"_result", "info", b"info", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_forked_from", b"_forked_from", "_result", b"_result", "forked_from", b"forked_from", "info", b"info", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_result", b"_result", "channels", b"channels", "effects", b"effects", "error", b"error", "fields", b"fields", "goroutines", b"goroutines", "info", b"info", "result", b"result", "unreceived_count", b"unreceived_count", "worker_count", b"worker_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_forked_from", b"_forked_from", "_result", b"_result", "channels", b"channels", "effects", b"effects", "error", b"error", "fields", b"fields", "forked_from", b"forked_from", "goroutines", b"goroutines", "info", b"info", "result", b"result", "unreceived_count", b"unreceived_count", "worker_count", b"worker_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__forked_from: _TypeAlias = _typing.Literal["forked_from"]  # noqa: Y015
+    _WhichOneofArgType__forked_from: _TypeAlias = _typing.Literal["_forked_from", b"_forked_from"]  # noqa: Y015
     _WhichOneofReturnType__result: _TypeAlias = _typing.Literal["result"]  # noqa: Y015
     _WhichOneofArgType__result: _TypeAlias = _typing.Literal["_result", b"_result"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__forked_from) -> _WhichOneofReturnType__forked_from | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__result) -> _WhichOneofReturnType__result | None: ...
 
 Global___DescribeResponse: _TypeAlias = DescribeResponse  # noqa: Y015

@@ -67,6 +67,11 @@ class ProcessesStub:
                 request_serializer=slct_dot_v1_dot_processes__pb2.EditRequest.SerializeToString,
                 response_deserializer=slct_dot_v1_dot_processes__pb2.EditResponse.FromString,
                 _registered_method=True)
+        self.Fork = channel.unary_unary(
+                '/slct.v1.Processes/Fork',
+                request_serializer=slct_dot_v1_dot_processes__pb2.ForkRequest.SerializeToString,
+                response_deserializer=slct_dot_v1_dot_processes__pb2.ForkResponse.FromString,
+                _registered_method=True)
         self.Describe = channel.unary_unary(
                 '/slct.v1.Processes/Describe',
                 request_serializer=slct_dot_v1_dot_processes__pb2.DescribeRequest.SerializeToString,
@@ -168,6 +173,13 @@ class ProcessesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Fork(self, request, context):
+        """Begins a new process where another one was; that one is left as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Describe(self, request, context):
         """Everything there is to know of one process.
         """
@@ -255,6 +267,11 @@ def add_ProcessesServicer_to_server(servicer, server):
                     servicer.Edit,
                     request_deserializer=slct_dot_v1_dot_processes__pb2.EditRequest.FromString,
                     response_serializer=slct_dot_v1_dot_processes__pb2.EditResponse.SerializeToString,
+            ),
+            'Fork': grpc.unary_unary_rpc_method_handler(
+                    servicer.Fork,
+                    request_deserializer=slct_dot_v1_dot_processes__pb2.ForkRequest.FromString,
+                    response_serializer=slct_dot_v1_dot_processes__pb2.ForkResponse.SerializeToString,
             ),
             'Describe': grpc.unary_unary_rpc_method_handler(
                     servicer.Describe,
@@ -553,6 +570,33 @@ class Processes:
             '/slct.v1.Processes/Edit',
             slct_dot_v1_dot_processes__pb2.EditRequest.SerializeToString,
             slct_dot_v1_dot_processes__pb2.EditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Fork(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slct.v1.Processes/Fork',
+            slct_dot_v1_dot_processes__pb2.ForkRequest.SerializeToString,
+            slct_dot_v1_dot_processes__pb2.ForkResponse.FromString,
             options,
             channel_credentials,
             insecure,
