@@ -189,7 +189,7 @@ async def run(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
     runtime = await Runtime.open(store, settings=Settings(history_transitions_max=arguments.history))
     try:
         server = await serve_grpc(runtime, arguments.listen)
-        target = f"{arguments.listen.rpartition(':')[0]}:{server.port}"
+        target = server.address
         tell(
             f"slct dev follows {os.path.relpath(source)}, listens on {target}, and keeps processes in {os.path.relpath(directory)}"
         )

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from slct_runtime.core.queues import QueueLimits
 from slct_runtime.wire import convert, status
-from slct_runtime.wire.address import BadAddress, split_address
+from slct_runtime.wire.address import BadAddress, check_address
 from slct_runtime.wire.api import (
     ApiError,
     AskRequest,
@@ -58,14 +58,14 @@ from ._batches import Batches
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
-_ADDRESS_HELP = "give the runtime's address as HOST:PORT, such as localhost:9090"
+_ADDRESS_HELP = "give the runtime's address as HOST:PORT, such as localhost:9090, or as unix:PATH"
 
 CLOSE_GRACE_S = 2.0
 """How long a worker that leaves waits for the runtime to have heard all it said."""
 
 
 class GrpcTransport(RuntimeApi):
-    """The runtime at `target`, HOST:PORT. Close it with `aclose()`, on the loop that used it."""
+    """The runtime at `target`, HOST:PORT or unix:PATH. Close it with `aclose()`, on the loop that used it."""
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -241,7 +241,7 @@ class GrpcTransport(RuntimeApi):
             raise _lost(self.target)
         if self._opened is None:
             try:
-                split_address(self.target)
+                check_address(self.target)
             except BadAddress as error:
                 raise ApiError(ErrorCode.INVALID_ARGUMENT, str(error), _ADDRESS_HELP) from None
             self._opened = _Connection(self.target)

@@ -25,7 +25,7 @@ from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from slct_runtime.wire.address import BadAddress, split_address
+from slct_runtime.wire.address import BadAddress, check_address
 from slct_runtime.wire.api import ApiError, MovePolicy
 from slct_runtime.wire.work import DefinitionRecord
 
@@ -125,9 +125,8 @@ async def run_runtime(arguments: argparse.Namespace) -> int:
         runtime = await Runtime.open(arguments.store, settings=_runtime_settings(arguments))
         try:
             server = await serve_grpc(runtime, arguments.listen)
-            host = arguments.listen.rpartition(":")[0]
             _collect_seldom()
-            print(f"slct runtime listens on {host}:{server.port}, store {arguments.store}", flush=True)
+            print(f"slct runtime listens on {server.address}, store {arguments.store}", flush=True)
             try:
                 await stop.wait()
             finally:
@@ -639,7 +638,11 @@ def _add_servers(verbs: Any) -> None:
         "--store", default="sqlite:///slct.db", metavar="URL", help="sqlite:///FILE (default: %(default)s)"
     )
     verb.add_argument(
-        "--listen", type=_address, default=DEFAULT_ADDRESS, metavar="HOST:PORT", help="default: %(default)s"
+        "--listen",
+        type=_address,
+        default=DEFAULT_ADDRESS,
+        metavar="ADDRESS",
+        help="HOST:PORT, or unix:PATH for this machine alone; default: %(default)s",
     )
     verb.add_argument(
         "--history",
@@ -660,7 +663,11 @@ def _add_servers(verbs: Any) -> None:
         "--directory", default=".slct", metavar="DIR", help="for builds and processes (default: %(default)s)"
     )
     verb.add_argument(
-        "--listen", type=_address, default=DEFAULT_ADDRESS, metavar="HOST:PORT", help="default: %(default)s"
+        "--listen",
+        type=_address,
+        default=DEFAULT_ADDRESS,
+        metavar="ADDRESS",
+        help="HOST:PORT, or unix:PATH for this machine alone; default: %(default)s",
     )
     verb.add_argument(
         "--history",
@@ -828,7 +835,7 @@ def _add(verbs: Any, name: str, run: Verb, *, is_client: bool = True) -> argpars
     if is_client:
         default = os.environ.get("SLCT_RUNTIME", DEFAULT_ADDRESS)
         help = "default: $SLCT_RUNTIME, or " + DEFAULT_ADDRESS
-        verb.add_argument("--runtime", type=_address, default=default, metavar="HOST:PORT", help=help)
+        verb.add_argument("--runtime", type=_address, default=default, metavar="ADDRESS", help=help)
     return verb
 
 
@@ -844,7 +851,7 @@ def _add_format(verb: argparse.ArgumentParser) -> None:
 
 def _address(text: str) -> str:
     try:
-        split_address(text)
+        check_address(text)
     except BadAddress as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text

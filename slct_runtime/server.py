@@ -14,9 +14,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import wraps
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import grpc.aio  # type: ignore[import-untyped,unused-ignore]  # grpcio ships no types
@@ -24,7 +26,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[i
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped,unused-ignore]  # ships no types
 
 from .wire import convert, status
-from .wire.address import BadAddress, split_address
+from .wire.address import BadAddress, socket_path, split_address
 from .wire.api import ApiError, ErrorCode, RuntimeApi, WorkerSession
 from .wire.batches import pack_orders, unpack_words
 from .wire.limits import SERVER_OPTIONS
@@ -51,10 +53,12 @@ STOP_GRACE_S = 2.0
 
 
 class Server:
-    """A runtime that listens. Made by `serve_grpc`; `port` is the one it listens on."""
+    """A runtime that listens. Made by `serve_grpc`; `address` is where clients find it, `port` its port, 0 for a socket in the file system."""
 
-    def __init__(self, grpc_server: Any, port: int, lasting: LastingCalls, health_servicer: Any) -> None:
-        self.port = port
+    def __init__(self, grpc_server: Any, listen: str, port: int, lasting: LastingCalls, health_servicer: Any) -> None:
+        is_socket = socket_path(listen) is not None
+        self.port = 0 if is_socket else port
+        self.address = listen if is_socket else f"{listen.rpartition(':')[0]}:{port}"
         self._grpc_server = grpc_server
         self._lasting = lasting
         self._health = health_servicer
@@ -67,7 +71,7 @@ class Server:
 
 
 async def serve_grpc(runtime: RuntimeApi, listen: str) -> Server:
-    """Offer `runtime` at `listen`, which is HOST:PORT; port 0 takes any that is free.
+    """Offer `runtime` at `listen`, which is HOST:PORT or unix:PATH; port 0 takes any that is free.
 
     Raises:
       ListenError: that address cannot be listened on; nothing was opened.
@@ -81,7 +85,7 @@ async def serve_grpc(runtime: RuntimeApi, listen: str) -> Server:
     except RuntimeError as error:  # it was taken after we looked
         raise ListenError(listen, errno.EADDRINUSE, str(error)) from None
     await grpc_server.start()
-    return Server(grpc_server, port, lasting, health_servicer)
+    return Server(grpc_server, listen, port, lasting, health_servicer)
 
 
 async def _add_services(grpc_server: Any, runtime: RuntimeApi, lasting: LastingCalls) -> Any:
@@ -111,7 +115,7 @@ class ListenError(OSError):
         super().__init__(number, reason)
         self.listen = listen
         self.reason = reason
-        self.help = _LISTEN_HELP.get(number, "give the address as HOST:PORT, such as 127.0.0.1:9090")
+        self.help = _LISTEN_HELP.get(number, "give the address as HOST:PORT, such as 127.0.0.1:9090, or as unix:PATH")
 
     def __str__(self) -> str:
         return f"cannot listen on {self.listen!r}: {self.reason}\n  help: {self.help}"
@@ -119,6 +123,9 @@ class ListenError(OSError):
 
 _LISTEN_HELP = {
     errno.EADDRINUSE: "another program listens there, perhaps another runtime: stop it, or listen on another port",
+    errno.ENOENT: "make that directory first",
+    errno.EPERM: "take a path in a directory of your own",
+    errno.EEXIST: "it is left alone: take another path, or remove it",
     errno.EACCES: "that port is reserved: take one from 1024 up",
     errno.EADDRNOTAVAIL: "that is not an address of this machine: use 127.0.0.1, or 0.0.0.0 for all",
 }
@@ -134,9 +141,13 @@ def check_can_listen(listen: str) -> None:
       ListenError: the address is wrong, taken or forbidden.
     """
     try:
-        host, port = split_address(listen)
+        path = socket_path(listen)
+        host, port = split_address(listen) if path is None else ("", 0)
     except BadAddress as error:
         raise ListenError(listen, errno.EINVAL, str(error)) from None
+    if path is not None:
+        _check_socket(listen, Path(path))
+        return
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
@@ -145,6 +156,25 @@ def check_can_listen(listen: str) -> None:
     fatal = [error for error in tried if error is not None and (error.errno == errno.EADDRINUSE or all(tried))]
     if fatal:
         raise ListenError(listen, fatal[0].errno or 0, (fatal[0].strerror or str(fatal[0])).lower())
+
+
+def _check_socket(listen: str, path: Path) -> None:
+    """A socket that nobody listens at any more is removed: the runtime that made it was killed."""
+    if not path.parent.is_dir():
+        raise ListenError(listen, errno.ENOENT, f"there is no directory {str(path.parent)!r}")
+    if not os.access(path.parent, os.W_OK):
+        raise ListenError(listen, errno.EPERM, f"nothing may be made in directory {str(path.parent)!r}")
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise ListenError(listen, errno.EEXIST, "there is something that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise ListenError(listen, errno.EADDRINUSE, "address already in use")
 
 
 def _bind_error(family: int, address: Any) -> OSError | None:
