@@ -106,7 +106,7 @@ class Committer:
         for process_id in [each for each in self._dirty if each not in held][: self._batch_processes_max]:
             resident = self._dirty.pop(process_id)
             self._held_until.pop(process_id, None)
-            if resident.is_lost or resident.pending.is_empty or resident.may_wait:
+            if resident.is_lost or not resident.has_pending or resident.may_wait:
                 continue
             resident.in_commit = True
             batch.append((resident, *resident.take()))

@@ -373,7 +373,7 @@ class Engine(Answers):
         """
         if resident.is_lost:
             raise lost(resident.process_id)
-        if resident.pending.is_empty and not resident.in_commit:
+        if not resident.has_pending and not resident.in_commit:
             return
         future = asyncio.get_running_loop().create_future()
         resident.pending.releases.append(releasing(future))
@@ -827,7 +827,7 @@ class Engine(Answers):
         resident.loop = resident.loop.after(job.goroutine_id, answer.commands, ending)
         seq, version = resident.seq + 1, resident.version  # what follows may move it
         result = self.apply(resident, done, answer)
-        if not resident.pending.is_empty:
+        if resident.has_pending:
             self.committer.mark(
                 resident
             )  # also what waited for it to end (`Resident.may_wait`), though it has come to nothing
@@ -842,7 +842,7 @@ class Engine(Answers):
         match job:
             case TransitionJob(resident, goroutine_id, _):
                 self.apply(resident, TransitionLost(self.now_ms(), goroutine_id))
-                if not resident.pending.is_empty:
+                if resident.has_pending:
                     self.committer.mark(resident)
             case EffectJob(resident, run):
                 run.dispatch_id = None

@@ -142,7 +142,7 @@ class Resident:
     output_count: int = 0
     result: str | None = None
     error: str | None = None
-    pending: Pending = field(default_factory=Pending)
+    made_pending: Pending | None = None  # what is not on disk yet; made when it is asked for, since most processes rest
     in_commit: bool = False
     is_with_worker: bool = False  # a worker runs a transition of it
     is_lost: bool = False  # dropped after a refused commit: everything that still names it must let go
@@ -162,6 +162,17 @@ class Resident:
     told: MoveOrder | None = None  # to move as soon as no transition runs
     refused_by: set[str] = field(default_factory=set)  # versions whose workers could not read the document as it is
     channels_next: int = CHANNELS_MIN  # with so many channels it looks for those that nobody can reach
+
+    @property
+    def pending(self) -> Pending:
+        """Changes since the last commit was taken."""
+        if self.made_pending is None:
+            self.made_pending = Pending()
+        return self.made_pending
+
+    @property
+    def has_pending(self) -> bool:
+        return self.made_pending is not None and not self.made_pending.is_empty
 
     @property
     def status(self) -> str:
@@ -192,7 +203,7 @@ class Resident:
     def is_idle(self) -> bool:
         """Nothing would be lost if it were dropped from memory now."""
         return (
-            self.pending.is_empty
+            not self.has_pending
             and not self.in_commit
             and not self.effects
             and not self.received_waiters
@@ -227,7 +238,7 @@ class Resident:
 
     def take(self) -> tuple[ProcessCommit, list[Release]]:
         """What to store now, and what waits for it. From here on it counts as stored; a failure loses the resident."""
-        pending, self.pending = self.pending, Pending()
+        pending, self.made_pending = self.pending, None
         if pending.row_changed:
             return self._take_row(pending)
         self._keep_row_changes(pending)
