@@ -395,6 +395,7 @@ class Engine(Answers):
         if self.residents.get(resident.process_id) is resident:
             self.residents.remove(resident.process_id)
         self.dispatcher.forget(resident.process_id)
+        self._end_move(resident, error)
         for waiters in resident.received_waiters.values():
             for waiter in waiters:
                 if waiter.lost is not None:
@@ -980,6 +981,9 @@ class Engine(Answers):
     def _obey_move(self, resident: Resident) -> None:
         """Unlike a move of the runtime's own accord it is stored at once, with the document as it is."""
         assert resident.told is not None
+        if resident.has_ended:
+            self._end_move(resident, has_ended(resident.process_id, resident.status))
+            return
         try:
             deployed = self.catalogue.find(resident.definition, resident.told.version)
             found = self.obstacles(resident, deployed) if deployed.version != resident.written_by else ()
@@ -1509,6 +1513,16 @@ def _log_parked(resident: Resident) -> None:
 
 def _error_text(resident: Resident) -> str:
     return "" if resident.error is None else error_text(resident.error)
+
+
+def has_ended(process_id: str, status: str) -> ApiError:
+    """Rule 17: nothing can be asked of it any more."""
+    return ApiError(
+        ErrorCode.FAILED_PRECONDITION,
+        f"process {process_id!r} has ended: it is {status}",
+        "",
+        {"process_id": process_id, "status": status},
+    )
 
 
 def unanswered(process_id: str, status: str) -> ApiError:

@@ -17,7 +17,7 @@ from ._catalogue import Deployed, deployed_of
 from ._census import parked_counts
 from ._describe import describe
 from ._edits import cannot_edit, edited
-from ._engine import Engine, default_chance, lost, queue_row, releasing, wall_clock_ms
+from ._engine import Engine, default_chance, has_ended, lost, queue_row, releasing, wall_clock_ms
 from ._history import history_entry
 from ._ids import IDS
 from ._resident import ENDED, Resident
@@ -168,8 +168,10 @@ class Runtime(RuntimeApi):
     async def move(self, process_id: str, version: str) -> None:
         resident = await self._find(process_id)
         self._engine.catalogue.find(resident.definition, version)
-        await self._engine.move_when_parked(resident, version)
-        await self._durable(resident)
+        try:
+            await self._engine.move_when_parked(resident, version)
+        finally:  # a refusal tells of the process, too: that it has ended, or where it is
+            await self._durable(resident)
 
     async def definitions(self) -> tuple[DefinitionRecord, ...]:
         rows = await self._engine.read(self._engine.store.definitions)
@@ -561,12 +563,8 @@ class Runtime(RuntimeApi):
         """The process, if it has not ended (rule 17)."""
         resident = await self._any(process_id)
         if resident.has_ended:
-            raise ApiError(
-                ErrorCode.FAILED_PRECONDITION,
-                f"process {process_id!r} has ended: it is {resident.status}",
-                "",
-                {"process_id": process_id, "status": resident.status},
-            )
+            await self._durable(resident)  # rule 26: it may still turn out not to have
+            raise has_ended(process_id, resident.status)
         return resident
 
     async def _stored(self, process_id: str) -> LoadedProcess:

@@ -7,10 +7,11 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from runtime_client import CannotMove, Client, Definitions, InvalidValue, NotFound, Worker
+from runtime_client import CannotMove, Client, Definitions, InvalidValue, NotFound, NotRunning, Unavailable, Worker
 from runtime_client._cli_output import history_text
 from runtime_client._transition import run_transition
 from slct_runtime.runtime import Runtime
@@ -20,6 +21,7 @@ from slct_runtime.store.base import Conflict, ProcessCommit
 from slct_runtime.wire.work import RunTransition
 
 from .move_builds import build
+from .test_runtime import Disk
 
 FIRST = """
 class Order(Process):
@@ -83,7 +85,7 @@ async def stop(serving: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def versions(store: MemoryStore | SqliteStore | None = None, **settings: int) -> AsyncIterator[Versions]:
+async def versions(store: Any = None, **settings: int) -> AsyncIterator[Versions]:
     runtime = await Runtime.open(store or MemoryStore(), settings=Settings(**settings))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runtime.aclose)
@@ -355,6 +357,52 @@ def test_rule_25_a_move_that_waits_for_a_transition_is_fenced(
             await ref.send("payments", 5)
             await ref.send("notes", "x")
             assert await ref.result() == "second 5 ['x']"
+
+    asyncio.run(test())
+
+
+QUICK = """
+class Order(Process):
+    words = Channel[int]()
+
+    async def main(self, total: int) -> str:
+        return f"{total}"
+"""
+
+
+@pytest.mark.parametrize("ends", ["completed", "terminated", "full", "lost"])
+def test_a_move_that_waits_for_a_transition_is_answered_however_that_ends(
+    tmp_path: Path, second: Definitions, ends: str
+) -> None:
+    """The process has ended meanwhile, or what it did could not be stored."""
+
+    async def test() -> None:
+        quick = build(tmp_path / "quick", QUICK)
+        disk = Disk()
+        async with versions(disk) as world:
+            client = Client(world.runtime, quick)
+            slow = await world.runtime.serve(Worker(world.runtime, quick, version="1")._registration)
+            ref = await client.start("order", 5)
+            await client.deploy(quick, "2", policy="manual")
+            (start,) = await slow.take()
+            assert isinstance(start, RunTransition)
+            telling = asyncio.create_task(ref.move("2"))
+            await asyncio.sleep(0)  # it is told, and waits
+            disk.full = ends in ("full", "lost")
+            if ends == "terminated":
+                await ref.terminate()
+            elif ends == "lost":
+                with pytest.raises(Unavailable):
+                    await ref.send("words", 1)
+            else:
+                answer, _ = run_transition(quick, start, None)
+                await slow.answer([answer])
+            async with asyncio.timeout(10):
+                with pytest.raises(Unavailable if disk.full else NotRunning):
+                    await telling
+            disk.full = False
+            assert await version_of(client, ref.id) == "1"
+            await slow.close()
 
     asyncio.run(test())
 

@@ -27,6 +27,7 @@ from runtime_client import (
     Worker,
 )
 from runtime_client._cli_output import description_text
+from runtime_client._transition import run_transition
 from slct_runtime.runtime import Runtime
 from slct_runtime.settings import Settings
 from slct_runtime.store import MemoryStore
@@ -251,6 +252,31 @@ def test_rule_17_requests_to_what_is_not_there() -> None:
                 await client.start("sum")
             with pytest.raises(InvalidValue, match="expected int"):
                 await client.start("sum", "ten")
+
+    asyncio.run(scene())
+
+
+def test_rule_26_that_a_process_has_ended_is_not_told_before_it_is_stored() -> None:
+    """Who sends while the end is being written hears how that went."""
+
+    async def scene() -> None:
+        disk = Disk()
+        runtime = await Runtime.open(disk, settings=Settings(store_retry_ms=1))
+        client = Client(runtime, defs)
+        worker = await runtime.serve(Worker(runtime, defs)._registration)
+        ref = await client.start("watch")
+        (start,) = await worker.take()
+        answer, live = run_transition(defs, start, None)
+        await worker.answer([answer])
+        await ref.send("numbers", 0)
+        (received,) = await worker.take()
+        answer, _ = run_transition(defs, received, live)
+        disk.full = True
+        await worker.answer([answer])
+        with pytest.raises(Unavailable):
+            await ref.send("numbers", 1)
+        await worker.close()
+        await runtime.aclose()
 
     asyncio.run(scene())
 
