@@ -281,9 +281,10 @@ class Dispatcher:
         return any(session.jobs for session in self._sessions)
 
     def waiting_residents(self, names: Set[str]) -> list[Resident]:
-        """The processes of these definitions for which something waits for a worker."""
+        """The processes of these definitions for which something waits for a worker, and of which no worker runs a transition."""
         jobs: list[Job] = [job for key, waiting in self._waiting.items() if key[0] in names for job in waiting]
-        jobs += [job for job in self.queues.all_waiting() if job.resident.definition in names]
+        effects = [job for job in self.queues.all_waiting() if job.resident.definition in names]
+        jobs += [job for job in effects if job.resident.core.running is None]
         return list({job.resident.process_id: job.resident for job in jobs if not job.is_stale}.values())
 
     def address_again(self, names: Set[str]) -> None:

@@ -361,6 +361,63 @@ def test_rule_25_a_move_that_waits_for_a_transition_is_fenced(
     asyncio.run(test())
 
 
+WITH_EFFECT = """
+def deed() -> str:
+    return "done"
+
+
+class Order(Process):
+    payments = Channel[int]()
+    notes = Channel[str]()
+
+    async def main(self, total: int) -> str:
+        handle = go(self.side())
+        await recv(self.payments)
+        note = await recv(self.notes)
+        return f"first {note}"
+
+    async def side(self) -> None:
+        await call(deed, queue="nobody")
+"""
+
+
+def test_rule_22_a_process_does_not_move_while_a_transition_of_it_runs(tmp_path: Path) -> None:
+    """An effect of it waits for a worker when one of a later version comes, and another goroutine is on its way to a new state."""
+
+    async def test() -> None:
+        old = build(tmp_path / "old", WITH_EFFECT)
+        shorter = WITH_EFFECT.replace("        note = await recv(self.notes)\n", "").replace(
+            'f"first {note}"', '"second"'
+        )
+        new = build(tmp_path / "new", shorter, tmp_path / "old")
+        async with versions() as world:
+            client = Client(world.runtime, old)
+            slow = await world.runtime.serve(Worker(world.runtime, old, version="1", queues=["other"])._registration)
+            ref = await client.start("order", 5)
+            live = None
+            for _ in ("main", "side"):
+                (order,) = await slow.take()
+                assert isinstance(order, RunTransition)
+                answer, live = run_transition(old, order, live)
+                await slow.answer([answer])
+            await ref.send("payments", 1)
+            (order,) = await slow.take()
+            assert isinstance(order, RunTransition)
+            later = Worker(world.runtime, new, version="2", queues=["other"])
+            running = asyncio.create_task(later.run())
+            await later.connected.wait()
+            answer, live = run_transition(old, order, live)
+            await slow.answer([answer])
+            assert await version_of(client, ref.id) == "1"
+            await slow.close()
+            await world.serve(old, "1")
+            await ref.send("notes", "x")
+            assert await ref.result(10) == "first x"
+            await stop(running)
+
+    asyncio.run(test())
+
+
 QUICK = """
 class Order(Process):
     words = Channel[int]()
