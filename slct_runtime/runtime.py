@@ -258,7 +258,7 @@ class Runtime(RuntimeApi):
             if request.key in resident.keys:
                 await self._is_repeated(resident, request, payload)
                 return
-        self._check_receives(resident, request.channel)
+        await self._check_receives(resident, request.channel)
         self._check_room(resident, request.channel)
         future = asyncio.get_running_loop().create_future()
         if request.key is not None:
@@ -357,7 +357,7 @@ class Runtime(RuntimeApi):
         deployed = self._deployed(resident)
         if channel not in deployed.capacities:
             deployed.conform_message(channel, "null") if not deployed.open_channels else None
-        self._check_receives(resident, channel)
+        await self._check_receives(resident, channel)
         await self._arrive_durably(resident, "close", channel)
 
     async def _arrive_durably(self, resident: Resident, kind: str, name: str) -> None:
@@ -589,9 +589,10 @@ class Runtime(RuntimeApi):
     def _deployed(self, resident: Resident) -> Deployed:
         return self._engine.catalogue.find(resident.definition, resident.version)
 
-    def _check_receives(self, resident: Resident, channel: str) -> None:
+    async def _check_receives(self, resident: Resident, channel: str) -> None:
         held = resident.core.channels.get(channel)
         if held is not None and held.is_closed:
+            await self._durable(resident)  # rule 26: it may still turn out not to be
             raise ApiError(
                 ErrorCode.FAILED_PRECONDITION,
                 f"channel {channel!r} of process {resident.process_id!r} is closed",

@@ -281,6 +281,31 @@ def test_rule_26_that_a_process_has_ended_is_not_told_before_it_is_stored() -> N
     asyncio.run(scene())
 
 
+def test_rule_26_that_a_channel_is_closed_is_not_told_before_it_is_stored() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(disk) as (_, client, _):
+            ref = await client.start("sum", 1)
+            async for _ in ref.watch():
+                if (await ref.describe()).goroutines[0].waits_for:
+                    break
+            disk.full = True
+            told = await asyncio.gather(ref.close("numbers"), ref.send("numbers", 1), return_exceptions=True)
+            assert [type(error) for error in told] == [Unavailable, Unavailable]
+            disk.full = False
+            async with asyncio.timeout(10):
+                while True:
+                    try:
+                        await ref.close("numbers")
+                        break
+                    except Unavailable:
+                        await asyncio.sleep(0.001)
+            with pytest.raises(NotRunning, match=r"is closed|has ended"):
+                await ref.send("numbers", 1)
+
+    asyncio.run(scene())
+
+
 def test_rule_18_an_effect_keeps_its_key_over_attempts() -> None:
     async def scene() -> None:
         ATTEMPTS.clear()
