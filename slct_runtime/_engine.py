@@ -32,6 +32,7 @@ from ._residents import Residents
 from ._states import Past, StateKeeper
 from ._takeover import Obstacle
 from ._timers import Timers
+from ._unbegun import Unbegun
 from .core import (
     ProcessStatus,
     Step,
@@ -116,6 +117,7 @@ class Engine(Answers):
         self.dispatcher = Dispatcher(self, now_ms)
         self.beginnings = Beginnings(self.insist, store, now_ms)
         self.timers = Timers(now_ms, self._wake_all)
+        self.unbegun = Unbegun(settings.unbegun_processes_max)
         self.result_waiters: dict[str, set[asyncio.Future[ProcessOutcome]]] = {}
         self.reply_waiters: dict[str, dict[str, set[asyncio.Future[Payload]]]] = {}
         self.watchers: dict[str, set[asyncio.Queue[WatchEvent | None]]] = {}
@@ -394,6 +396,7 @@ class Engine(Answers):
         """Its commit was refused: nothing of it has left, so go back to what is on disk, and try again later."""
         if self.residents.get(resident.process_id) is resident:
             self.residents.remove(resident.process_id)
+        self.unbegun.discard(resident.process_id)
         self.dispatcher.forget(resident.process_id)
         self._end_move(resident, error)
         for waiters in resident.received_waiters.values():
@@ -454,6 +457,7 @@ class Engine(Answers):
             labels=labels,
         )
         resident.pending.row_changed = True
+        self.unbegun.add(process_id)
         self._admit(resident)
         self.apply(resident, Started(now))
         self._begin_history(resident)
@@ -484,6 +488,8 @@ class Engine(Answers):
             resident.seq += 1  # an administrative change: fenced like a transition
             is_status_change = True
             self._row_changed(resident)
+        if resident.seq:
+            self.unbegun.discard(resident.process_id)
         self._carry_out_all(resident, result.effects, is_new_state=resident.seq != seq)
         if result.committed:
             resident.drop_lost_channels()  # not before: what it has lent to effects counts
@@ -1285,9 +1291,9 @@ class Engine(Answers):
         try:
             await self.deliver(resident.process_id, run.request, order)
         except ApiError as error:
-            # A channel that is full has room later; what can never be delivered is dropped.
+            # A channel that is full has room later, and so have workers; what can never be delivered is dropped.
             if error.code is ErrorCode.UNAVAILABLE or (
-                error.code is ErrorCode.RESOURCE_EXHAUSTED and "channel" in error.facts
+                error.code is ErrorCode.RESOURCE_EXHAUSTED and not error.facts.keys().isdisjoint(("channel", "unbegun"))
             ):
                 return False
             _log.warning("process %r: %s", resident.process_id, error)

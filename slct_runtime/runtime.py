@@ -215,15 +215,15 @@ class Runtime(RuntimeApi):
         deployed = self._engine.catalogue.find(request.definition, request.version)
         self._check_size(request.arguments, "arguments")
         arguments = deployed.conform_arguments(request.arguments)
+        has_room = await self._engine.unbegun.wait_for_room(self._engine.settings.start_wait_ms_max / 1000)
         if request.process_id is None:
-            return await self._create(
-                deployed, IDS.new(deployed.name, self._engine.now_ms()), arguments, request.labels
-            )
+            process_id = IDS.new(deployed.name, self._engine.now_ms())
+            return await self._create(deployed, process_id, arguments, request.labels, has_room)
         _check_id(request.process_id)
         held = await self._engine.activate(request.process_id)
         held = held or self._engine.residents.get(request.process_id)  # made while the store was asked
         if held is None:
-            return await self._create(deployed, request.process_id, arguments, request.labels)
+            return await self._create(deployed, request.process_id, arguments, request.labels, has_room)
         if held.definition != deployed.name or held.arguments_digest != digest_of(arguments):
             raise ApiError(
                 ErrorCode.ALREADY_EXISTS,
@@ -234,7 +234,11 @@ class Runtime(RuntimeApi):
         await self._durable(held)
         return Started(request.process_id, created=False)
 
-    async def _create(self, deployed: Deployed, process_id: str, arguments: Payload, labels: dict[str, str]) -> Started:
+    async def _create(
+        self, deployed: Deployed, process_id: str, arguments: Payload, labels: dict[str, str], has_room: bool
+    ) -> Started:
+        if not has_room:
+            raise _too_many_unbegun(self._engine.settings.unbegun_processes_max)
         resident = self._engine.create(deployed, process_id, arguments, digest_of(arguments), dict(labels))
         await self._durable(resident)
         return Started(process_id, created=True)
@@ -643,6 +647,15 @@ class _DeliveringEngine(Engine):
         except ApiError as error:
             if error.code not in (ErrorCode.NOT_FOUND, ErrorCode.FAILED_PRECONDITION):  # it has ended: all is well
                 raise
+
+
+def _too_many_unbegun(limit: int) -> ApiError:
+    return ApiError(
+        ErrorCode.RESOURCE_EXHAUSTED,
+        f"{limit} processes were started and have not begun, which is the limit unbegun_processes_max",
+        "start it again when workers have taken some of them up; `slct versions` tells what is served",
+        {"unbegun": str(limit), "limit": str(limit)},
+    )
 
 
 def digest_of(text: str) -> str:

@@ -11,6 +11,10 @@ class Settings:
 
     channel_messages_max: int = 10_000
     """Undelivered messages from outside that one channel may hold (rule 16)."""
+    unbegun_processes_max: int = 10_000
+    """Processes that were started and have not made their first transition; more have to wait, and are refused after a while (rule 16)."""
+    start_wait_ms_max: int = 5_000
+    """How long a start waits for others to begin."""
     payload_bytes_max: int = 2 * 1024 * 1024
     """One message, argument list, result or effect request, as encoded."""
     document_bytes_max: int = 12 * 1024 * 1024

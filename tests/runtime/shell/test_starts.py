@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from runtime_client import Client, Worker
+from runtime_client import Client, LimitExceeded, Worker
 from slct_runtime import _committer
 from slct_runtime._committer import STARTS_HELD_MIN
 from slct_runtime._ids import IDS
 from slct_runtime.runtime import Runtime
+from slct_runtime.settings import Settings
 from slct_runtime.store import MemoryStore
 from slct_runtime.store.base import Conflict, ProcessCommit
 
@@ -112,6 +113,52 @@ def test_what_is_held_back_is_stored_when_the_runtime_is_closed(monkeypatch: pyt
             await asyncio.sleep(0)
         assert disk.rows == {0: MANY}
         await asyncio.gather(*starts)
+
+    play(scene)
+
+
+def test_who_starts_more_than_workers_take_is_slowed_down_and_refused_in_the_end() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        runtime = await Runtime.open(disk, settings=Settings(unbegun_processes_max=5, start_wait_ms_max=1))
+        await runtime.deploy(defs.records("1"))
+        client = Client(runtime, defs)
+        await asyncio.gather(*(client.start("sum", 10, id=f"p{number}") for number in range(5)))
+        for name in (None, "p5"):
+            with pytest.raises(LimitExceeded, match="5 processes were started and have not begun") as refused:
+                await client.start("sum", 10, id=name)
+            assert "unbegun_processes_max" in str(refused.value)
+        assert (await client.start("sum", 10, id="p4")).id == "p4", "it is there already"
+        await runtime.aclose()
+        assert sum(disk.rows.values()) == 5
+
+    play(scene)
+
+
+def test_starts_that_wait_go_on_as_others_begin() -> None:
+    async def scene() -> None:
+        disk = Disk()
+        settings = Settings(unbegun_processes_max=5, start_wait_ms_max=60_000)
+        runtime = await Runtime.open(disk, settings=settings)
+        await runtime.deploy(defs.records("1"))
+        starts = starting(Client(runtime, defs), 100)
+        while len(runtime._engine.unbegun) < 5:
+            await asyncio.sleep(0)
+        starts[50].cancel()
+        starts[99].cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+            assert len(runtime._engine.residents) == 5
+        worker = Worker(runtime, defs)
+        serving = asyncio.create_task(worker.run())
+        outcomes = await asyncio.gather(*starts, return_exceptions=True)
+        assert [n for n, each in enumerate(outcomes) if isinstance(each, BaseException)] == [50, 99]
+        while runtime._engine.unbegun:
+            await asyncio.sleep(0)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        await runtime.aclose()
+        assert len(runtime._engine.residents) == 98
 
     play(scene)
 
