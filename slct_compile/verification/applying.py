@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import assert_never
@@ -38,7 +37,7 @@ from .model import (
     inside,
 )
 from .program import Program
-from .renaming import Numbers, renamed, renamed_frame, renamed_frames, renamed_wait
+from .renaming import Numbers, positions, renamed, renamed_frame, renamed_frames, renamed_wait
 from .running import Turn, WakeUp, turns
 from .tidying import tidy
 
@@ -103,10 +102,6 @@ def localized(frames: tuple[Frame, ...], outcome: Outcome, declared_count: int) 
     return Localized(renamed_frames(frames, numbers), own, channels, goroutines, groups)
 
 
-def positions(numbers: Sequence[int]) -> dict[int, int]:
-    return {number: position for position, number in enumerate(numbers)}
-
-
 def _applied(program: Program, joint: Joint, index: int, turn: Turn, local: Localized) -> list[Joint]:
     process = _Process(program, joint, local)
     for effect in turn.effects:
@@ -134,9 +129,7 @@ class _Process:
 
     @property
     def numbers(self) -> Numbers:
-        return Numbers(
-            dict(enumerate(self.own_channels)), dict(enumerate(self.own_goroutines)), dict(enumerate(self.own_groups))
-        )
+        return Numbers(tuple(self.own_channels), tuple(self.own_goroutines), tuple(self.own_groups))
 
     def joint(self) -> Joint:
         return tidy(Joint(tuple(self.goroutines), tuple(self.channels), group_count=self.group_count))
@@ -145,7 +138,7 @@ class _Process:
         """Main has returned: of the others it is only kept whether they had ended, or would have at their next turn."""
         had_ended = [g.wait is None or g.wait.is_over for g in self.goroutines]
         dropped = (
-            replace(g, frames=(), wait=None if ended else OUTSIDE)
+            Goroutine(g.started, (), None if ended else OUTSIDE, is_operation=g.is_operation)
             for g, ended in zip(self.goroutines, had_ended, strict=True)
         )
         return Joint(tuple(dropped), (), has_ended=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
 
-from .applying import Localized, positions
+from .applying import Localized
 from .drafts import Closed, Outcome
 from .effects import Cancel, CancelGroup, Close, MakeChannel, MakeGroup, Start, StartOperation, StartStranger
 from .model import (
@@ -27,7 +27,7 @@ from .model import (
     inside,
 )
 from .program import Program
-from .renaming import Numbers, renamed_frames, renamed_wait
+from .renaming import Numbers, positions, renamed_frames, renamed_wait
 from .running import Turn, WakeUp, is_guarded, turns
 from .tidying import used_by_wait
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from time import monotonic
+from time import process_time
 
 from .applying import woken
 from .model import OUTSIDE, Channel, Frame, Goroutine, GroupEnd, Join, JoinAll, Joint, Outside, Unknown, Wait
@@ -98,7 +98,7 @@ def _explored(program: Program, main: Function, bounds: Bounds) -> _Graph:
     begun = Joint((Goroutine(main.name, (Frame(main.name, main.entry),), OUTSIDE),), channels)
     graph = _Graph(woken(program, begun, 0, None))
     waiting = deque(graph.first)
-    ends_at = monotonic() + bounds.seconds
+    ends_at = process_time() + bounds.seconds
     while waiting:
         joint = waiting.popleft()
         if joint in graph.moves:
@@ -148,8 +148,8 @@ def _check_bounds(main: Function, joint: Joint, count: int, bounds: Bounds, ends
     line = main.compiled.function.parsed.lineno
     if count >= bounds.states:
         raise Unknown(f"there are more than {bounds.states} states (--states)", main.info.path, line)
-    if monotonic() > ends_at:
-        text = f"{bounds.seconds:g} seconds were not enough for more than {count} states (--seconds)"
+    if process_time() > ends_at:
+        text = f"{bounds.seconds:g} seconds of computing were not enough for more than {count} states (--seconds)"
         raise Unknown(text, main.info.path, line)
     if len(joint.goroutines) > GOROUTINES_MAX:
         raise Unknown(f"more than {GOROUTINES_MAX} goroutines are started", main.info.path, line)

@@ -7,6 +7,20 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 
+class _Hashed:
+    """Is hashed once, when it is made: what is looked up again and again is made of parts that are shared."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+    def __post_init__(self) -> None:
+        values = tuple([getattr(self, name) for name in type(self).__slots__])
+        object.__setattr__(self, "_hash", hash(values))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
 class Unknown(Exception):
     """Something that cannot be followed, so that nothing can be said. `text` says what, `path` and `line` where."""
 
@@ -208,12 +222,14 @@ Case: TypeAlias = Send | Recv | Join | JoinAll | GroupEnd | Outside | Default | 
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(_Hashed):
     """Cases in the order in which they are tried. `is_select`: the outcome says which case it was, by its name.
 
     `ends_at_close`: a closed channel ends a loop, and raises nothing. `gives`: what it comes to. `cancels`: goroutines that end if it is left by an error.
     `is_over`: what it was for has come, and only the turn of its goroutine has not.
     """
+
+    __hash__ = _Hashed.__hash__
 
     cases: tuple[Case, ...]
     names: tuple[int | str, ...] = ()
@@ -228,8 +244,10 @@ OUTSIDE = Wait((Outside(),))
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(_Hashed):
     """`function` by its `module:qualname`; `block`: the state that takes the outcome."""
+
+    __hash__ = _Hashed.__hash__
 
     function: str
     block: int
@@ -237,12 +255,14 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Goroutine:
+class Goroutine(_Hashed):
     """The innermost frame last; no frames: it has ended. `started`: the function that it was started with.
 
     `group`: the TaskGroup that it is in. `is_operation`: it is one operation of a `gather`, and its frame says only where that is.
     `has_failed`: it has ended with an error, which is raised where it is waited for. `is_wild`: it may be cancelled at any time.
     """
+
+    __hash__ = _Hashed.__hash__
 
     started: str
     frames: tuple[Frame, ...]
@@ -258,8 +278,10 @@ NOBODY = Goroutine("", (), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
+class Joint(_Hashed):
     """A whole process while all its goroutines wait: main first. `has_ended`: main has. `group_count`: TaskGroups are numbered below that."""
+
+    __hash__ = _Hashed.__hash__
 
     goroutines: tuple[Goroutine, ...]
     channels: tuple[Channel, ...]

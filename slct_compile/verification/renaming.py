@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from .model import (
     Case,
@@ -25,16 +26,25 @@ from .model import (
     Wait,
 )
 
+RENAMED_KEPT = 16_384
+
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """New ones by old ones."""
+    """New ones, by old ones as positions."""
 
-    channels: Mapping[int, int]
-    goroutines: Mapping[int, int]
-    groups: Mapping[int, int]
+    channels: tuple[int, ...]
+    goroutines: tuple[int, ...]
+    groups: tuple[int, ...]
 
 
+def positions(numbers: Iterable[int]) -> tuple[int, ...]:
+    """Where each of some numbers stands among them, by itself as a position; -1 for the others."""
+    found = {number: position for position, number in enumerate(numbers)}
+    return tuple(found.get(number, -1) for number in range(max(found, default=-1) + 1))
+
+
+@lru_cache(RENAMED_KEPT)
 def renamed_frames(frames: tuple[Frame, ...], numbers: Numbers) -> tuple[Frame, ...]:
     return tuple(renamed_frame(frame, numbers) for frame in frames)
 
@@ -66,6 +76,7 @@ def renamed(value: Value | None, numbers: Numbers) -> Value | None:
             return value
 
 
+@lru_cache(RENAMED_KEPT)
 def renamed_wait(wait: Wait, numbers: Numbers) -> Wait:
     return replace(
         wait,

@@ -6,7 +6,7 @@ its number stays its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -27,7 +27,7 @@ from .model import (
     Wait,
     inside,
 )
-from .renaming import Numbers, renamed_frames, renamed_wait
+from .renaming import Numbers, positions, renamed_frames, renamed_wait
 
 FRAMES_KEPT = 4096
 
@@ -43,14 +43,10 @@ def tidy(joint: Joint) -> Joint:
     while goroutines and goroutines[-1] == NOBODY:
         goroutines.pop()
     if len(channels) < len(joint.channels) or len(groups) < joint.group_count:
-        numbers = Numbers(_positions(channels), _positions(range(len(goroutines))), _positions(groups))
+        numbers = Numbers(positions(channels), tuple(range(len(goroutines))), positions(groups))
         goroutines = [_renumbered(goroutine, numbers) for goroutine in goroutines]
     kept = tuple(joint.channels[number] for number in channels)
     return replace(joint, goroutines=tuple(goroutines), channels=kept, group_count=len(groups))
-
-
-def _positions(kept: Iterable[int]) -> dict[int, int]:
-    return {old: new for new, old in enumerate(kept)}
 
 
 def _used(goroutine: Goroutine) -> Iterator[Value]:

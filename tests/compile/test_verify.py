@@ -496,7 +496,7 @@ def test_the_bounds_are_kept_and_told(tmp_path: Path) -> None:
     said = said_of(tmp_path, CLEAN["locks in one order"], bounds=Bounds(states=10))
     assert "there are more than 10 states (--states)" in said.lines[0]
     said = said_of(tmp_path, CLEAN["locks in one order"], bounds=Bounds(seconds=0))
-    assert "0 seconds were not enough for more than 0 states (--seconds)" in said.lines[0]
+    assert "0 seconds of computing were not enough for more than 0 states (--seconds)" in said.lines[0]
 
 
 def test_the_command_ends_with_1_and_an_unknown_name_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
