@@ -6,6 +6,7 @@ What becomes of which process is the runtime's to say; here it is asked for, pri
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -37,10 +38,40 @@ async def deploy(client: Client, definitions: Definitions, arguments: argparse.N
     if stranding and not arguments.force:
         _refuse(stranding)
         return HELD
+    changed = await changed_code(client, definitions, version)
     await client.deploy(definitions, version, policy=policy)
     names = ", ".join(definitions.names)
     print(f"deployed {names} as version {version}, policy {policy}", file=sys.stderr)
+    warn_of_changed_code(changed, version)
+    await _say_if_unserved(client, definitions, arguments)
     return 0
+
+
+async def changed_code(client: Client, definitions: Definitions, version: str) -> list[str]:
+    """The definitions of which this version is deployed already, with other code."""
+    known = {record.name: record.manifest for record in await client.definitions() if record.version == version}
+    return [each.name for each in definitions.records(version) if known.get(each.name, each.manifest) != each.manifest]
+
+
+def warn_of_changed_code(names: Sequence[str], version: str) -> None:
+    if names:
+        print(
+            f"warning: version {version} had other code before: {', '.join(names)}; what runs goes on with the new code unchecked",
+            file=sys.stderr,
+        )
+        print(
+            "hint: give changed code a new --version, and those that run keep theirs until they can move",
+            file=sys.stderr,
+        )
+
+
+async def _say_if_unserved(client: Client, definitions: Definitions, arguments: argparse.Namespace) -> None:
+    """New processes begin on this version, and wait for a worker."""
+    version = arguments.version
+    served = {each.definition for each in await client.versions() if each.version == version and each.worker_count}
+    if not served.issuperset(definitions.names):
+        print(f"no worker serves version {version} yet: new processes wait until one does", file=sys.stderr)
+        print(f"hint: slct worker {arguments.build} --version {version}", file=sys.stderr)
 
 
 def _refuse(stranding: Sequence[TakeoverInfo]) -> None:
@@ -149,7 +180,7 @@ async def move(client: Client, arguments: argparse.Namespace) -> int:
     moved = refused = 0
     async for process_id in _chosen(client, arguments):
         try:
-            await client.get(process_id).move(arguments.to)
+            await _moved(client, process_id, arguments.to)
             moved += 1
         except ClientError as error:
             refused += 1
@@ -158,6 +189,25 @@ async def move(client: Client, arguments: argparse.Namespace) -> int:
                 print(f"hint: {error.help}", file=sys.stderr)
     print(f"moved {_count(moved)} to version {arguments.to}" + (f", not moved: {refused}" if refused else ""))
     return HELD if refused else 0
+
+
+SILENCE_S_MAX = 2.0
+
+
+async def _moved(client: Client, process_id: str, version: str) -> None:
+    """Move one, and say what is waited for if that takes long."""
+    moving = asyncio.ensure_future(client.get(process_id).move(version))
+    try:
+        done, _ = await asyncio.wait({moving}, timeout=SILENCE_S_MAX)
+        if not done:
+            print(
+                f"process {process_id!r} is in the middle of a transition, and moves when that has ended",
+                file=sys.stderr,
+            )
+            print(f"hint: slct show {process_id} tells whether a worker runs it", file=sys.stderr)
+        await moving
+    finally:
+        moving.cancel()
 
 
 async def _chosen(client: Client, arguments: argparse.Namespace) -> AsyncIterator[str]:

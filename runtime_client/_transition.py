@@ -288,7 +288,8 @@ def _encode_document(live: LiveProcess, codec: Codec) -> str:
     try:
         return _plain_document(live, codec)
     except (Unusual, CodecError):
-        return _whole_document(live, codec)
+        pass  # that the short way is not open is no part of what may be wrong on the long one
+    return _whole_document(live, codec)
 
 
 def _plain_document(live: LiveProcess, codec: Codec) -> str:

@@ -18,8 +18,18 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, assert_never
 
-from slct_runtime.core.commands import Resumption, ResumptionKind
+from slct_runtime.core.commands import (
+    MAIN_GOROUTINE_ID,
+    Ending,
+    Failed,
+    Faulted,
+    Finished,
+    Parked,
+    Resumption,
+    ResumptionKind,
+)
 from slct_runtime.wire.api import ApiError, ErrorCode, RuntimeApi, WorkerSession
+from slct_runtime.wire.error_text import error_text
 from slct_runtime.wire.work import (
     CancelEffectRun,
     Draining,
@@ -52,6 +62,8 @@ RECONNECT_DELAY_S_MIN = 0.05
 RECONNECT_DELAY_S_MAX = 2.0
 DRAIN_S = 30.0
 """How long a stopping worker waits for the effects that it runs; the rest goes back to the runtime."""
+TOLD_FAULTS_MAX = 1000
+"""Processes of which it remembers what it has shown."""
 PROGRESS_EVERY_S = 0.2
 """How often the progress of one effect is reported at most; the last of it is reported with its end."""
 
@@ -63,7 +75,8 @@ class Worker:
     connection breaks; `stop()` takes nothing new, finishes what runs, and returns.
 
     queues: take effects from these only (default: from all). effect_credits: how many effects it runs at a time. drain: how long
-    `stop()` lets them go on; after that they are stopped, and are attempted again elsewhere.
+    `stop()` lets them go on; after that they are stopped, and are attempted again elsewhere. tells_faults: whether it logs the
+    traceback of each process that faults, as the runtime does.
     """
 
     def __init__(
@@ -76,6 +89,7 @@ class Worker:
         queues: Sequence[str] = (),
         effect_credits: int = EFFECT_CREDITS,
         drain: float | timedelta = DRAIN_S,
+        tells_faults: bool = True,
     ) -> None:
         definitions.require_compiled()
         self.definitions = definitions
@@ -90,6 +104,7 @@ class Worker:
             0 if getattr(target, "is_near", False) else AHEAD_COUNT_MAX,
         )
         self._drain_s = drain.total_seconds() if isinstance(drain, timedelta) else drain
+        self._tells_faults = isinstance(target, str) and tells_faults  # a runtime in this OS process says it itself
         self._stopping = asyncio.Event()
         self.connected = asyncio.Event()
 
@@ -117,7 +132,9 @@ class Worker:
                     _log.warning("connected")
                 delay_s = RECONNECT_DELAY_S_MIN
                 self.connected.set()
-                serving = _Serving(self.definitions, session, self._stopping, self._drain_s)
+                serving = _Serving(
+                    self.definitions, session, self._stopping, self._drain_s, tells_faults=self._tells_faults
+                )
                 await serving.run()
                 self.connected.clear()
                 if serving.has_failed:  # the same order may come again at once
@@ -155,12 +172,20 @@ class _Serving:
     """One session: from registration to its end."""
 
     def __init__(
-        self, definitions: Definitions, session: WorkerSession, stopping: asyncio.Event, drain_s: float
+        self,
+        definitions: Definitions,
+        session: WorkerSession,
+        stopping: asyncio.Event,
+        drain_s: float,
+        *,
+        tells_faults: bool = False,
     ) -> None:
         self._definitions = definitions
         self._session = session
         self._stopping = stopping
         self._drain_s = drain_s
+        self._tells_faults = tells_faults
+        self._told: dict[str, int] = {}  # the seq of the last fault that was shown
         self._held: dict[str, _Held] = {}
         self._context = (
             contextvars.copy_context()
@@ -266,7 +291,16 @@ class _Serving:
             return TransitionReturned(order.dispatch_id, str(error))
         if live is not None:
             self._held[order.process_id] = _Held(live)
+        if self._tells_faults and not isinstance(answer.ending, Parked | Finished):
+            self._tell(order, answer.ending, None if held is None else held.live)
         return answer
+
+    def _tell(self, order: RunTransition, ending: Ending, live: LiveProcess | None) -> None:
+        """Once for all attempts of a transition."""
+        if self._told.get(order.process_id) != order.seq and _tell_fault(order, ending, live):
+            if len(self._told) >= TOLD_FAULTS_MAX:
+                self._told.clear()
+            self._told[order.process_id] = order.seq
 
     async def _effect(self, order: RunEffect, held: _Held | None) -> None:
         """Run it; `held`: its process, for what follows (`RunEffect.then`)."""
@@ -338,6 +372,27 @@ class _Serving:
         except ApiError as error:
             if any(isinstance(answer, EffectAnswer) for answer in answers):
                 _log.warning("an answer was lost with the connection: %s", error)
+
+
+def _tell_fault(order: RunTransition, ending: Ending, live: LiveProcess | None) -> bool:
+    """An error that no code of the process is there to handle is shown where the code runs; the core decides what comes of it."""
+    match ending:
+        case Faulted(error):
+            pass
+        case Failed(error, is_process_error=False, is_held=False, is_cancellation=False) if not _is_joined(order, live):
+            pass
+        case _:
+            return False
+    where = "" if order.goroutine_id == MAIN_GOROUTINE_ID else f", goroutine {order.goroutine_id}"
+    _log.warning("error in %s %r%s\n%s", order.definition, order.process_id, where, error_text(error).rstrip())
+    return True
+
+
+def _is_joined(order: RunTransition, live: LiveProcess | None) -> bool:
+    """Whether another goroutine waits for this one, as far as it is known here."""
+    waits = [goroutine.wait for goroutine in live.goroutines.values()] if live is not None else []
+    joined = ("join", order.goroutine_id)
+    return any(wait is not None and any(tuple(case) == joined for case in wait.cases) for wait in waits)
 
 
 def _unreported(dispatch_id: int, attempt: Attempt) -> list[FromWorker]:

@@ -11,6 +11,7 @@ import asyncio
 import gc
 import getpass
 import importlib
+import io
 import json
 import logging
 import os
@@ -60,7 +61,8 @@ class Refusal(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code."""
-    arguments = _parser().parse_args(argv)
+    _prepare_output()
+    arguments = _arguments(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         run = run_serving if arguments.command in SERVING else asyncio.run
@@ -77,6 +79,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         _report(error)
         return 1
+
+
+def _prepare_output() -> None:
+    """A terminal that cannot show a character shows an escape; one that is closed shows nothing."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as this OS process lives
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _report(error: Exception) -> None:
@@ -187,7 +198,10 @@ async def run_worker(arguments: argparse.Namespace) -> int:
         queues=arguments.queue,
         effect_credits=arguments.concurrency,
         drain=arguments.drain,
+        tells_faults=not arguments.while_stdin,  # whoever has started it shows the runtime's words
     )
+    if not arguments.while_stdin:
+        await _say_if_changed(worker.definitions, arguments)
     _collect_seldom()
     with _Stop() as stop:
         serving = asyncio.create_task(worker.run())
@@ -201,6 +215,16 @@ async def run_worker(arguments: argparse.Namespace) -> int:
         worker.stop()
         await serving
         return stop.exit_code
+
+
+async def _say_if_changed(definitions: Definitions, arguments: argparse.Namespace) -> None:
+    """Before the runtime takes this build for that version. A runtime that is not there yet has nothing to compare with."""
+    try:
+        async with _client(arguments) as client:
+            changed = await _cli_versions.changed_code(client, definitions, arguments.version)
+    except ClientError:
+        return
+    _cli_versions.warn_of_changed_code(changed, arguments.version)
 
 
 async def _announce(worker: Any, arguments: argparse.Namespace) -> None:
@@ -267,6 +291,11 @@ def load_build(directory: str) -> Definitions:
         raise Refusal(f"the build {directory!r} cannot be imported: {_last_line(error, build)}", mend) from error
     if not isinstance(defs, Definitions):
         raise Refusal(f"{directory}/slct_definitions.py holds no Definitions named `defs`", hint)
+    if not defs.names:
+        raise Refusal(
+            f"the build {directory!r} defines no process",
+            "a process is a class that derives from Process and has a main",
+        )
     return defs
 
 
@@ -522,6 +551,7 @@ async def result(arguments: argparse.Namespace) -> int:
     """Wait for the end of a process and print its result."""
     timeout_ms = None if arguments.timeout is None else round(arguments.timeout * 1000)
     async with _client(arguments) as client:
+        await _say_if_stuck(client, arguments.id)
         outcome = await client.api.result(arguments.id, timeout_ms)
     if _wants_json(arguments):
         print(output.outcome_json(outcome))
@@ -531,6 +561,14 @@ async def result(arguments: argparse.Namespace) -> int:
         reason = f": {output.payload_text(outcome.error)}" if outcome.error and outcome.status == "failed" else ""
         raise Refusal(f"process {arguments.id!r} {_ended(outcome.status)}{reason}", f"slct show {arguments.id}")
     return 0 if outcome.status == "completed" else 1
+
+
+async def _say_if_stuck(client: Client, process_id: str) -> None:
+    """Whoever waits for what cannot come without help is told so, and waits on."""
+    status = (await client.get(process_id).describe()).info.status
+    if status in ("faulted", "deadlocked"):
+        print(f"process {process_id!r} is {status}, and has no result before that is mended", file=sys.stderr)
+        print(f"hint: slct show {process_id} tells why", file=sys.stderr)
 
 
 def _ended(status: str) -> str:
@@ -617,6 +655,14 @@ class _VerbParser(_Parser):
             return self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_intermixing = False
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    arguments, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        _print_error(f"unrecognized arguments: {' '.join(unknown)}", f"slct {arguments.command} --help")
+        raise SystemExit(2)
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -35,7 +35,6 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Generic, Self, assert_never, overload
 
-from slct_runtime._documents import error_text
 from slct_runtime._takeover import Takeover
 from slct_runtime.core import Process as Core
 from slct_runtime.core import (
@@ -67,6 +66,7 @@ from slct_runtime.core.events import (
 )
 from slct_runtime.core.queues import QueueLimits, RateLimit, Window, has_room
 from slct_runtime.retry import closed_text, closes_ms, delay_ms, has_time, may_retry
+from slct_runtime.wire.error_text import error_text
 from slct_runtime.wire.work import ChannelFact, EffectAnswer, RunEffect, RunTransition
 
 from ._channels import Channel

@@ -44,7 +44,20 @@ def read_files(source: Path) -> SourceFiles:
         paths = sorted(_walk(os.fspath(source), ""), key=lambda p: p.split("/")) if is_whole else [source.name]
     except OSError as error:
         raise CompileError(f"cannot read {error.filename or source}: {error.strerror}") from error
+    for path in paths:
+        _check_name(root, path)
     return SourceFiles(root, is_whole, {path: _read(root, path) for path in paths})
+
+
+def _check_name(root: Path, path: str) -> None:
+    """Builds name their files in text that any machine can read."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        where = f"{os.fspath(root)!r}/{path!r}"
+        raise CompileError(
+            f"the name of {where} is no text here", "rename it, or set a locale that can read it: LC_ALL=C.UTF-8"
+        ) from None
 
 
 def _walk(directory: str, prefix: str) -> Iterator[str]:

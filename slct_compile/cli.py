@@ -9,6 +9,7 @@ stdout in the form of `diagnostics.render`; errors to stderr as `error:` and `hi
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -27,18 +28,11 @@ from .diagnostics import CATALOGUE, CompileError, read_diagnostic
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _prepare_output()
     try:
-        match given[:1]:
-            case ["explain"]:
-                return _explain(given[1:])
-            case ["diff"]:
-                return _diff(given[1:])
-            case ["graph"]:
-                return _graph(given[1:])
-            case ["verify"]:
-                return _verify(given[1:])
-            case _:
-                return _compile(given)
+        code = _run(given)
+        sys.stdout.flush()
+        return code
     except (CompileError, ManifestError) as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.hint:
@@ -47,6 +41,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return FINDINGS
+    except OSError as error:  # those of sources and builds are told where they come up
+        print(f"error: {error.filename or 'the output'}: {error.strerror or error}", file=sys.stderr)
+        _forget_output()
+        return USAGE
+
+
+def _run(given: Sequence[str]) -> int:
+    match given[:1]:
+        case ["explain"]:
+            return _explain(given[1:])
+        case ["diff"]:
+            return _diff(given[1:])
+        case ["graph"]:
+            return _graph(given[1:])
+        case ["verify"]:
+            return _verify(given[1:])
+        case _:
+            return _compile(given)
+
+
+def _prepare_output() -> None:
+    """A terminal that cannot show a character of the sources shows an escape; one that is closed shows nothing."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as this OS process lives
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _forget_output() -> None:
+    """What could not be written is not tried again when Python exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -178,8 +204,18 @@ def _verify(arguments: Sequence[str]) -> int:
 
 
 def _explain(arguments: Sequence[str]) -> int:
-    if len(arguments) != 1:
-        raise CompileError("which code?", "slct-compile explain SLC104")
+    match arguments:
+        case ["-h" | "--help"]:
+            print("usage: slct-compile explain CODE\n       slct-compile explain --all\n\nTell what a finding means.")
+            return OK
+        case ["--all"]:
+            for each, (name, severity) in CATALOGUE.items():
+                print(f"{each}  {severity.value:7}  {name}")
+            return OK
+        case [_]:
+            pass
+        case _:
+            raise CompileError("which code?", "slct-compile explain SLC104, or --all for a list")
     code = arguments[0].upper()
     if code not in CATALOGUE:
         raise CompileError(f"there is no code {arguments[0]!r}", f"there are {', '.join(CATALOGUE)}")

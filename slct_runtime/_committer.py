@@ -126,7 +126,7 @@ class Committer:
         try:
             conflicts = await self._commit(commits)
         except Exception as error:  # a fault of the store is no reason to stop writing for ever
-            self.failure = ApiError(ErrorCode.UNAVAILABLE, f"nothing was changed: {error}", getattr(error, "help", ""))
+            self.failure = ApiError(ErrorCode.UNAVAILABLE, *_words(error))
             _log.error("%s", error, exc_info=None if isinstance(error, StoreError) else error)
             for resident, _, releases in batch:
                 self._refuse(resident, releases, self.failure)
@@ -169,6 +169,12 @@ class Committer:
             if release.lost is not None:
                 release.lost(error)
         self._lost(resident, error)
+
+
+def _words(error: Exception) -> tuple[str, str]:
+    """What a request is told that could not be stored, and what helps, each once."""
+    help = getattr(error, "help", "")
+    return f"nothing was changed: {error}".removesuffix(f"\n  help: {help}"), help
 
 
 def _fenced(conflict: Conflict) -> ApiError:

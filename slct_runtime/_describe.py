@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ._documents import error_text, is_frame, pairs, parse_document, stacks
+from ._documents import is_frame, pairs, parse_document, stacks
 from ._engine import effect_request, restore_core
 from .core import Process, describe_waits
 from .store.base import EffectRow, LoadedProcess
 from .wire.api import ChannelInfo, EffectInfo, FrameInfo, GoroutineInfo, ProcessDescription, ProcessInfo
+from .wire.error_text import error_text
 from .wire.render import render
 
 

@@ -23,7 +23,6 @@ from ._beginnings import Beginnings, began_before
 from ._catalogue import Catalogue, Deployed
 from ._committer import Committer
 from ._dispatcher import Answers, Dispatcher
-from ._documents import error_text
 from ._edits import Edited
 from ._history import TRIM_EVERY, Recorder, arguments_text, history_row
 from ._jobs import EffectJob, Job, TransitionJob
@@ -83,6 +82,7 @@ from .settings import Settings
 from .store.base import EffectRow, InboxRow, LoadedProcess, OutputRow, QueueRow, ReplyRow, Store, StoreError
 from .wire.api import ApiError, ErrorCode, HistoryEntry, MovePolicy, ProcessOutcome, WatchEvent
 from .wire.compact_json import make_encoder
+from .wire.error_text import error_text
 from .wire.work import ChannelFact, EffectAnswer, Follows, RunEffect, RunTransition, TransitionAnswer
 
 RESUMED_AT_A_TIME = 100

@@ -74,6 +74,10 @@ def manifest_of(given: str, compile_tree: Compile, directory: Path) -> Manifest:
             f"{given!r} is no build, no sources and no revision",
             "give a directory that slct-compile wrote, one of sources, or REV:PATH as for `git show`",
         )
+    if not any(path.rglob("*.py")):
+        raise CompileError(
+            f"{given!r} holds neither a build nor Python", "give a directory that slct-compile wrote, or one of sources"
+        )
     return _compiled(path, given, compile_tree, directory / "build")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._files import MANIFEST
 from .._index import Index
 from .._manifest import find_process_definitions
 from .._pipeline import compile_module
@@ -116,9 +117,18 @@ def programs(source: Path, names: Sequence[str] = ()) -> Iterator[tuple[str, Pro
     Raises:
       CompileError: the sources do not compile, or have no such definition.
     """
+    if (source / MANIFEST).is_file():
+        raise CompileError(
+            f"{source} is a build, and verify looks at sources",
+            "give what slct-compile was given: slct-compile verify src/",
+        )
     index = Index(read_tree(source).modules)
     functions = _functions(index)
     definitions = find_process_definitions(index)
+    if not definitions:
+        raise CompileError(
+            f"{source} defines no process", "give the directory of your sources, as in `slct-compile verify src/`"
+        )
     known = [d.name for d in definitions]
     for name in names:
         if name not in known:

@@ -171,3 +171,26 @@ def test_an_unknown_code_is_refused(capsys: Out) -> None:
 def test_show_prints_a_pass(source: Path, capsys: Out) -> None:
     assert main([str(source), "--show", "ir"]) == 0
     assert "suspend recv('x') then 1" in capsys.readouterr().out
+
+
+def test_all_codes_are_listed(capsys: Out) -> None:
+    assert main(["explain", "--all"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert listed == list(CATALOGUE)
+    assert main(["explain", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: slct-compile explain CODE\n")
+
+
+def test_what_is_neither_sources_nor_a_build_is_said_to_be_so(source: Path, tmp_path: Path, capsys: Out) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert f"'{empty}' holds neither a build nor Python" in fails(capsys, "diff", source, empty)
+    assert f"'{empty}' holds neither a build nor Python" in fails(capsys, "graph", empty)
+    assert f"{empty} defines no process" in fails(capsys, "verify", empty)
+    assert main([str(source), "-o", str(tmp_path / "build"), "-q"]) == 0
+    assert "is a build, and verify looks at sources" in fails(capsys, "verify", tmp_path / "build")
+
+
+def test_a_file_name_that_is_no_text_is_refused(source: Path, capsys: Out) -> None:
+    (source / os.fsdecode(b"bad\xff.py")).write_text("x = 1\n")
+    assert "'bad\\udcff.py' is no text here\nhint: rename it" in fails(capsys, source, "--check")

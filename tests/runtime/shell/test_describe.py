@@ -7,7 +7,7 @@ import json
 
 from runtime_client._codec import Codec
 from runtime_client._resolver import Resolver
-from slct_runtime._documents import error_text
+from slct_runtime.wire.error_text import error_text
 
 from .test_runtime import Disk, running
 
