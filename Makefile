@@ -44,6 +44,7 @@ matrix: $(VENV)/.dev  ## every way of leaving every part of a statement, nested:
 
 moves: $(VENV)/.dev  ## edit programs, and let what was parked under the old ones go on under the new: SEED=first COUNT=n
 	@$(BIN)/python tests/compile/moved_programs.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
+	@$(BIN)/python tests/compile/migrated_programs.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 oracle: $(VENV)/.dev  ## compile CPython's own tests and compare how they end: ARGS="--modules test_patma --modes operands"
 	$(BIN)/python tests/oracle/oracle_report.py $(ARGS)

@@ -42,6 +42,9 @@ FUNCTION = f"{MODULE}:Program.main"
 TICKS = "\n\nTICKS: list[int] = []\n\n\ndef ticks():\n    TICKS.append(1)\n    return len(TICKS) < 40\n"
 """A loop that never ends would end no test."""
 
+EFFECT = "\n\ndef charge(*arguments):\n    raise AssertionError('a script says what it ends in')\n"
+"""What is called must be a function of a module."""
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
@@ -80,7 +83,8 @@ class Counts:
 
 def built(source: str, lock: Lock) -> Built | None:
     """Compiled; None if the compiler asks which await is which."""
-    source = source.replace("while ", "while ticks() and ").replace(" + 1", " and 1") + TICKS
+    source = source.replace("while ", "while ticks() and ").replace(" + 1", " and 1")
+    source = source.replace("call(op, ", "call(charge, ") + TICKS + EFFECT
     info = read_module(MODULE, f"{MODULE}.py", source)
     index = Index([info])
     output = _pipeline.compile_module(index, info, lock=lock)

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import migrated_programs
 import pytest
 from moved_programs import play_all
 
@@ -633,7 +634,31 @@ def test_wrong_words_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_what_is_called_movable_finds_all_that_it_reads() -> None:
     """`make moves COUNT=4000` tries more."""
-    counts = play_all(range(80))
+    counts = play_all(range(40))
     assert not counts.wrong, counts.wrong[0]
     assert counts.verdicts[Verdict.MOVABLE, True] >= 30
     assert counts.verdicts[Verdict.MIGRATION, False] >= 10
+
+
+def test_what_is_called_movable_by_migrations_and_renames_runs_on() -> None:
+    """`make moves COUNT=4000` tries more."""
+    counts = migrated_programs.play_all(range(25))
+    assert not counts.wrong, counts.wrong[0]
+    assert min(counts.ways[way] for way in ("as they stand", "by a migration", "by a rename")) >= 10
+    assert counts.verdicts[Verdict.MIGRATION, False] >= 1
+
+
+def test_the_experiment_sees_what_is_wrongly_called_movable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `diff` finds nothing to say, nobody writes a migration, and states and variables are missing."""
+    monkeypatch.setattr(migrated_programs, "compare", lambda old, new: _all_movable(compare(old, new)))
+    counts = migrated_programs.play_all(range(12))
+    assert any("MigrationFailed" in wrong or "has no state" in wrong for wrong in counts.wrong)
+
+
+def _all_movable(comparison: Comparison) -> Comparison:
+    definitions = tuple(replace(each, reasons=()) for each in comparison.definitions)
+    functions = tuple(
+        replace(each, states=tuple(replace(state, reasons=()) for state in each.states))
+        for each in comparison.functions
+    )
+    return Comparison(definitions, functions)
