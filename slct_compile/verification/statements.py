@@ -186,12 +186,17 @@ def _tried(code: Code, node: ast.Try, draft: Draft) -> Iterator[Draft]:
     if code.acts(node):
         yield from _opaque(code, node, draft)
         return
+    for way in _before_finally(code, node, draft):
+        _go_through_finally(code, node, way)
+        yield way
+
+
+def _before_finally(code: Code, node: ast.Try, draft: Draft) -> Iterator[Draft]:
     handled = draft.copy()
     ends_a_loop = _ends_a_loop(node)
     is_closed = isinstance(draft.outcome, Closed)
     if not (ends_a_loop and is_closed):
         yield from _not_raising(code, node, draft)
-    _look_at_finally(code, node, handled)
     if not ends_a_loop or is_closed:
         yield from _handlers(code, node, handled, catches_all=ends_a_loop)
 
@@ -210,19 +215,24 @@ def _not_raising(code: Code, node: ast.Try, draft: Draft) -> Iterator[Draft]:
             yield way
 
 
-def _look_at_finally(code: Code, node: ast.Try, draft: Draft) -> None:
+def _go_through_finally(code: Code, node: ast.Try, draft: Draft) -> None:
     for statement in node.finalbody:
         if any(isinstance(one, ast.Return) or is_marker(one) for one in walk(statement)):
             raise code.unknown("a `finally` that leaves")
         look(code, draft, statement)
+        unbind(draft, statement)
 
 
 def _handlers(code: Code, node: ast.Try, start: Draft, *, catches_all: bool) -> Iterator[Draft]:
+    """Of what stands before, anything may have been done."""
     for statement in node.body:
+        look(code, start, statement)
         unbind(start, statement)
     for handler in node.handlers:
         catches_all |= handler.type is None or dotted_name(handler.type) == "BaseException"
-        yield from _run(code, handler.body, start.copy())
+        way = start.copy()
+        forget(way, [handler.name or ""])
+        yield from _run(code, handler.body, way)
     if not catches_all:
         yield start.copy().left(ast.Raise())
 

@@ -413,6 +413,22 @@ CLEAN = {
             close(values)
             await recv(make_channel())
     """,
+    "a flag that a `finally` sets": """
+        async def main(self):
+            values = make_channel()
+            go(self.work(values))
+            waits = True
+            try:
+                prepare()
+            except BaseException:
+                pass
+            finally:
+                waits = prepared()
+            if waits:
+                await recv(values)
+        async def work(self, values):
+            await select(send(values, 1), after(1))
+    """,
     "a list that somebody else may change": """
         async def main(self):
             channels = [make_channel()]
