@@ -117,7 +117,7 @@ def assign_slots(function: DurableFunction, names: Names, layout: Layout, record
     """Slot names, parameters first, then in the order in which names are first bound."""
     author = {*function.parameters, *function.own.locals}
     slots: dict[str, str] = {}
-    taken = {*author, *recorded.known, *recorded.kept.values()}
+    taken = set(author)
     for name in dict.fromkeys([*function.parameters, *function.own.locals, *names.temporaries]):
         if name not in layout.slots or name == function.receiver:
             continue
@@ -126,7 +126,8 @@ def assign_slots(function: DurableFunction, names: Names, layout: Layout, record
         elif name in author:
             slots[name] = _slot_name(function, name, taken - {name})
         else:
-            slots[name] = _slot_name(function, free_slot(name, taken), taken)
+            others = taken | recorded.known | set(recorded.kept.values())
+            slots[name] = _slot_name(function, free_slot(name, others), others)
         taken.add(slots[name])
     return slots
 

@@ -390,6 +390,15 @@ def test_the_compilers_own_variables_are_told_by_what_they_hold(
     assert forth.verdict_of("till", "shop:Till.main", "Main_RecvCoins") is verdict
 
 
+def test_the_lock_of_a_build_gives_that_build_again(builds: Builds) -> None:
+    """Also where a variable's slot is called otherwise, as `outer` is a word of frames, or as a private name is."""
+    text = TILL.replace(LOOP, LOOP.replace("for x in", "for outer in").replace("x *", "outer * __x *"))
+    text = text.replace("        for outer", "        __x = 1\n        for outer")
+    first, second = builds.build("old", text), builds.build("new", text)
+    third = builds.build("newer", text)
+    assert (first / "shop.py").read_bytes() == (second / "shop.py").read_bytes() == (third / "shop.py").read_bytes()
+
+
 def test_a_variable_of_the_author_is_none_of_the_compilers(builds: Builds) -> None:
     """Where one takes the name that the other had, the values are strangers."""
     old = read_manifest((builds.build("old", TILL) / "slct_manifest.json").read_text())
