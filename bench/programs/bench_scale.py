@@ -26,6 +26,24 @@ class Sleeper(Process):
         return (now() - EPOCH) // timedelta(milliseconds=1)
 
 
+class Marathon(Process):
+    """Makes so many transitions of its own, then counts messages as `Tally` does."""
+
+    marks = Channel[int]()
+    done = Channel[None]()
+    count: int = 0
+
+    async def main(self, transitions: int) -> int:
+        for _ in range(transitions):
+            await sleep(0)
+        while True:
+            match await select(mark=recv(self.marks), done=recv(self.done)):
+                case ("mark", _):
+                    self.count += 1
+                case _:
+                    return self.count
+
+
 class Ledger(Process):
     """Keeps a document of about so many bytes, of lines that all differ, and counts messages beside it."""
 
