@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -200,6 +202,53 @@ def test_a_fork_at_each_transition_ends_as_the_process_did(order: Definitions, t
             await fork(client, "o", entries[-1].seq)
 
     asyncio.run(go_on(asyncio.run(begin())))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_forks_of_a_process_that_lived_in_many_runtimes(order: Definitions, tmp_path: Path, seed: int) -> None:
+    """Runtimes end at random moments: what was used is noted in the next one, and every state is whole."""
+    chance = random.Random(seed)
+    amounts = chance.sample(range(100), 6)
+
+    async def live_on(until_end: bool) -> None:
+        async with serving(order, SqliteStore(tmp_path / "slct.db")) as client:
+            ref = await client.start("order", "charge", len(amounts), id="o")
+            for amount in amounts if until_end else amounts[: chance.randrange(len(amounts))]:
+                await ref.send("payments", amount, key=f"{amount}")
+            if until_end:
+                await ref.result(20)
+            for _ in range(chance.randrange(60)):
+                await asyncio.sleep(0)
+
+    async def check() -> None:
+        async with serving(order, SqliteStore(tmp_path / "slct.db")) as client:
+            entries = await told(client, "o")
+            for entry in entries[:-1]:
+                ref = await fork(client, "o", entry.seq)
+                done = await sent_the_rest(client, ref.id, received(entries, entry.seq))
+                assert [text.split()[0] for text in done] == [str(amount) for amount in amounts]
+                assert [text.split()[1] for text in done] == [
+                    text.split()[1] for text in results_from(entries, entry.seq, ref.id, *amounts)
+                ]
+
+    async def sent_the_rest(client: Client, process_id: str, before: int) -> list[str]:
+        """What it ends with, when it is sent what it neither had received nor had waiting."""
+        ref = client.get(process_id)
+        while (count := before + received(await told(client, process_id))) < len(amounts):
+            shown = await ref.describe()
+            if not shown.unreceived_count and any("payments" in w for g in shown.goroutines for w in g.waits_for):
+                await ref.send("payments", amounts[count], wait=True)
+            await asyncio.sleep(0)
+        result: list[str] = await ref.result(20)
+        return result
+
+    def received(entries: list[HistoryEntry], until: float = math.inf) -> int:
+        return sum(1 for entry in entries if entry.seq <= until and entry.woken_by == "recv(payments)")
+
+    for _ in range(8):
+        asyncio.run(live_on(until_end=False))
+    asyncio.run(live_on(until_end=True))
+    asyncio.run(check())
 
 
 def test_a_fork_of_a_fork(order: Definitions) -> None:
