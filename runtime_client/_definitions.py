@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from slct_manifest.schema import FORMAT
 from slct_runtime.wire.work import DefinitionRecord
 
 from ._codec import Codec
@@ -268,7 +269,12 @@ def _read_manifest(path: Path | None) -> dict[str, Any]:
         read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DefinitionError(f"{path.name} cannot be read: {error}\n  help: run slct-compile again") from None
-    return read if isinstance(read, dict) else {}
+    if not isinstance(read, dict):
+        return {}
+    if read.get("format", FORMAT) != FORMAT:
+        text = f"{path.name} has format {read['format']!r}, this slct reads {FORMAT}"
+        raise DefinitionError(f"{text}\n  help: compile again with this version, or install the one that wrote it")
+    return read
 
 
 def _source(cls: type[Process]) -> str:

@@ -34,7 +34,7 @@ from . import _cli_output as output
 from . import _cli_versions
 from ._client import Client, Rate
 from ._definitions import Definitions
-from ._errors import ClientError, SlctError
+from ._errors import ClientError, DefinitionError, SlctError
 from ._loops import run_serving
 from ._schedule import CatchUp, Overlap, ScheduleSpec
 from ._source import path_in_build
@@ -285,6 +285,9 @@ def load_build(directory: str) -> Definitions:
     try:
         defs = importlib.import_module("slct_definitions").defs
     except Exception as error:
+        if isinstance(error, DefinitionError) and str(error).startswith("slct_manifest.json "):
+            message, _, help = str(error).partition("\n  help: ")
+            raise Refusal(f"the build {directory!r} cannot be used: {message}", help) from error
         mend = (
             f"mend that in your sources and compile again, or install what is missing: slct-compile src/ -o {directory}"
         )

@@ -6,6 +6,7 @@ says clearly why it cannot.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,8 @@ from .diagnostics import CompileError
 
 LOCK = "slct.lock"
 MANIFEST = "slct_manifest.json"
+DEFINITIONS = "slct_definitions.py"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SKIPPED_DIRECTORIES = frozenset({"__pycache__", ".git", ".hg", ".venv", "node_modules", ".mypy_cache", ".ruff_cache"})
 
 
@@ -137,7 +140,8 @@ def write(files: Mapping[str, bytes], build: Path) -> list[str]:
                 _remove(target, build)
     except OSError as error:
         where = error.filename or build
-        raise CompileError(f"cannot write {where}: {error.strerror}", "check the directory's owner and mode") from error
+        hint = "make room on the disk" if error.errno in _FULL else "check the directory's owner and mode"
+        raise CompileError(f"cannot write {where}: {error.strerror}", hint) from error
     return changed
 
 

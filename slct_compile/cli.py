@@ -2,7 +2,7 @@
 
 An unchanged tree with an unchanged build is answered from the cache (`_cache`), without importing anything that compiles.
 
-Exit codes: 0 all is well, 1 findings (or a build that differs, with --locked), 2 it could not be tried. Findings go to
+Exit codes: 0 all is well, 1 findings (or a build that differs, with --locked), 2 it could not be tried, 130 Ctrl-C. Findings go to
 stdout in the form of `diagnostics.render`; errors to stderr as `error:` and `hint:`.
 """
 
@@ -24,6 +24,9 @@ from ._report import FINDINGS, OK, USAGE, error_count, report, summary, verdict
 from ._rules import is_strict
 from .diagnostics import CATALOGUE, CompileError, read_diagnostic
 
+INTERRUPTED = 130
+"""What a shell reports for a command that was ended by Ctrl-C."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
@@ -38,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.hint:
             print(f"hint: {error.hint}", file=sys.stderr)
         return USAGE
+    except KeyboardInterrupt:  # files are replaced whole: what was written may stay, and the next run writes the rest
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return FINDINGS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -161,6 +162,22 @@ def test_a_build_without_processes_is_refused(folder: Path, slct: Run) -> None:
         code, out, err = slct(*words)
         assert (code, out) == (1, "")
         assert err.startswith(f"error: the build '{empty}' defines no process\nhint: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"format": 0}', "slct_manifest.json has format 0, this slct reads 1\nhint: compile again with this version"),
+        ('{"a', "slct_manifest.json cannot be read: "),
+    ],
+)
+def test_a_build_of_another_compiler_is_refused(folder: Path, build: Path, content: str, said: str) -> None:
+    other = folder / "of-another"
+    shutil.copytree(build, other, dirs_exist_ok=True)
+    (other / "slct_manifest.json").write_text(content)
+    code, _, err = run("worker", other)
+    assert (code, err.count("hint: ")) == (1, 1)
+    assert f"error: the build '{other}' cannot be used: {said}" in err
 
 
 @pytest.mark.parametrize("words", [("show", "x", "--limit", "1"), ("runtime", "--port", "1"), ("list", "surplus")])

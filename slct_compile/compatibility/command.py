@@ -18,7 +18,7 @@ from pathlib import Path
 
 from slct_manifest import Manifest, compare, read_manifest
 
-from .._files import MANIFEST
+from .._files import DEFINITIONS, MANIFEST
 from .._report import FINDINGS, OK
 from ..diagnostics import CompileError
 from .report import json_of, text_of
@@ -74,6 +74,8 @@ def manifest_of(given: str, compile_tree: Compile, directory: Path) -> Manifest:
             f"{given!r} is no build, no sources and no revision",
             "give a directory that slct-compile wrote, one of sources, or REV:PATH as for `git show`",
         )
+    if (path / DEFINITIONS).is_file():
+        raise CompileError(f"{given!r} is a build without its {MANIFEST}", "run slct-compile again")
     if not any(path.rglob("*.py")):
         raise CompileError(
             f"{given!r} holds neither a build nor Python", "give a directory that slct-compile wrote, or one of sources"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from slct_compile import _files
 from slct_compile.cli import main
 from slct_compile.diagnostics import CATALOGUE
 
@@ -194,3 +196,25 @@ def test_what_is_neither_sources_nor_a_build_is_said_to_be_so(source: Path, tmp_
 def test_a_file_name_that_is_no_text_is_refused(source: Path, capsys: Out) -> None:
     (source / os.fsdecode(b"bad\xff.py")).write_text("x = 1\n")
     assert "'bad\\udcff.py' is no text here\nhint: rename it" in fails(capsys, source, "--check")
+
+
+def test_a_build_without_its_manifest_is_said_to_be_one(source: Path, tmp_path: Path, capsys: Out) -> None:
+    assert main([str(source), "-o", str(tmp_path / "build"), "-q"]) == 0
+    (tmp_path / "build" / "slct_manifest.json").unlink()
+    assert "is a build without its slct_manifest.json\nhint: run slct-compile again" in fails(
+        capsys, "graph", tmp_path / "build"
+    )
+
+
+def test_ctrl_c_and_a_full_disk_are_no_tracebacks(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    raised: list[BaseException] = [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
+
+    def fail(path: object, content: bytes) -> None:
+        raise raised.pop(0)
+
+    monkeypatch.setattr(_files, "write_file", fail)
+    words = [source, "-o", tmp_path / "build", "--no-cache", "--no-lock"]
+    assert "No space left on device\nhint: make room on the disk" in fails(capsys, *words)
+    assert main([str(word) for word in words]) == 130
