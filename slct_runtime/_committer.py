@@ -28,6 +28,8 @@ STARTS_HELD_MIN = 8
 """So many that have just begun are many."""
 START_HELD_S = 0.05
 """A worker with a full hand has answered by then."""
+TRANSITION_AWAITED_S = 1.0
+"""So long at most what has arrived waits for the end of the transition that is under way (`Resident.may_wait`)."""
 
 _log = logging.getLogger("slct.runtime")
 
@@ -49,6 +51,8 @@ class Committer:
         self._is_busy = is_busy
         self._last_s = 1.0  # how long the last commit took
         self._dirty: dict[str, Resident] = {}
+        self._waiting: dict[str, Resident] = {}  # those that wait for the end of a transition, or have
+        self._waited: set[str] = set()  # those that have waited long enough
         self._held_until: dict[str, float] = {}  # those that have been held back: until when that may be
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
@@ -106,11 +110,29 @@ class Committer:
         for process_id in [each for each in self._dirty if each not in held][: self._batch_processes_max]:
             resident = self._dirty.pop(process_id)
             self._held_until.pop(process_id, None)
-            if resident.is_lost or not resident.has_pending or resident.may_wait:
+            if resident.is_lost or not resident.has_pending or self._waits(resident):
                 continue
             resident.in_commit = True
             batch.append((resident, *resident.take()))
         return batch
+
+    def _waits(self, resident: Resident) -> bool:
+        """Whether it is stored with the end of its transition. If that does not come soon, it is stored without."""
+        has_waited = resident.process_id in self._waited
+        self._waited.discard(resident.process_id)
+        if has_waited or not resident.may_wait:
+            return False
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(TRANSITION_AWAITED_S, self._wait_no_longer)
+        self._waiting[resident.process_id] = resident
+        return True
+
+    def _wait_no_longer(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for process_id, resident in waiting.items():
+            if resident.has_pending and resident.may_wait:
+                self._waited.add(process_id)
+                self.mark(resident)
 
     def _held(self) -> Set[str]:
         """Who waits for the end of its first transition, to be stored with what that leads to."""

@@ -157,6 +157,27 @@ def test_a_message_that_is_only_to_be_kept_does_not_wait_for_a_transition(defs: 
     asyncio.run(scene())
 
 
+def test_what_arrived_does_not_wait_for_ever_for_a_transition(defs: Definitions) -> None:
+    async def scene() -> None:
+        disk = Disk()
+        runtime = await Runtime.open(disk, settings=Settings())
+        worker = await worker_of(runtime, defs)
+        ref = await _started(Client(runtime, defs), worker)
+        disk.commits.clear()
+        sending = asyncio.create_task(ref.send("numbers", 60, wait=True))
+        await worker.order()  # which it never answers
+        await turns()
+        assert not disk.commits
+        async with asyncio.timeout(10):
+            while not any(commit.inbox_insert for commit in disk.commits):
+                await asyncio.sleep(0.01)
+        assert not sending.done()
+        sending.cancel()
+        await runtime.aclose()
+
+    asyncio.run(scene())
+
+
 def _made_by_loop(defs: Definitions, took_s: float, **settings: Any) -> list[bool]:
     """For ten messages, each waited for: whether the event loop itself made the commit."""
     disk = Disk()
