@@ -42,6 +42,7 @@ PUBLIC = frozenset(
         "CallFailed",
         "Cancelled",
         "CannotEdit",
+        "CannotFork",
         "CannotMove",
         "CannotRetry",
         "Channel",
