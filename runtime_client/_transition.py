@@ -340,9 +340,15 @@ def _goroutine_texts(number: int, goroutine: Goroutine, nodes: PlainNodes, *, is
             raise Unusual
         wait_text = dumps([number, wait.names, wait.cases])
     texts = f"[{number},[{frames}]]", wait_text
-    if is_kept and all(are_plain(frame.__dict__.values()) for frame in goroutine.stack.frames):
+    if is_kept and all(_is_its_own(frame, nodes.process) for frame in goroutine.stack.frames):
         goroutine.texts = texts
     return texts
+
+
+def _is_its_own(frame: Frame, process: object) -> bool:
+    """Whether nobody else can change what is written of it: an object whose method it runs may be in other hands, too."""
+    receiver = frame.frame_receiver
+    return (receiver is None or receiver is process) and are_plain(frame.__dict__.values())
 
 
 _SCOPED = frozenset({"raise", "timeout"})

@@ -510,3 +510,9 @@ async def rule_5_attached_processes_are_cancelled_when_a_process_is_terminated(w
     await ref.terminate()
     attached = await world.start("ward", id="guardian-terminated-attached")
     assert await world.status(attached, "cancelled") == "cancelled"
+
+
+@scenario
+async def rule_1_an_object_is_one_object_for_all_goroutines_that_run_its_methods(world: World) -> None:
+    ref = await world.start("office")
+    assert await ref.result() == 8

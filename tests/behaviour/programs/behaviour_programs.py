@@ -1063,6 +1063,32 @@ class Pairs:
         return self.pairs.pop(0)
 
 
+class Book:
+    """Written in by several goroutines, each in a method of it."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+
+    @durable
+    async def write(self, count: int) -> int:
+        while count > 0:
+            await sleep(0)
+            self.lines += 1
+            count -= 1
+        return self.lines
+
+
+class Office(Process):
+    """Nobody but those who run its methods has the book."""
+
+    async def main(self) -> int:
+        book = Book()
+        first, second = go(book.write(3)), go(book.write(5))
+        del book
+        await first
+        return await second
+
+
 class Pool(Process):
     """Goroutines defined in the function that starts them, sharing its variables."""
 
